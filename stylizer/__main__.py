@@ -1,0 +1,3 @@
+from stylizer.cli import main
+
+main()

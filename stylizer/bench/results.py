@@ -1,0 +1,194 @@
+"""Reads what the benchmarks wrote, whichever of them it was, into bars, a waterfall and points under a roof."""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kernels.roofline import Peaks, layer_bytes, layer_floor_us, network_floor_us
+from kernels.weights import MAX_FILTERS, Layer, unet_layers
+from stylizer.errors import BadInput, Unreadable
+
+MAX_BYTES = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """value: in the ladder's unit. floor: the least that is possible on that machine, where it is known."""
+
+    name: str
+    value: float
+    floor: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """intensity: FLOP per byte. tflop_per_s: reached."""
+
+    name: str
+    intensity: float
+    tflop_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One file. ladder: ways compared with each other. waterfall: the parts of the best way, one after the other."""
+
+    title: str
+    machine: str
+    command: str
+    unit: str
+    ladder: tuple[Bar, ...]
+    waterfall_unit: str = ""
+    waterfall: tuple[Bar, ...] = ()
+    peaks: Peaks | None = None
+    points: tuple[Point, ...] = ()
+
+
+def read_results(folder: Path) -> tuple[dict[str, Result], list[str]]:
+    """Every readable `.json` in the folder by its name, and what is wrong with the others."""
+    good: dict[str, Result] = {}
+    bad: list[str] = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            good[path.stem] = parse_result(path.read_bytes(), path.name)
+        except BadInput as error:
+            bad.append(str(error))
+    return good, bad
+
+
+def parse_result(data: bytes, name: str) -> Result:
+    """The JSON of `stylizer bench pipeline`, `kernels.bench`, `benchmarks.unet_cpu` or `stylizer vj render`.
+
+    Raises Unreadable for what is no JSON, BadInput for another form, naming `name`.
+    """
+    if len(data) > MAX_BYTES:
+        raise BadInput(f"{name}: {len(data)} bytes, at most {MAX_BYTES} are allowed")
+    try:
+        figures = json.loads(data)
+    except (ValueError, RecursionError):
+        raise Unreadable(f"{name}: it is not JSON") from None
+    try:
+        if "ways" in figures:
+            return _pipeline(figures)
+        if "peaks" in figures:
+            return _kernels(figures)
+        if "processor" in figures:
+            return _unet(figures)
+        if "step_ms" in figures:
+            return _show(figures)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadInput(f"{name}: a figure is missing or of the wrong kind ({type(error).__name__}: {error})") from None
+    raise BadInput(f"{name}: no result of a benchmark of this project")
+
+
+def _pipeline(figures: dict[str, Any]) -> Result:
+    ways, clip = figures["ways"], figures["clip"]
+    first = next(iter(ways.values()))
+    floors = first.get("floors_ms", {})
+    stages = tuple(Bar(stage, _number(ms), _maybe(floors.get(stage))) for stage, ms in first["stages_ms"].items())
+    return Result(
+        title=f"The picture's way, {clip['size'][0]}×{clip['size'][1]}, {figures['date']}",
+        machine=_machine(figures["machine"]),
+        command=figures["command"],
+        unit="frames per second",
+        ladder=tuple(Bar(name, _number(way["fps"])) for name, way in ways.items()),
+        waterfall_unit="ms per frame",
+        waterfall=stages,
+    )
+
+
+def _kernels(figures: dict[str, Any]) -> Result:
+    filters, rows = int(figures["filters"]), figures["rows"]
+    if not 1 <= filters <= MAX_FILTERS:
+        raise ValueError(f"filters {filters}")
+    peaks = Peaks(_number(figures["peaks"]["bytes_per_us"]), _number(figures["peaks"]["flop_per_us"]))
+    layers = {layer.name: layer for layer in unet_layers(filters)}
+    floor = network_floor_us(tuple(layers.values()), peaks)
+    whole = [row for row in rows if row["first_ms"] is not None]
+    parts = [(row, row["what"].split()) for row in rows if row["first_ms"] is None]
+    last = max((words[1] for _, words in parts if words[0] == "rung" and words[2] in layers), default="")
+    launches = [(row, words) for row, words in parts if words[:2] == ["rung", last] and words[2] in layers]
+    return Result(
+        title=f"U-Net-256 of {filters} filters, one picture",
+        machine=str(figures["machine"].get("name", "")),
+        command="python -m kernels.bench",
+        unit="µs per picture",
+        ladder=tuple(Bar(row["what"], _number(row["p50_us"]), floor) for row in whole),
+        waterfall_unit=f"µs per launch, rung {last}",
+        waterfall=tuple(_launch(row, words, layers, peaks) for row, words in launches),
+        peaks=peaks,
+        points=tuple(_point(row) for row in whole if row["tflop_per_s"]),
+    )
+
+
+def _launch(row: dict[str, Any], words: list[str], layers: dict[str, Layer], peaks: Peaks) -> Bar:
+    floor = layer_floor_us(layers[words[2]], peaks) if row["share"] is not None else None
+    return Bar(" ".join(words[2:]), _number(row["p50_us"]), floor)
+
+
+def _point(row: dict[str, Any]) -> Point:
+    rate = _number(row["tflop_per_s"])
+    return Point(row["what"], 1e3 * rate / _number(row["gb_per_s"]), rate)
+
+
+def _unet(figures: dict[str, Any]) -> Result:
+    return Result(
+        title=f"U-Net-256 of {figures['filters']} filters on a CPU, {figures['threads']} threads",
+        machine=str(figures["processor"]),
+        command=f"python -m benchmarks.unet_cpu --filters {figures['filters']} --threads {figures['threads']}",
+        unit="ms per picture",
+        ladder=tuple(Bar(str(row["precision"]), _number(row["p50_ms"])) for row in figures["rows"]),
+    )
+
+
+def _show(figures: dict[str, Any]) -> Result:
+    return Result(
+        title=f"VJ mode, preset {figures['preset']}, {figures['fps']:g} fps",
+        machine=_machine(figures["machine"]),
+        command=f"stylizer vj render --preset {figures['preset']} --seed {figures['seed']}",
+        unit="ms per picture",
+        ladder=tuple(Bar(name, _number(ms)) for name, ms in figures["step_ms"].items()),
+    )
+
+
+def expected(filters: int, peaks: Peaks) -> tuple[tuple[Bar, ...], tuple[Point, ...]]:
+    """Without a measurement: each layer's least time in µs, and where it stands under the roof (predictions)."""
+    layers = [layer for layer in unet_layers(filters) if layer.name not in ("encoder_8", "decoder_8")]
+    floors = tuple(Bar(layer.name, layer_floor_us(layer, peaks)) for layer in layers)
+    points = []
+    for layer in layers:
+        flop = 2 * layer.multiply_adds
+        points.append(Point(layer.name, flop / layer_bytes(layer), flop / layer_floor_us(layer, peaks) / 1e6))
+    return floors, tuple(points)
+
+
+def to_csv(result: Result) -> str:
+    """One line for each bar and point."""
+    rows = [f"{_cell(result.title)},{_cell(result.machine)},,", "kind,name,value,floor"]
+    for kind, bars in ((result.unit, result.ladder), (result.waterfall_unit, result.waterfall)):
+        rows += [f"{_cell(kind)},{_cell(b.name)},{b.value:g},{'' if b.floor is None else f'{b.floor:g}'}" for b in bars]
+    rows += [
+        f"TFLOP/s at {point.intensity:g} FLOP/byte,{_cell(point.name)},{point.tflop_per_s:g},"
+        for point in result.points
+    ]
+    return "\n".join(rows) + "\n"
+
+
+def _cell(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\n') else text
+
+
+def _machine(machine: dict[str, Any]) -> str:
+    return f"{machine['cores']} cores of {machine['cpu']}" if machine["gpu"] == "none" else str(machine["gpu"])
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value) or value < 0:
+        raise ValueError(f"{value!r:.40} is no figure")
+    return float(value)
+
+
+def _maybe(value: object) -> float | None:
+    return None if value is None else _number(value)

@@ -1,0 +1,179 @@
+"""The one command line: `stylizer --help`."""
+
+import importlib
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from stylizer.bench.cli import bench_app
+from stylizer.cli_controls import with_controls
+from stylizer.config import Settings
+from stylizer.controls import Value
+from stylizer.errors import StylizerError
+from stylizer.training.cli import app as train_app
+from stylizer.training.evaluate_cli import evaluate
+from stylizer.vj.cli import vj_app
+from stylizer.weights.cli import models_app, styles_app
+
+app = typer.Typer(
+    help="A camera goes in, a person drawn in a style comes out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(models_app, name="models", help="Weights that others trained: list, pull, verify.")
+app.add_typer(styles_app, name="styles", help="Styles: what can be drawn with.")
+app.add_typer(vj_app, name="vj")
+app.add_typer(train_app, name="train")
+app.command()(evaluate)
+app.add_typer(bench_app, name="bench", help="Measure, against the plain way.")
+
+out = Console()
+err = Console(stderr=True)
+
+JsonFile = Annotated[Path | None, typer.Option("--json", help="write the report to this file")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="print JSON")]
+
+
+def main() -> None:
+    """Runs the command. A fault that the user can mend is one line on stderr and exit code 1; 2 is a wrong call."""
+    try:
+        app()
+    except StylizerError as error:
+        err.print(f"[red]stylizer:[/] {error}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+@app.command()
+@with_controls("person")
+def render(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="a film or a picture")],
+    target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="a film (.mp4 .mov .mkv) or a picture")],
+    report: JsonFile = None,
+    backdrop: Annotated[
+        Path | None, typer.Option(help="the picture behind the person, with --background picture")
+    ] = None,
+    *,
+    controls: dict[str, Value],
+) -> None:
+    """Turn a film or a picture into a stylized one; the sound is kept. Ctrl-C ends early with a playable file."""
+    from stylizer.media import Reader, Writer
+    from stylizer.picture import read_picture
+
+    with Reader(source) as film, Writer(target, film):  # wrong files are told now, not after 10 s of loading
+        picture = read_picture(backdrop) if backdrop else None
+
+    from stylizer.pipeline import Pipeline
+    from stylizer.render import render as run
+
+    pipeline = Pipeline.open(Settings.load())
+    pipeline.warm_up()
+    for rung in pipeline.ladder:
+        if rung.why:
+            err.print(f"[yellow]{rung.part}:[/] {rung.standing}: {rung.why}", highlight=False, soft_wrap=True)
+    wanted: dict[str, Value] = {"framing": "scene", "background": "blur", **controls}
+    with _progress() as bar:
+        task = bar.add_task(source.name, total=None, fps=0.0)
+
+        def tell(done: int, expected: int) -> None:
+            bar.update(task, completed=done, total=max(expected, done) or None, fps=bar.tasks[0].speed or 0.0)
+
+        with _ctrl_c() as stop:
+            result = run(pipeline, source, target, wanted, tell, backdrop=picture, stop=stop)
+    if report:
+        report.write_text(json.dumps(result.to_dict(), indent=2) + "\n")
+    note = " (stopped early)" if result.interrupted else ""
+    failed = f", {result.frames_failed} failed" if result.frames_failed else ""
+    broken = f", {result.frames_broken} broken" if result.frames_broken else ""
+    empty = f", {result.frames_without_person} without a person" if result.frames_without_person else ""
+    out.print(f"{target}: {result.frames_out} frames at {result.fps:g} fps{failed}{broken}{empty}{note}")
+    if result.interrupted:
+        raise typer.Exit(130)
+
+
+@app.command()
+def doctor(as_json: JsonFlag = False) -> None:
+    """Say on which rung each part stands and why, with the engine and its precision."""
+    from stylizer import machine
+    from stylizer.ladder import open_parts
+
+    rungs, what = open_parts(Settings.load()).rungs, machine.describe()
+    if as_json:
+        ladder = {r.part: {"standing": r.standing, "why": r.why} for r in rungs}
+        sys.stdout.write(json.dumps({"ladder": ladder, "machine": what}, indent=2) + "\n")
+        return
+    table = Table("part", "stands on", "because", box=None, header_style="bold")
+    for rung in rungs:
+        table.add_row(rung.part, rung.standing, rung.why or "[green]first choice[/]")
+    out.print(table)
+    out.print(", ".join(f"{key} {value}" for key, value in what.items()), style="dim", highlight=False)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="address to listen on")] = None,
+    port: Annotated[int | None, typer.Option(help="port to listen on")] = None,
+) -> None:
+    """Run the worker: the booth page, WebRTC and REST."""
+    _web("web.api.server", "serve")(Settings.load(**_given(host=host, port=port)))
+
+
+@app.command()
+def studio(
+    host: Annotated[str | None, typer.Option(help="address to listen on")] = None,
+    port: Annotated[int | None, typer.Option(help="port of the studio")] = None,
+) -> None:
+    """Run the Streamlit studio."""
+    _web("web.studio.launch", "run")(Settings.load(**_given(host=host, studio_port=port)))
+
+
+@app.command()
+def demo() -> None:
+    """Run worker and studio, print their addresses and open the browser."""
+    _web("web.demo", "run")(Settings.load())
+
+
+@contextmanager
+def _ctrl_c() -> Iterator[threading.Event]:
+    """Set by the first Ctrl-C; the second one ends the program as ever."""
+    stop = threading.Event()
+
+    def first(number: int, frame: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, first)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _web(module: str, name: str) -> Callable[[Settings], Any]:
+    """The doors are above this package (imports run downwards only), so they are looked up by name."""
+    return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
+
+
+def _given(**options: object) -> dict[str, object]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[fps]:.1f} fps"),
+        TimeRemainingColumn(),
+        console=err,
+    )

@@ -1,0 +1,151 @@
+"""The Toonify network and its file: an encoder, a photo generator and a style generator of the same shape.
+
+The encoder gives features at 16x16 and style vectors; above 16x16 the weights of the two generators are mixed.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from encoders.feature16 import EncoderConfig, Feature16
+from stylizer.errors import ModelRejected
+from stylizer.frame import signed_from_unit, unit_from_signed
+from stylizer.stylegan2.blend import blend
+from stylizer.stylegan2.files import fill_network, read_network, write_network
+from stylizer.stylegan2.mapping import Mapping, seeded_z, truncate
+from stylizer.stylegan2.synthesis import Synthesis, SynthesisConfig
+
+SIZE = 256  # px: side of the pictures that go in and come out
+BACKDROP = 0.5  # mid-grey, unit range: what the network sees behind the person
+FORMAT = "stylizer-toonify-1"
+
+
+@dataclass(frozen=True, slots=True)
+class ToonifyConfig:
+    synthesis: SynthesisConfig = field(default_factory=lambda: SynthesisConfig(noise=False))
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    z_dim: int = 16
+    mapping_layers: int = 3
+
+    def __post_init__(self) -> None:
+        ours, theirs = self.synthesis, self.encoder
+        details = theirs.detail_channels + theirs.fine_channels
+        above = tuple(ours.width_at(32 << i) for i in range(len(details)))
+        wanted = (ours.width_at(16), above, ours.num_ws, ours.w_dim)
+        if (theirs.feat_channels, details, theirs.num_ws, theirs.w_dim) != wanted or ours.channels != 4:
+            raise ValueError(f"the encoder's feat_channels, details, num_ws, w_dim must be {wanted}, channels 4")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        synthesis = SynthesisConfig.from_dict(values["synthesis"])
+        encoder = EncoderConfig.from_dict(values["encoder"])
+        return cls(synthesis, encoder, values["z_dim"], values.get("mapping_layers", 3))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "synthesis": self.synthesis.to_dict(),
+            "encoder": self.encoder.to_dict(),
+            "z_dim": self.z_dim,
+            "mapping_layers": self.mapping_layers,
+        }
+
+
+class ToonifyNet(nn.Module):
+    """Everything a style file holds. `w_avg` [num_ws, w_dim] is the mean of the encoder's ws while training."""
+
+    w_avg: Tensor
+
+    def __init__(self, config: ToonifyConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Feature16(config.encoder)
+        self.photo = Synthesis(config.synthesis)
+        self.style = Synthesis(config.synthesis)
+        self.mapping = Mapping(config.z_dim, config.synthesis.w_dim, layers=config.mapping_layers, lr_scale=1.0)
+        self.register_buffer("w_avg", torch.zeros(config.synthesis.num_ws, config.synthesis.w_dim))
+
+    def encode(self, foreground: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+        """foreground [N, 3, 256, 256] unit, straight; alpha [N, 1, 256, 256] -> feat16, ws, details (see Feature16)."""
+        feat16, ws, details = self.encoder(network_input(foreground, alpha))
+        return feat16, ws, details
+
+    def synthesis_at(self, strength: float) -> Synthesis:
+        """A generator whose layers after feat16 are mixed: 0 is the photo generator, 1 the style."""
+        if not 0 <= strength <= 1:
+            raise ValueError(f"strength must be in 0..1, got {strength}")
+        mixed = Synthesis(self.config.synthesis)
+        photo, style = self.photo.state_dict(), self.style.state_dict()
+        mixed.load_state_dict(
+            blend(photo, style, strength, above=8)
+        )  # the ToRGB at 16 comes after feat16: it is mixed too
+        return mixed.eval().requires_grad_(False)
+
+    def at_strength(self, strength: float) -> "FixedToonify":
+        """The whole way as one network for one strength: what an engine compiles."""
+        return FixedToonify(self.encoder, self.synthesis_at(strength), self.w_avg)
+
+    def look(self, seed: int) -> Tensor:
+        """Style vectors [1, num_ws, w_dim] of an invented look; the same seed gives the same look."""
+        z = seeded_z(seed, self.config.z_dim).to(self.w_avg)
+        w: Tensor = self.mapping(z)
+        return w[:, None].expand(-1, self.config.synthesis.num_ws, -1).contiguous()
+
+
+class FixedToonify(nn.Module):
+    """Encoder and one generator; takes and gives plain tensors only, so it can be traced and converted."""
+
+    w_avg: Tensor
+
+    def __init__(self, encoder: Feature16, synthesis: Synthesis, w_avg: Tensor) -> None:
+        super().__init__()
+        self.encoder, self.synthesis = encoder, synthesis
+        self.register_buffer("w_avg", w_avg.detach().clone())
+
+    def forward(
+        self, foreground: Tensor, alpha: Tensor, look_ws: Tensor, look: Tensor, psi: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """One batch, every visitor with a look of their own.
+
+        foreground [N, 3, 256, 256] unit, straight. alpha [N, 1, 256, 256].
+        look_ws [N, num_ws, w_dim] from `ToonifyNet.look`.
+        look [N, 1, 1]: 0 keeps the encoder's ws, 1 takes look_ws. psi [N, 1, 1]: truncation, 1 is off.
+        -> picture [N, 3, 256, 256] unit, straight, and the drawn figure's own alpha [N, 1, 256, 256].
+        """
+        feat16, ws, details = self.encoder(network_input(foreground, alpha))
+        ws = truncate(torch.lerp(ws.to(look_ws.dtype), look_ws, look), self.w_avg, psi)
+        return draw(self.synthesis, feat16, ws, details)
+
+
+def network_input(foreground: Tensor, alpha: Tensor) -> Tensor:
+    """foreground [N, 3, H, W] unit, straight; alpha [N, 1, H, W] -> [N, 4, H, W]: RGB over grey -1..1, alpha 0..1."""
+    return torch.cat((signed_from_unit(foreground * alpha + BACKDROP * (1 - alpha)), alpha), 1)
+
+
+def draw(synthesis: Synthesis, feat16: Tensor, ws: Tensor, details: tuple[Tensor, ...] = ()) -> tuple[Tensor, Tensor]:
+    """-> picture [N, 3, S, S] unit, straight, and alpha [N, 1, S, S], both within 0..1."""
+    unit = unit_from_signed(synthesis(feat16, ws, details, noise="none")).clamp(0, 1)
+    return unit[:, :3], unit[:, 3:]
+
+
+def save_style(net: ToonifyNet, path: Path) -> None:
+    """Writes weights in fp16 and the sizes in the header: one safetensors file."""
+    weights = {name: value.to(torch.float16) for name, value in net.state_dict().items()}
+    write_network(path, weights, format=FORMAT, config=net.config.to_dict())
+
+
+def load_style(path: Path) -> ToonifyNet:
+    """Reads what `save_style` wrote, in fp32, ready to run.
+
+    Raises ModelMissing when there is no file, ModelRejected naming the weight or the header entry that is wrong.
+    """
+    values, weights = read_network(path, format=FORMAT)
+    try:
+        config = ToonifyConfig.from_dict(values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelRejected(f"{path}: the header's config is not usable ({error})") from None
+    net = ToonifyNet(config)
+    fill_network(net, weights, str(path))
+    return net.eval().requires_grad_(False)

@@ -1,0 +1,82 @@
+"""A frame: pixels with their time. Conversions between the three ranges of pixel values live here and nowhere else.
+
+`_u8` is 0..255, `_unit` 0..1, `_signed` -1..1. Pictures are RGB everywhere; OpenCV's BGR
+stays inside the file that calls OpenCV.
+"""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stylizer.errors import BadInput
+
+MAX_PIXELS = 8192 * 8192
+VIDEO_CLOCK = Fraction(1, 90_000)  # RTP's clock for video
+
+PixelsU8 = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of a stream. A stage changes pixels, never the time.
+
+    pixels: uint8 [H, W, 3], RGB. pts: ticks since the stream's start. time_base: seconds per tick.
+    captured_at: monotonic seconds at which the frame entered this process, None for a film; only latency is
+    measured by it.
+    """
+
+    pixels: PixelsU8
+    pts: int
+    time_base: Fraction = VIDEO_CLOCK
+    captured_at: float | None = None
+
+    def __post_init__(self) -> None:
+        check_pixels("frame", self.pixels)
+
+    @property
+    def time_s(self) -> float:
+        return float(self.pts * self.time_base)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+    def with_pixels(self, pixels: PixelsU8) -> "Frame":
+        """The same moment with other pixels, of any size."""
+        return replace(self, pixels=pixels)
+
+
+def check_pixels(name: str, pixels: PixelsU8) -> None:
+    """Raises BadInput unless `pixels` is uint8 [H, W, 3] with 1..MAX_PIXELS pixels."""
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise BadInput(f"{name}: expected uint8 [H, W, 3] RGB, got {pixels.dtype} {list(pixels.shape)}")
+    if pixels.size == 0:
+        raise BadInput(f"{name}: the picture is empty ({pixels.shape[1]}x{pixels.shape[0]} pixels)")
+    if pixels.shape[0] * pixels.shape[1] > MAX_PIXELS:
+        raise BadInput(f"{name}: {pixels.shape[1]}x{pixels.shape[0]} pixels, at most {MAX_PIXELS} are allowed")
+
+
+def unit_from_u8(pixels: PixelsU8) -> Tensor:
+    """uint8 [H, W, C] 0..255 -> float32 [1, C, H, W] 0..1."""
+    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).unsqueeze(0).float().div_(255)
+
+
+def u8_from_unit(picture: Tensor) -> PixelsU8:
+    """float [1, C, H, W] or [C, H, W] 0..1 (clamped) -> uint8 [H, W, C]."""
+    if picture.ndim == 4:
+        (picture,) = picture
+    scaled = picture.detach().float().mul(255).add_(0.5).clamp_(0, 255)
+    return np.ascontiguousarray(scaled.to(torch.uint8).permute(1, 2, 0).cpu().numpy())
+
+
+def signed_from_unit(picture: Tensor) -> Tensor:
+    return picture * 2 - 1
+
+
+def unit_from_signed(picture: Tensor) -> Tensor:
+    return (picture + 1) / 2

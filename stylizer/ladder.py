@@ -1,0 +1,143 @@
+"""What runs when something is missing: each part takes the best that is there, and says which rung that is and why."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import cv2
+import torch
+
+from stylizer import engines
+from stylizer.config import Settings
+from stylizer.convert import Converter
+from stylizer.engines import Engine
+from stylizer.errors import ModelMissing, ModelRejected, Unreadable
+from stylizer.frame import PixelsU8
+from stylizer.library import Library
+from stylizer.stages.box import Box
+from stylizer.stages.detect import Detection, load_detector
+from stylizer.stages.face import HeadFinder, body_from_head
+from stylizer.stages.matte import Matte, RvmMatte, SegmentationMatte, SubtractionMatte
+from stylizer.weights.registry import Registry
+
+MAX_BATCH = 16  # visitors in one step of a GPU
+
+
+class Rung(NamedTuple):
+    """part: device, person, face, matte or style. standing: what runs. why: what was missing, if anything."""
+
+    part: str
+    standing: str
+    why: str = ""
+
+
+class Look(Protocol):
+    """Finds the people in a picture."""
+
+    def __call__(self, pixels: PixelsU8) -> Sequence[Detection]: ...
+
+
+class FindHead(Protocol):
+    """Finds the head of the person in a box."""
+
+    def __call__(self, pixels: PixelsU8, body: Box) -> Box | None: ...
+
+
+class Styles(Protocol):
+    """The converters by name; the first name is the one that plays when nobody chose."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    def get(self, name: str) -> Converter: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """All that the pipeline runs on. batch: how many visitors are worth one step."""
+
+    look: Look
+    find_head: FindHead
+    matte: Matte
+    library: Styles
+    rungs: tuple[Rung, ...]
+    batch: int = MAX_BATCH
+
+
+def open_parts(settings: Settings) -> Parts:
+    """Loads each part's best rung. Raises Unavailable when a forced device or engine is not there."""
+    engine = engines.choose(settings)
+    _keep_small_steps_on_one_thread(engine)
+    registry = Registry(settings)
+    find_head = HeadFinder(engine.device)
+    look, person = _person(registry, engine, find_head)
+    matte, matte_rung = _matte(registry, engine)
+    library = Library(registry, engine)
+    rungs = (
+        Rung("device", engines.describe(engine), _device_note(engine, settings)),
+        person,
+        Rung("face", "MTCNN"),
+        matte_rung,
+        Rung("style", ", ".join(library.names), "; ".join(str(refusal) for refusal in library.refused)),
+    )
+    return Parts(look, find_head, matte, library, rungs, 1 if engine.device.type == "cpu" else MAX_BATCH)
+
+
+def open_matte(settings: Settings) -> Matte:
+    """The best way to cut out a person, alone. Raises Unavailable like `open_parts`."""
+    return _matte(Registry(settings), engines.choose(settings))[0]
+
+
+def _keep_small_steps_on_one_thread(engine: Engine) -> None:
+    """The networks get all cores; OpenCV's and torch's small steps between them one each.
+
+    Threads that wait for one another in steps of under a millisecond burn the cores that others need. On two busy cores
+    composing 1280x720 takes 4 ms of processor time with one thread and 51 with two, MTCNN 30 and 1150.
+    """
+    cv2.setNumThreads(1)
+    if engine.name != "torch":
+        torch.set_num_threads(1)
+
+
+def _person(registry: Registry, engine: Engine, find_head: HeadFinder) -> tuple[Look, Rung]:
+    try:
+        found = registry.find("person")
+        return load_detector(found.path, engine), Rung("person", f"YOLOv5 ({found.path.name})")
+    except (ModelMissing, ModelRejected, Unreadable) as error:
+        return FaceLook(find_head), Rung("person", "MTCNN's face, body by proportion; else the whole frame", str(error))
+
+
+def _matte(registry: Registry, engine: Engine) -> tuple[Matte, Rung]:
+    rungs: Sequence[tuple[str, str, Callable[..., Matte]]] = (
+        ("matte", "RobustVideoMatting", RvmMatte.load),
+        ("segmentation", "MediaPipe selfie segmentation", SegmentationMatte.load),
+    )
+    why: list[str] = []
+    for part, title, load in rungs:
+        try:
+            found = registry.find(part)
+            return load(found.path, engine), Rung("matte", f"{title} ({found.path.name})", "; ".join(why))
+        except (ModelMissing, ModelRejected, Unreadable) as error:
+            why.append(str(error))
+    return SubtractionMatte(), Rung("matte", "background subtraction (OpenCV)", "; ".join(why))
+
+
+def _device_note(engine: Engine, settings: Settings) -> str:
+    if engine.device.type == "cuda" or settings.device == "cpu":
+        return ""
+    return "no CUDA device was found"
+
+
+class FaceLook:
+    """Without YOLO: MTCNN looks for a face in the whole picture, made small, and the body is guessed below it.
+
+    With no face either, the whole frame is taken for the person: what moves in it, the matte will tell.
+    """
+
+    def __init__(self, find_head: HeadFinder) -> None:
+        self._find_head = find_head
+
+    def __call__(self, pixels: PixelsU8) -> Sequence[Detection]:
+        frame_size = pixels.shape[1], pixels.shape[0]
+        head = self._find_head.largest(pixels)
+        body = Box(0, 0, *frame_size) if head is None else body_from_head(head).within(*frame_size)
+        return [Detection(body, 1.0)]

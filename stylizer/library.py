@@ -1,0 +1,66 @@
+"""The styles at hand, each loaded when it is first asked for and kept."""
+
+from collections.abc import Mapping
+from threading import Lock
+
+from stylizer.convert import Converter
+from stylizer.convert.image_model import ImageModelConfig, ImageModelConverter
+from stylizer.convert.toonify import load_style
+from stylizer.convert.toonify_converter import ToonifyConverter
+from stylizer.engines import Engine
+from stylizer.errors import ModelRejected, NotFound
+from stylizer.weights.card import Kind
+from stylizer.weights.registry import Registry, Style
+
+FIRST = "anime"
+
+
+class Library:
+    """Any thread may ask; loading happens in the thread that asks first, never in the pipeline's."""
+
+    def __init__(self, registry: Registry, engine: Engine) -> None:
+        self._registry, self._engine = registry, engine
+        self._styles: Mapping[str, Style] = {}
+        self.refused: list[ModelRejected] = []
+        self.refresh()
+        self._loaded: dict[str, Converter] = {}
+        self._lock = Lock()
+
+    def refresh(self) -> None:
+        """Looks anew which styles there are; loaded ones stay."""
+        styles, self.refused = self._registry.styles()
+        usable = {s.card.name: s for s in styles if s.card.kind in (Kind.TOONIFY, Kind.IMAGE_MODEL)}
+        self._styles = dict(sorted(usable.items(), key=lambda item: (item[0] != FIRST, item[0])))
+
+    @property
+    def styles(self) -> tuple[Style, ...]:
+        return tuple(self._styles.values())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The first is the one that plays when nobody chose."""
+        return tuple(self._styles)
+
+    def get(self, name: str) -> Converter:
+        """Raises NotFound naming the styles there are, ModelRejected or ModelMissing for unusable weights."""
+        if name not in self._styles:
+            raise NotFound(f"no style is called {name!r}; there are {', '.join(self.names) or 'none'}")
+        with self._lock:
+            if name not in self._loaded:
+                converter = self._open(self._registry.style(name))
+                converter.warm_up()
+                self._loaded[name] = converter
+            return self._loaded[name]
+
+    def try_out(self, style: Style) -> None:
+        """Loads and runs a style that is not in the library (yet). Raises what is wrong with it."""
+        self._open(style).warm_up()
+
+    def _open(self, style: Style) -> Converter:
+        if style.card.kind == Kind.TOONIFY:
+            return ToonifyConverter(load_style(style.weights), self._engine)
+        try:
+            config = ImageModelConfig(**style.card.network)  # type: ignore[arg-type]
+        except TypeError as error:
+            raise ModelRejected(f"style {style.card.name}: [network] in its card is not usable ({error})") from None
+        return ImageModelConverter(style.weights, config, self._engine)

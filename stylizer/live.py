@@ -1,0 +1,349 @@
+"""Live streams: the pipeline's lanes serve all visitors, with one-frame slots on either side.
+
+Newest wins: a frame that nobody took before the next one came is dropped and counted, so that latency stays flat when
+the load grows; only the rate falls. Visitors take turns, as many at once as the pipeline draws in the time of one:
+on a CPU that is one, for there four in one batch would each wait for all four.
+"""
+
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from stylizer.budget import Budget
+from stylizer.controls import Value
+from stylizer.engines import LANES
+from stylizer.errors import BadInput, NoCapacity, NotFound, StylizerError, Unavailable
+from stylizer.frame import Frame, PixelsU8, check_pixels
+from stylizer.histogram import Histogram
+from stylizer.lanes import Halves, Lanes
+from stylizer.logs import log
+from stylizer.stages.outline import Outline
+from stylizer.visitor import VisitorState
+
+WINDOW = 300  # results over which rates and percentiles are taken: 10 s at 30 fps
+STILL_PASSES = 3  # the matte's recurrent memory has settled on a still after three
+MAX_STILLS_WAITING = 4
+MIN_FPS = 5.0  # promised to every visitor; whoever would break it for the others is refused
+IDLE_S = 0.5  # how often an idle worker looks whether it shall stop
+
+Watcher = Callable[[Frame, Frame], None]  # (the camera's frame, its result)
+
+
+class Stepper(Halves, Protocol):
+    """The part of `Pipeline` that live streams need."""
+
+    @property
+    def batch(self) -> int: ...
+    def new_state(self, controls: Mapping[str, object] | None = None) -> VisitorState: ...
+    def checked(self, changes: Mapping[str, object]) -> dict[str, Value]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStats:
+    """Counters since the visitor came; rates and percentiles over the last `WINDOW` results."""
+
+    frames_in: int
+    frames_out: int
+    dropped: int
+    failed: int
+    fps: float
+    latency_ms: Mapping[str, float]  # p50, p95, p99 from `captured_at` to the finished result; empty before the first
+    stages_ms: Mapping[str, float]  # the last step's time in each stage
+
+
+class LiveSession:
+    """One visitor's place. `offer` and `take` never wait for the pipeline; any thread may call anything here."""
+
+    def __init__(self, worker: "Worker", state: VisitorState, clock: Callable[[], float]) -> None:
+        self.id = secrets.token_urlsafe(12)
+        self.on_result: Callable[[], None] | None = None  # called in the worker's thread: hand over, do not work there
+        self._worker, self._state, self._clock = worker, state, clock
+        self._pending: Frame | None = None
+        self._turn = 0  # when this visitor was last served, in steps of the worker
+        self._result: Frame | None = None
+        self._ready = threading.Condition()
+        self._in = self._out = self._dropped = 0
+        self._watchers: tuple[Watcher, ...] = ()
+        self._finished: deque[tuple[float, float]] = deque(maxlen=WINDOW)  # (when, latency in s)
+
+    @property
+    def controls(self) -> Mapping[str, Value]:
+        return self._state.controls
+
+    def set(self, changes: Mapping[str, object]) -> Mapping[str, Value]:
+        """All changes or none. Raises BadInput or NotFound naming the first wrong one. Holds from the next frame on."""
+        self._state.controls = {**self._state.controls, **self._worker.pipeline.checked(changes)}
+        return self.controls
+
+    @property
+    def here(self) -> bool:
+        """False once the visitor has left."""
+        return self.id in self._worker._sessions
+
+    @property
+    def outline(self) -> Outline:
+        """Where the person stands in the camera's picture, 0..1; empty with nobody in view."""
+        return self._state.outline
+
+    @contextmanager
+    def watched(self, see: Watcher) -> Iterator[None]:
+        """Within, `see` is called with each result, in the worker's thread: hand over, do not work there."""
+        self._watchers = (*self._watchers, see)
+        try:
+            yield
+        finally:
+            self._watchers = tuple(each for each in self._watchers if each is not see)
+
+    def set_backdrop(self, pixels: PixelsU8 | None) -> None:
+        """uint8 [H, W, 3] for background "picture"; None shows the painted landscape again. Raises BadInput."""
+        if pixels is not None:
+            check_pixels("backdrop", pixels)
+        self._state.backdrop = pixels
+
+    def offer(self, frame: Frame) -> None:
+        """Hands a camera frame in; one that still waits is dropped for it."""
+        with self._worker.wake:
+            self._in += 1
+            self._dropped += self._pending is not None
+            self._pending = frame
+            self._worker.wake.notify()
+
+    def take(self, timeout_s: float) -> Frame | None:
+        """The newest result that was not taken yet, or None after `timeout_s`."""
+        with self._ready:
+            self._ready.wait_for(lambda: self._result is not None, timeout_s)
+            result, self._result = self._result, None
+            return result
+
+    def stats(self) -> SessionStats:
+        finished = list(self._finished)
+        span_s = finished[-1][0] - finished[0][0] if len(finished) > 1 else 0.0
+        latency: dict[str, float] = {}
+        if finished:
+            values = np.percentile([seconds * 1000 for _, seconds in finished], (50, 95, 99))
+            latency = {f"p{p}": round(float(v), 1) for p, v in zip((50, 95, 99), values, strict=True)}
+        fps = round((len(finished) - 1) / span_s, 2) if span_s > 0 else 0.0
+        return SessionStats(
+            self._in, self._out, self._dropped, self._state.failed, fps, latency, dict(self._state.stages_ms)
+        )
+
+    def leave(self) -> None:
+        """Frees the place and forgets every picture. Leaving twice is no fault."""
+        self._worker._forget(self)
+        self._state.reset()
+        self._pending = None
+        with self._ready:
+            self._result = None
+
+    def _deliver(self, frame: Frame, result: Frame) -> None:
+        now = self._clock()
+        with self._ready:
+            self._result = result
+            self._out += 1
+            self._finished.append((now, now - result.captured_at if result.captured_at is not None else 0.0))
+            self._ready.notify()
+        if self.on_result:
+            self.on_result()
+        for see in self._watchers:
+            see(frame, result)
+
+
+@dataclass(frozen=True, slots=True)
+class _Still:
+    pixels: PixelsU8
+    state: VisitorState
+    result: "Future[PixelsU8]"
+
+
+class Worker:
+    """The pipeline's threads, one for each lane: each takes new frames of those who have waited longest.
+
+    capacity: places at most; fewer when `min_fps` pictures a second for each would be too much for this machine.
+    restarts: how often a thread had died and was started again. latency, stages: since the start, of all visitors.
+    """
+
+    def __init__(
+        self,
+        pipeline: Stepper,
+        capacity: int,
+        clock: Callable[[], float] = time.monotonic,
+        min_fps: float = MIN_FPS,
+    ) -> None:
+        self.pipeline = pipeline
+        self.budget = Budget(capacity, min_fps)
+        self.restarts = 0
+        self.latency = Histogram()
+        self.stages: dict[str, Histogram] = {}
+        self._delivered_s: float | None = None
+        self.wake = threading.Condition()
+        self._clock = clock
+        self._sessions: dict[str, LiveSession] = {}
+        self._stills: deque[_Still] = deque()
+        self._lanes = Lanes(pipeline)
+        self._turns = 0
+        self._running = False
+        self._threads: list[threading.Thread] = []
+
+    @property
+    def alive(self) -> bool:
+        return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
+
+    @property
+    def capacity(self) -> int:
+        """Places there are, by what a frame was measured to cost."""
+        return self.budget.places
+
+    @property
+    def busy_s(self) -> float:
+        """For how long a frame has waited while nothing was delivered; 0 while nobody waits."""
+        began_s = self._delivered_s
+        waiting = any(s._pending is not None for s in self.sessions)
+        return self._clock() - began_s if waiting and began_s is not None else 0.0
+
+    @property
+    def visitors(self) -> int:
+        return len(self._sessions)
+
+    @property
+    def sessions(self) -> list[LiveSession]:
+        return list(self._sessions.values())
+
+    def start(self) -> None:
+        assert not self.alive, "started twice"
+        self._running = True
+        self._threads = [threading.Thread(target=self._run, name=f"pipeline {i}", daemon=True) for i in range(LANES)]
+        for thread in self._threads:
+            thread.start()
+
+    def revive(self) -> bool:
+        """Starts dead threads again though nobody stopped them; True when there were. Visitors keep their places."""
+        if not self._running or self.alive:
+            return False
+        self.restarts += 1
+        log.error("a thread of the pipeline had ended and is started again", restarts=self.restarts)
+        for i, thread in enumerate(self._threads):
+            if not thread.is_alive():
+                self._threads[i] = threading.Thread(target=self._run, name=thread.name, daemon=True)
+                self._threads[i].start()
+        return True
+
+    def stop(self, timeout_s: float = 1.5) -> None:
+        """Lets the step in hand finish, then ends; every visitor is forgotten."""
+        with self.wake:
+            self._running = False
+            self.wake.notify_all()
+        for thread in self._threads:
+            thread.join(timeout_s)
+        for session in list(self._sessions.values()):
+            session.leave()
+        while self._stills:
+            self._stills.popleft().result.set_exception(Unavailable("the worker is shutting down"))
+
+    def join(self, controls: Mapping[str, object] | None = None) -> LiveSession:
+        """A place for one more visitor. Raises NoCapacity when all are taken, BadInput for wrong controls."""
+        session = LiveSession(self, self.pipeline.new_state(controls), self._clock)
+        with self.wake:
+            if len(self._sessions) >= self.capacity:
+                raise NoCapacity(f"all {self.capacity} places are taken; please try again in a moment")
+            self._sessions[session.id] = session
+        return session
+
+    def session(self, session_id: str) -> LiveSession:
+        try:
+            return self._sessions[session_id]
+        except KeyError:
+            raise NotFound(f"no visitor has the id {session_id!r}; it may have left") from None
+
+    def stylize(self, pixels: PixelsU8, controls: Mapping[str, object] | None = None) -> PixelsU8:
+        """One picture, in turn with the live frames; blocks. Raises what the pipeline raises, and NoCapacity."""
+        still = _Still(pixels, self.pipeline.new_state(controls), Future())
+        with self.wake:
+            if not self._running:
+                raise Unavailable("the worker is not running")
+            if len(self._stills) >= MAX_STILLS_WAITING:
+                raise NoCapacity(f"{MAX_STILLS_WAITING} pictures are waiting already; please try again in a moment")
+            self._stills.append(still)
+            self.wake.notify()
+        return still.result.result()
+
+    def _forget(self, session: LiveSession) -> None:
+        with self.wake:
+            self._sessions.pop(session.id, None)
+
+    def _run(self) -> None:
+        while self._running:
+            self._step()
+
+    def _step(self) -> None:
+        """What has waited longest, as soon as there is anything, through both lanes."""
+        batch: list[tuple[LiveSession, Frame]] = []
+        stills: list[_Still] = []
+
+        def take() -> tuple[list[Frame], list[VisitorState]] | None:
+            self._next(batch, stills)
+            for still in stills:
+                for tick in range(STILL_PASSES - 1):
+                    self.pipeline.see([Frame(still.pixels, pts=tick)], [still.state])
+                return [Frame(still.pixels, pts=STILL_PASSES - 1)], [still.state]
+            return ([frame for _, frame in batch], [session._state for session, _ in batch]) if batch else None
+
+        def deliver(results: Sequence[Frame]) -> None:
+            for still in stills:
+                _answer(still, results[0].pixels)
+            for (session, frame), result in zip(batch, results, strict=not stills):
+                if session.here:
+                    session._deliver(frame, result)
+                    self._measure(session, frame)
+
+        try:
+            self._lanes.step(take, deliver)
+        except Exception as error:  # the pipeline answers for its stages; what still comes must not end the show
+            log.exception("step failed", visitors=len(batch))
+            for still in stills:
+                refusal = Unavailable("the picture could not be drawn")
+                still.result.set_exception(error if isinstance(error, StylizerError) else refusal)
+
+    def _measure(self, session: LiveSession, frame: Frame) -> None:
+        self._delivered_s = self._clock()
+        stages_ms = session._state.stages_ms
+        if stages_ms:
+            self.budget.note(sum(stages_ms.values()) / 1000, visitors=1)
+        if frame.captured_at is not None:
+            self.latency.add(self._delivered_s - frame.captured_at)
+        for stage, ms in stages_ms.items():
+            self.stages.setdefault(stage, Histogram()).add(ms / 1000)
+
+    def _next(self, batch: list[tuple[LiveSession, Frame]], stills: list[_Still]) -> None:
+        """Waits for a frame, a still or the end; frames and stills take turns. Fills one of the two, or neither."""
+        with self.wake:
+            self.wake.wait_for(self._has_work, IDLE_S)
+            if not self._running:
+                return
+            self._turns += 1
+            waiting = [(s, s._pending) for s in self._sessions.values() if s._pending is not None]
+            if self._stills and (not waiting or self._turns % 2):
+                stills.append(self._stills.popleft())
+                return
+            batch += sorted(waiting, key=lambda entry: entry[0]._turn)[: self.pipeline.batch]
+            for session, _ in batch:
+                session._pending, session._turn = None, self._turns
+
+    def _has_work(self) -> bool:
+        return not self._running or bool(self._stills) or any(s._pending is not None for s in self._sessions.values())
+
+
+def _answer(still: _Still, picture: PixelsU8) -> None:
+    if still.state.error:
+        still.result.set_exception(Unavailable("the picture could not be drawn: a stage failed on it"))
+    elif still.state.nobody:
+        still.result.set_exception(BadInput("picture: nobody was found in it; it must show a person"))
+    else:
+        still.result.set_result(picture)

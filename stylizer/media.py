@@ -1,0 +1,191 @@
+"""Films and pictures: read frame by frame with their times, write with the sound kept."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import cv2
+import numpy as np
+from av.video.stream import VideoStream
+
+from stylizer.errors import BadInput, Unreadable
+from stylizer.frame import Frame, PixelsU8
+from stylizer.picture import SUFFIXES, encode_picture, read_picture
+from stylizer.soundtrack import Soundtrack
+
+DEFAULT_RATE = Fraction(25)
+FILM_SUFFIXES = (".mp4", ".mov", ".mkv")
+
+
+class Reader:
+    """A film's or a picture's frames, upright, each with its time. A broken one is counted and passed over.
+
+    Raises Unreadable naming the path when nothing in it can be shown.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.broken = 0
+        self.is_picture = path.suffix.lower() in SUFFIXES
+        if self.is_picture:
+            self._picture = read_picture(path)
+            self.rate, self.frames_expected, self.has_sound = DEFAULT_RATE, 1, False
+            return
+        try:
+            self._container = av.open(str(path))
+        except (OSError, ValueError) as error:  # FFmpegError is one or the other
+            raise Unreadable(f"{path}: no film or picture that can be read ({reason(error)})") from None
+        if not self._container.streams.video:
+            raise Unreadable(f"{path}: holds no video")
+        self._video: VideoStream = self._container.streams.video[0]
+        self._video.thread_type = "AUTO"
+        self.rate = self._video.average_rate or DEFAULT_RATE
+        self.frames_expected = self._video.frames or _estimate(self._container, self.rate)
+        self.has_sound = bool(self._container.streams.audio)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if not self.is_picture:
+            self._container.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        if self.is_picture:
+            yield Frame(self._picture, pts=0, time_base=1 / self.rate)
+            return
+        count, last_pts = 0, -1
+        for decoded in self._decoded():
+            pts = decoded.pts if decoded.pts is not None else last_pts + 1
+            time_base = decoded.time_base or 1 / self.rate
+            if pts <= last_pts:  # a broken clock: keep the order
+                pts = last_pts + max(1, round(1 / (self.rate * time_base)))
+            last_pts = pts
+            try:
+                frame = Frame(_upright(decoded), pts, time_base)
+            except BadInput:
+                self.broken += 1
+                continue
+            count += 1
+            yield frame
+        if not count:
+            raise Unreadable(f"{self.path}: not one frame could be decoded")
+
+    def _decoded(self) -> Iterator[av.VideoFrame]:
+        packets = self._container.demux(self._video)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except av.error.FFmpegError:  # the container itself ends in the middle: what came so far is kept
+                self.broken += 1
+                return
+            try:
+                yield from packet.decode()
+            except av.error.FFmpegError:
+                self.broken += 1
+
+
+class Writer:
+    """Writes frames to a film (H.264; sound copied from `source`) or, for a picture's suffix, one picture.
+
+    The size is that of the first frame, made even by repeating the last row or column. `close` leaves a playable file
+    whenever it comes. Raises BadInput for a suffix that is neither.
+    """
+
+    def __init__(self, path: Path, source: Reader) -> None:
+        self.path, self._source = path, source
+        self.frames = 0
+        suffix = path.suffix.lower()
+        self._picture_format = SUFFIXES.get(suffix)
+        if self._picture_format is None and suffix not in FILM_SUFFIXES:
+            raise BadInput(
+                f"{path}: cannot write {suffix or 'a name without a suffix'}; allowed are "
+                f"{', '.join((*FILM_SUFFIXES, *SUFFIXES))}"
+            )
+        if self._picture_format and not source.is_picture:
+            raise BadInput(f"{path}: a film cannot be written as a picture; allowed are {', '.join(FILM_SUFFIXES)}")
+        if not path.parent.is_dir():
+            raise BadInput(f"{path}: the folder does not exist")
+        self._container: av.container.OutputContainer | None = None
+        self._video: VideoStream
+        self._sound: Soundtrack | None = None
+        self._end_s = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def write(self, frame: Frame) -> None:
+        if self._picture_format:
+            self.path.write_bytes(encode_picture(frame.pixels, self._picture_format))
+            self.frames += 1
+            return
+        pixels = _even(frame.pixels)
+        if self._container is None:
+            self._open(frame, pixels)
+        picture = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+        picture.pts, picture.time_base = frame.pts, frame.time_base
+        assert self._container
+        self._container.mux(self._video.encode(picture))
+        self.frames += 1
+        self._end_s = frame.time_s + float(1 / self._source.rate)
+        if self._sound:
+            self._sound.advance(self._end_s)
+
+    def close(self) -> None:
+        """Flushes the encoder, adds the sound up to the last picture, closes the file. Closing twice is no fault."""
+        container, self._container = self._container, None
+        if container is None:
+            return
+        try:
+            container.mux(self._video.encode(None))
+            if self._sound:
+                self._sound.close()
+        finally:
+            container.close()
+
+    def _open(self, frame: Frame, pixels: PixelsU8) -> None:
+        self._container = av.open(str(self.path), "w")
+        self._video = self._container.add_stream("libx264", rate=self._source.rate)
+        self._video.height, self._video.width = pixels.shape[:2]
+        self._video.pix_fmt = "yuv420p"
+        self._video.time_base = self._video.codec_context.time_base = frame.time_base
+        self._video.options = {"preset": "veryfast", "crf": "20"}
+        if self._source.has_sound:
+            self._sound = Soundtrack(self._source.path, self._container)
+
+
+def reason(error: Exception) -> str:
+    """FFmpeg's own words, without the path that the message names already."""
+    return str(getattr(error, "strerror", None) or error)
+
+
+def _estimate(container: av.container.InputContainer, rate: Fraction) -> int:
+    return round(container.duration / av.time_base * rate) if container.duration else 0
+
+
+def _upright(decoded: av.VideoFrame) -> PixelsU8:
+    pixels = decoded.to_ndarray(format="rgb24")
+    turns = round(decoded.rotation / 90) % 4  # phones write the sensor's way up and a note how to turn it
+    return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
+
+
+def _even(pixels: PixelsU8) -> PixelsU8:
+    height, width = pixels.shape[:2]
+    if height % 2 or width % 2:
+        return cv2.copyMakeBorder(pixels, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)  # type: ignore[no-any-return]
+    return pixels

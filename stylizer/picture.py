@@ -1,0 +1,74 @@
+"""Single pictures, from bytes and back. The size is read from the header before a pixel is decoded."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from stylizer.errors import BadInput, Unreadable
+from stylizer.frame import MAX_PIXELS, PixelsU8, check_pixels
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+SUFFIXES = {
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".png": "PNG",
+    ".webp": "WEBP",
+    ".bmp": "BMP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
+
+
+def decode_picture(
+    data: bytes, name: str, max_pixels: int = MAX_PIXELS, formats: tuple[str, ...] = FORMATS
+) -> PixelsU8:
+    """uint8 [H, W, 3] RGB, upright by its EXIF tag, transparency over white.
+
+    name: what the message calls it. Raises Unreadable for what is no picture, BadInput for one that is too large.
+    """
+    upright = _decode(data, name, max_pixels, formats)
+    white = Image.new("RGBA", upright.size, "white")
+    pixels = np.asarray(Image.alpha_composite(white, upright).convert("RGB"))
+    check_pixels(name, pixels)
+    return pixels
+
+
+def _decode(data: bytes, name: str, max_pixels: int, formats: tuple[str, ...]) -> Image.Image:
+    """RGBA, upright."""
+    try:
+        with Image.open(io.BytesIO(data), formats=formats) as picture:
+            width, height = picture.size
+            if width * height > max_pixels:
+                raise BadInput(f"{name}: {width}x{height} pixels, at most {max_pixels} are allowed")
+            return ImageOps.exif_transpose(picture).convert("RGBA")
+    except UnidentifiedImageError:
+        raise Unreadable(f"{name}: no picture that can be read; allowed are {', '.join(formats)}") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        if isinstance(error, BadInput):
+            raise
+        raise Unreadable(f"{name}: the picture is broken ({error})") from None
+
+
+def encode_picture(pixels: PixelsU8, format: str = "PNG") -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, format=format, quality=92)
+    return out.getvalue()
+
+
+def read_picture(path: Path) -> PixelsU8:
+    """Raises Unreadable naming the path when it is missing or no picture."""
+    return decode_picture(_bytes_of(path), str(path))
+
+
+def read_rgba(path: Path) -> PixelsU8:
+    """uint8 [H, W, 4], straight, with the picture's own transparency. Raises as `read_picture` does."""
+    return np.asarray(_decode(_bytes_of(path), str(path), MAX_PIXELS, FORMATS))
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Unreadable(f"{path}: {error.strerror}") from None

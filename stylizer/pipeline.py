@@ -1,0 +1,301 @@
+"""The picture's way, for N visitors at once: look, track, crop, matte, convert, compose."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stylizer import controls as table
+from stylizer.config import Settings
+from stylizer.controls import Value
+from stylizer.convert import SIZE
+from stylizer.errors import NotFound
+from stylizer.frame import Frame, PixelsU8
+from stylizer.ladder import Parts, Rung, open_parts
+from stylizer.logs import log
+from stylizer.stages.box import Box
+from stylizer.stages.closeup import Closeup, closeup_box, cut_closeup
+from stylizer.stages.compose import Backdrop, compose, neutral
+from stylizer.stages.crop import cut
+from stylizer.stages.mark import held
+from stylizer.stages.matte import MatteState, View, extent
+from stylizer.stages.outline import EVERY_S, outline
+from stylizer.stages.track import look_every
+from stylizer.visitor import VisitorState
+
+NEUTRAL_AFTER_S = 3.0  # a failing visitor sees the last good picture this long, then a plain card
+LOG_EVERY = 100  # a stage that fails on each frame must not fill the disk
+
+
+@dataclass(slots=True)
+class Job:
+    """One frame of one visitor on its way; `box` and all that follows stay None when nobody is in view.
+
+    looked: the person was looked for in this very frame.
+    """
+
+    frame: Frame
+    state: VisitorState
+    controls: Mapping[str, Value]
+    pixels: PixelsU8
+    box: Box | None = None
+    near: Box | None = None
+    looked: bool = False
+    crop: Tensor | None = None
+    foreground: Tensor | None = None
+    matte: Tensor | None = None
+    picture: Tensor | None = None
+    alpha: Tensor | None = None
+    closeup: Closeup | None = None
+    output: PixelsU8 | None = None
+    error: Exception | None = None
+    stages_ms: dict[str, float] = field(default_factory=dict)
+
+
+class Pipeline:
+    """Compiled networks, shared by all and changed by none; whatever is remembered is in each visitor's state."""
+
+    def __init__(
+        self, parts: Parts, detect_every_s: float = 0.2, face_every_s: float = 0.6, crop_px: int = SIZE
+    ) -> None:
+        self._parts = parts
+        self._detect_every_s = detect_every_s
+        self._face_every_s = face_every_s
+        self._crop_px = crop_px
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """Loads what the machine has; `ladder` says what that was. Raises NotFound when there is no style at all."""
+        return cls.of(open_parts(settings), settings)
+
+    @classmethod
+    def of(cls, parts: Parts, settings: Settings) -> Self:
+        """For who needs the parts as well."""
+        if not parts.library.names:
+            raise NotFound("there is no style, not even the embedded one: the installation is damaged")
+        return cls(parts, settings.detect_every_s)
+
+    @property
+    def ladder(self) -> tuple[Rung, ...]:
+        return self._parts.rungs
+
+    @property
+    def batch(self) -> int:
+        """How many visitors' frames are worth one step: on a CPU a batch of N takes N times as long."""
+        return self._parts.batch
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        return self._parts.library.names
+
+    def warm_up(self) -> None:
+        """Loads the first style and runs every network once, so that the first visitor does not wait for compilers."""
+        grey = np.full((480, 640, 3), 128, np.uint8)
+        self._parts.look(grey)
+        body = Box(160, 0, 480, 480)
+        self._parts.find_head(grey, body)
+        self._parts.matte(torch.zeros(1, 3, SIZE, SIZE), [None], [View(grey, body)])
+        self._parts.library.get(self.styles[0])
+
+    def new_state(self, controls: Mapping[str, object] | None = None) -> VisitorState:
+        """A visitor's memory with the defaults and `controls` over them; raises as `checked` does."""
+        start = table.defaults() | {"style": self.styles[0]}
+        return VisitorState(controls=MappingProxyType(start | self.checked(controls or {})))
+
+    def checked(self, changes: Mapping[str, object]) -> dict[str, Value]:
+        """All changes checked, a style loaded if need be. Raises BadInput or NotFound: all are taken or none."""
+        values = table.checked(changes)
+        if "style" in values:
+            self._parts.library.get(str(values["style"]))
+        return values
+
+    def step(self, frames: Sequence[Frame], states: Sequence[VisitorState]) -> list[Frame]:
+        """One frame from each of N different visitors -> one finished picture each, in the same order.
+
+        A stage that fails costs only its own visitor a picture: the last good one is shown again, marked, then a
+        plain card, and `state.error` says why. The camera's own picture is never shown in its place.
+        """
+        return self.finish(self.draw(self.see(frames, states)))
+
+    def see(self, frames: Sequence[Frame], states: Sequence[VisitorState]) -> list[Job]:
+        """The first third of `step`: where the person is, their matte, and their head drawn from nearer.
+
+        The thirds may run in three threads, each on its own frame, if the frames pass each of them in order. The head
+        needs nothing of the figure's drawing: done here, the first third takes as long as the two others together.
+        """
+        jobs = [_begin(frame, state) for frame, state in zip(frames, states, strict=True)]
+        for job in jobs:
+            with _answering_for(job):
+                self._find(job)
+        _together([job for job in jobs if job.crop is not None and job.error is None], self._separate)
+        for chosen in _by_style(jobs):
+            _together([job for job in chosen if job.near is not None], self._convert_near)
+        return jobs
+
+    def draw(self, jobs: list[Job]) -> list[Job]:
+        """The second third: the drawing."""
+        for chosen in _by_style(jobs):
+            _together(chosen, self._convert)
+        return jobs
+
+    def finish(self, jobs: list[Job]) -> list[Frame]:
+        """The last third: the drawing before its background."""
+        for job in jobs:
+            if job.error is None:
+                with _answering_for(job), _timed([job], "compose"):
+                    backdrop = Backdrop.of(job.controls, job.state.backdrop)
+                    job.output = compose(
+                        job.pixels, job.box, job.picture, job.alpha, backdrop, job.controls, job.matte, job.closeup
+                    )
+                    _outline(job)
+        return [_closed(job) for job in jobs]
+
+    def _find(self, job: Job) -> None:
+        """Where the person is. YOLO and MTCNN look at their own pace; the tracker carries on between."""
+        state, now = job.state, job.frame.time_s
+        every_s = look_every(self._detect_every_s, state.look_s, state.tracker.moved)
+        if _due(state.looked_at_s, now, every_s):
+            state.looked_at_s, job.looked = now, True
+            with _timed([job], "detect"):
+                people = self._parts.look(job.pixels)
+            state.look_s = job.stages_ms["detect"] / 1000
+        else:
+            people = None
+        with _timed([job], "track"):
+            state.tracker.update(people, now)
+        if state.tracker.target is not None and _due(state.faced_at_s, now, self._face_every_s):
+            state.faced_at_s = now
+            with _timed([job], "face"):
+                state.tracker.see_head(self._parts.find_head(job.pixels, state.tracker.target))
+        with _timed([job], "crop"):
+            job.box = state.square.update(state.tracker.body, state.tracker.head, job.frame.size)
+            if job.box is not None:
+                job.crop = cut(job.pixels, job.box, self._crop_px)
+                job.near = closeup_box(state.tracker.head, job.box)
+
+    def _separate(self, jobs: Sequence[Job]) -> None:
+        crops = torch.cat([job.crop for job in jobs if job.crop is not None])
+        views = [View(job.pixels, job.box) for job in jobs if job.box is not None]
+        with _timed(jobs, "matte"):
+            foreground, alpha, memories = self._parts.matte(crops, [_memory(job.state) for job in jobs], views)
+        for i, (job, memory) in enumerate(zip(jobs, memories, strict=True)):
+            job.state.matte = memory
+            job.foreground, job.matte = foreground[i : i + 1], alpha[i : i + 1]
+            if job.box is not None:
+                job.state.tracker.see_extent(extent(job.matte, job.box), looked=job.looked)
+
+    def _convert(self, jobs: Sequence[Job]) -> None:
+        """All of one style."""
+        convert = self._parts.library.get(str(jobs[0].controls["style"]))
+        foreground = torch.cat([job.foreground for job in jobs if job.foreground is not None])
+        alpha = torch.cat([job.matte for job in jobs if job.matte is not None])
+        with _timed(jobs, "convert"):
+            pictures, alphas = convert(foreground, alpha, [job.controls for job in jobs])
+        for i, job in enumerate(jobs):
+            job.picture, job.alpha = pictures[i : i + 1], alphas[i : i + 1]
+
+    def _convert_near(self, jobs: Sequence[Job]) -> None:
+        """The heads of all of one style."""
+        convert = self._parts.library.get(str(jobs[0].controls["style"]))
+        if not convert.any_size:
+            return
+        with _timed(jobs, "closeup"):
+            cuts = [
+                cut_closeup(job.pixels, job.matte, job.box, job.near)
+                for job in jobs
+                if job.matte is not None and job.box is not None and job.near is not None
+            ]
+            heads, mattes = (torch.cat(each) for each in zip(*cuts, strict=True))
+            pictures, alphas = convert(heads, mattes, [job.controls for job in jobs])
+        for i, job in enumerate(jobs):
+            assert job.near is not None
+            job.closeup = Closeup(pictures[i : i + 1], alphas[i : i + 1], job.near)
+
+
+def _begin(frame: Frame, state: VisitorState) -> Job:
+    controls = state.controls
+    pixels = np.ascontiguousarray(frame.pixels[:, ::-1]) if controls["mirror"] else frame.pixels
+    return Job(frame, state, controls, pixels)
+
+
+def _outline(job: Job) -> None:
+    """Tells, a few times a second, where the person stands; at once when they are gone."""
+    state, now = job.state, job.frame.time_s
+    if job.box is None or job.matte is None:
+        state.outline, state.outlined_at_s = (), None
+    elif _due(state.outlined_at_s, now, EVERY_S):
+        state.outline, state.outlined_at_s = outline(job.matte, job.box, job.frame.size), now
+
+
+def _by_style(jobs: Sequence[Job]) -> list[list[Job]]:
+    """Those that can be drawn, all of one style together."""
+    seen = [job for job in jobs if job.matte is not None and job.error is None]
+    styles = dict.fromkeys(str(job.controls["style"]) for job in seen)
+    return [[job for job in seen if job.controls["style"] == style] for style in styles]
+
+
+def _memory(state: VisitorState) -> MatteState | None:
+    """None when another person stands there now: the matte starts afresh."""
+    if state.subject != state.tracker.generation:
+        state.subject, state.matte = state.tracker.generation, None
+    return state.matte
+
+
+def _due(last_s: float | None, now_s: float, every_s: float) -> bool:
+    """A clock that runs backwards (a film that starts again) counts as due."""
+    return last_s is None or now_s < last_s or now_s - last_s >= every_s
+
+
+def _closed(job: Job) -> Frame:
+    """The finished picture; in its absence the last good one with a mark, and after a while a plain card."""
+    state, now = job.state, job.frame.time_s
+    state.error, state.stages_ms = job.error, job.stages_ms
+    state.nobody = job.box is None
+    state.failed += job.error is not None
+    if job.output is not None:
+        state.last, state.last_good_s = job.output, now
+        return job.frame.with_pixels(job.output)
+    if state.last is not None and state.last_good_s is not None and abs(now - state.last_good_s) < NEUTRAL_AFTER_S:
+        return job.frame.with_pixels(held(state.last))
+    state.lose_person()
+    return job.frame.with_pixels(neutral(job.frame.size, job.controls))
+
+
+def _together(jobs: Sequence[Job], work: Callable[[Sequence[Job]], None]) -> None:
+    """All as one batch; if that fails, one by one, to find whose fault it is."""
+    if not jobs:
+        return
+    try:
+        work(jobs)
+    except Exception:
+        for job in jobs:
+            with _answering_for(job):
+                work([job])
+
+
+@contextmanager
+def _answering_for(job: Job) -> Iterator[None]:
+    """A fault inside is this visitor's: counted, logged now and then, told in the state; the others go on."""
+    try:
+        yield
+    except Exception as error:
+        job.error, job.output = error, None
+        if job.state.failed % LOG_EVERY == 0:
+            log.exception("frame failed", failed=job.state.failed + 1)
+
+
+@contextmanager
+def _timed(jobs: Sequence[Job], stage: str) -> Iterator[None]:
+    """A batch's time is shared out evenly. Times are for reports only: no stage reads the clock."""
+    begin = time.perf_counter()
+    try:
+        yield
+    finally:
+        for job in jobs:
+            job.stages_ms[stage] = (time.perf_counter() - begin) * 1000 / len(jobs)

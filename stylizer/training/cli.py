@@ -1,0 +1,119 @@
+"""`stylizer train …`: draw the pairs, train, export a style."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stylizer.errors import BadInput
+from stylizer.training import gan_cli
+from stylizer.training.next_frame_cli import next_frame
+
+app = typer.Typer(no_args_is_help=True, help="Train a style, or a VJ model.")
+app.command("next-frame")(next_frame)
+app.command("stylegan2")(gan_cli.stylegan2)
+app.command("fine-tune")(gan_cli.fine_tune)
+app.command("encoder")(gan_cli.encoder)
+app.command("compose")(gan_cli.compose)
+data_app = typer.Typer(no_args_is_help=True, help="Make a data set: drawn characters, or your own pictures and films.")
+app.add_typer(data_app, name="data")
+
+Run = Annotated[Path, typer.Option("--out", help="folder of the run: settings, checkpoint, log, samples")]
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+@data_app.command()
+def characters(
+    folder: Annotated[Path, typer.Argument(help="where the drawn pairs go; 590 kB a pair")],
+    pairs: Annotated[int, typer.Option(min=1, help="how many")] = 8000,
+    seed: Annotated[int, typer.Option(help="of the first pair; the next has the next seed")] = 1_000_000,
+    hand: Annotated[str, typer.Option(help="who draws: anime, comic, paper")] = "anime",
+    processes: Annotated[int, typer.Option(min=1, help="drawing at once")] = 2,
+) -> None:
+    """Draw pairs of the data set `characters`, or go on where it stopped."""
+    from stylizer.training.data.store import make_store
+
+    for done in make_store(folder, pairs, seed=seed, hand=hand, processes=processes):
+        if done % 200 == 0 or done == pairs:
+            _say(f"{done}/{pairs} pairs")
+
+
+@data_app.command()
+def folders(
+    source: Annotated[Path, typer.Argument(help="folder of photos and films, or of drawings")],
+    target: Annotated[Path, typer.Argument(help="where the data set goes; 260 kB a picture")],
+    side: Annotated[str, typer.Option(help="photo: persons are found, cropped, matted. drawing: cut out")] = "photo",
+    every: Annotated[float, typer.Option(min=0.05, help="seconds between two pictures taken from a film")] = 0.5,
+) -> None:
+    """Turn your own photos and films, or drawings, into a ready data set."""
+    from stylizer.config import Settings
+    from stylizer.pipeline import Pipeline
+    from stylizer.training.data.folders import make_pictures
+
+    pipeline = Pipeline.open(Settings.load()) if side == "photo" else None
+    count = make_pictures(source, target, side, _say, every_s=every, pipeline=pipeline)
+    _say(f"{target}: {count} {side}s")
+
+
+@app.command()
+def toonify(
+    out: Run,
+    source: Annotated[
+        str, typer.Option("--data", help="`characters`, or a folder that `train data` has filled")
+    ] = "characters",
+    settings: Annotated[Path | None, typer.Option(help="TOML file of settings; that of the run by default")] = None,
+    begin_from: Annotated[
+        Path | None, typer.Option(help="a style's weights.safetensors to begin from; a tenth of the steps will do then")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads, 0 for all cores")] = 0,
+) -> None:
+    """Train a Toonify style. The same command goes on after a stop of any kind."""
+    import torch
+
+    from stylizer.training.data.store import make_store
+    from stylizer.training.toonify import ToonifySettings, train
+
+    if threads:
+        torch.set_num_threads(threads)
+    own = out / "settings.toml"
+    file = settings or (own if own.is_file() else None)
+    chosen = ToonifySettings.read(file) if file else ToonifySettings()
+    folder = out / "pairs" if source == "characters" else Path(source)
+    if source == "characters" and not (folder / "store.json").is_file():
+        for done in make_store(folder, chosen.pairs, seed=chosen.first_pair):
+            if done % 200 == 0:
+                _say(f"{done}/{chosen.pairs} pairs drawn")
+    train(out, folder, chosen, _say, begin_from=begin_from)
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="folder of a toonify run")],
+    style: Annotated[Path, typer.Argument(help="folder of the style: its name is the style's")],
+    title: Annotated[str, typer.Option(help="the name that people see")] = "",
+    machine: Annotated[str, typer.Option(help="what it was trained on")] = "",
+    weak: Annotated[
+        list[str] | None, typer.Option(help="what looks wrong and when; may be given several times")
+    ] = None,
+    pairs: Annotated[int, typer.Option(min=2, help="unseen drawn pairs to measure on")] = 64,
+    hand: Annotated[str, typer.Option(help="who drew the run's pairs: anime, comic, paper")] = "anime",
+) -> None:
+    """Write the run's averaged weights and a card with measures on pairs it has not seen."""
+    from stylizer.training.export import export_style
+
+    if not weak:
+        raise BadInput("--weak: a card without weak points is not honest; name at least one")
+    card = export_style(run, style, title=title or style.name, machine=machine, weak=weak, pairs=pairs, hand=hand)
+    _say(f"{style}: {json.dumps(card.measures)}")
+
+
+@app.command()
+def clip(target: Annotated[Path, typer.Argument(help="the film to write, .mp4")]) -> None:
+    """Draw the film for machines without a camera: a figure that waves and dances in a drawn room, a seamless loop."""
+    from stylizer.training.data.clip import write_clip
+
+    write_clip(target)

@@ -1,0 +1,110 @@
+"""From a run to a style: the averaged weights, measured on pairs that were never trained on, and the card."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from encoders.losses import over, silhouette_iou
+from stylizer.convert.toonify import ToonifyConfig, ToonifyNet, draw, save_style
+from stylizer.errors import BadInput
+from stylizer.training.data.characters import draw_pair
+from stylizer.training.measures import hue_agreement, ms_ssim, sliced_wasserstein
+from stylizer.training.run import load_state
+from stylizer.training.toonify import ToonifySettings
+from stylizer.weights.card import Card, Kind
+
+UNSEEN = 9_000_000  # seed of the first pair that measures are taken on; runs begin at 1 000 000
+DATA = (
+    "characters, hand {hand}: {pairs} pairs of figures that the project draws itself"
+    " (stylizer/training/data/characters)"
+)
+LICENCE = "AGPL-3.0-or-later"
+
+
+def load_run(run: Path, config: ToonifyConfig | None = None) -> tuple[ToonifyNet, int]:
+    """The averaged network of a run and the steps it has had."""
+    state = load_state(run / "checkpoint.pt")
+    if state is None:
+        raise BadInput(f"{run}: there is no checkpoint of a run")
+    net = ToonifyNet(config or ToonifyConfig())
+    net.load_state_dict(state["ema"])
+    return net.eval().requires_grad_(False), int(state["step"])
+
+
+def hours(run: Path) -> float:
+    """Time spent on steps, by the log; pauses of more than a minute are left out."""
+    times = np.array([json.loads(line)["time"] for line in (run / "log.jsonl").read_text().splitlines()])
+    gaps = np.diff(times)
+    return float(gaps[gaps < 60].sum() / 3600)
+
+
+@torch.inference_mode()
+def measure(net: ToonifyNet, pairs: int, hand: str = "anime") -> dict[str, float]:
+    """On drawn pairs that no run trains on: likeness to the drawing wanted, silhouette, colours, and how far all the
+    drawings are from all that were wanted and from all the photos.
+    """
+    rows: list[dict[str, Tensor]] = []
+    sets: list[tuple[Tensor, Tensor, Tensor]] = []
+    for first in range(0, pairs, 8):
+        drawn = [draw_pair(UNSEEN + i, hand=hand) for i in range(first, min(first + 8, pairs))]
+        photo, wanted = (
+            torch.from_numpy(np.stack([getattr(p, name) for p in drawn])).permute(0, 3, 1, 2).float() / 255
+            for name in ("photo", "drawing")
+        )
+        picture, alpha = draw(net.style, *net.encode(photo[:, :3], photo[:, 3:]))
+        grey = torch.full((len(drawn), 3, 1, 1), 0.5)
+        shown, want = over(picture, alpha, grey), over(wanted[:, :3], wanted[:, 3:], grey)
+        sets.append((shown, want, over(photo[:, :3], photo[:, 3:], grey)))
+        rows.append(
+            {
+                "pairs_ms_ssim": ms_ssim(shown, want),
+                "pairs_silhouette_iou": silhouette_iou(alpha, wanted[:, 3:]),
+                "pairs_hue_agreement": hue_agreement(shown, want, wanted[:, 3:]),
+                "pairs_l1": (shown - want).abs().mean((1, 2, 3)),
+            }
+        )
+    made, drawings, photos = (torch.cat(of_all) for of_all in zip(*sets, strict=True))
+    distances = {"drawings": drawings, "photos": photos}
+    return {name: round(float(torch.cat([row[name] for row in rows]).mean()), 4) for name in rows[0]} | {
+        f"pairs_swd_to_{name}": round(sliced_wasserstein(made, domain), 4) for name, domain in distances.items()
+    }
+
+
+def add_measures(style: Path, numbers: dict[str, float]) -> None:
+    """Writes more measures into the card in the folder `style`."""
+    card = Card.read(style)
+    fuller = card.model_copy(update={"measures": {**card.measures, **numbers}})
+    (style / "card.toml").write_text(fuller.to_toml(), encoding="utf-8")
+
+
+def export_style(
+    run: Path, style: Path, *, title: str, machine: str, weak: list[str], pairs: int, hand: str = "anime"
+) -> Card:
+    """Writes `weights.safetensors` and `card.toml` into the folder `style`. hand: who drew the run's pairs."""
+    net, steps = load_run(run)
+    settings = ToonifySettings.read(run / "settings.toml")
+    style.mkdir(parents=True, exist_ok=True)
+    weights = style / "weights.safetensors"
+    save_style(net, weights)
+    weights.chmod(0o644)
+    card = Card(
+        name=style.name,
+        title=title,
+        kind=Kind.TOONIFY,
+        data=DATA.format(pairs=settings.pairs, hand=hand),
+        licence=LICENCE,
+        seed=settings.seed,
+        steps=steps,
+        hours=round(hours(run), 2),
+        machine=machine,
+        hand=hand,
+        weak_points=tuple(weak),
+        sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
+        measures=dict(measure(net, pairs, hand)),
+    )
+    (style / "card.toml").write_text(card.to_toml(), encoding="utf-8")
+    return card

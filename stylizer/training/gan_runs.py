@@ -1,0 +1,120 @@
+"""The runs that make a style out of unpaired pictures: a photo generator, its fine-tuning, the encoder that inverts it.
+
+Each goes on where it stopped when it is called again with the same folder.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from torch import Tensor
+
+from stylizer.config import Settings
+from stylizer.errors import BadInput
+from stylizer.pipeline import Pipeline
+from stylizer.stylegan2.discriminator import Discriminator
+from stylizer.stylegan2.generator import Generator, GeneratorConfig, load_generator
+from stylizer.training.data.folders import make_pictures
+from stylizer.training.data.pictures import Pictures
+from stylizer.training.inversion import EncoderSettings, EncoderTrainer, critic_for
+from stylizer.training.loop import Say, run
+from stylizer.training.parallel import World
+from stylizer.training.run import load_state
+from stylizer.training.settings import write_settings
+from stylizer.training.stylegan2 import GanSettings, GanTrainer
+
+SOURCE = "data.txt"  # in a run's folder: which data set it was trained on, where it has none of its own
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Start:
+    """A trained generator and, from a run of ours, the discriminator that it was trained against."""
+
+    generator: Generator
+    critic: dict[str, Tensor] | None
+    critic_widths: tuple[int, ...]
+
+    def judge(self) -> Discriminator | None:
+        return None if self.critic is None else critic_for(self.generator, self.critic_widths, self.critic)
+
+
+def open_start(path: Path) -> Start:
+    """A folder of `train stylegan2` or `train fine-tune`, or a generator's .safetensors file.
+
+    Raises BadInput, ModelMissing or ModelRejected.
+    """
+    if path.is_file():
+        generator = load_generator(path)
+        return Start(generator, None, tuple(reversed(generator.config.synthesis.widths)))
+    state = load_state(path / "checkpoint.pt")
+    if state is None or "critic_widths" not in state:
+        raise BadInput(f"{path}: neither a run of `train stylegan2` or `fine-tune` nor a generator's .safetensors file")
+    generator = Generator(GeneratorConfig.from_dict(json.loads(state["config"])))
+    generator.load_state_dict(state["ema"])
+    return Start(generator.eval().requires_grad_(False), state["critic"], tuple(state["critic_widths"]))
+
+
+def prepared(source: Path, out: Path, side: str, say: Say, world: World) -> Pictures:
+    """A data set that `train data` has made, or a folder of pictures and films, which becomes one in `out/pictures`."""
+    if (source / "store.json").is_file():
+        if world.first:
+            (out / SOURCE).write_text(str(source.resolve()), encoding="utf-8")
+        return Pictures.open(source, side)
+    own = out / "pictures"
+    if world.first and not (own / "store.json").is_file():
+        make_pictures(source, own, side, say, pipeline=Pipeline.open(Settings.load()) if side == "photo" else None)
+    world.wait()
+    return Pictures.open(own, side)
+
+
+def data_of(run: Path, side: str) -> Pictures:
+    """The data set that a run was trained on. Raises BadInput when it is not where it was."""
+    named = run / SOURCE
+    return Pictures.open(Path(named.read_text(encoding="utf-8")) if named.is_file() else run / "pictures", side)
+
+
+def train_generator(
+    out: Path, source: Path, side: str, settings: GanSettings, say: Say, world: World, start: Start | None = None
+) -> GanTrainer:
+    """Trains a generator on the photos or the drawings of `source`; from another one when `start` is given."""
+    if start:
+        settings = like(settings, start)
+    pictures = _opened(out, source, side, settings, say, world)
+    parts = {} if start is None else {"start": start.generator, "critic": start.critic}
+    trainer = GanTrainer(settings, pictures, world, **parts)  # type: ignore[arg-type]
+    _run(out, trainer, settings, say, world)
+    return trainer
+
+
+def train_encoder(
+    out: Path, source: Path, settings: EncoderSettings, say: Say, world: World, start: Start
+) -> EncoderTrainer:
+    """Trains the encoder that inverts `start`'s generator, on photos."""
+    pictures = _opened(out, source, "photo", settings, say, world)
+    trainer = EncoderTrainer(settings, pictures, start.generator, start.judge(), world)
+    _run(out, trainer, settings, say, world)
+    return trainer
+
+
+def like(settings: GanSettings, start: Start) -> GanSettings:
+    """The settings with the sizes of the networks to go on from."""
+    config = start.generator.config
+    synthesis = config.synthesis
+    sizes = {"widths": synthesis.widths, "w_dim": synthesis.w_dim, "critic_widths": start.critic_widths}
+    return replace(settings, **sizes, z_dim=config.z_dim, mapping_layers=config.mapping_layers)  # type: ignore[arg-type]
+
+
+def _opened(
+    out: Path, source: Path, side: str, settings: GanSettings | EncoderSettings, say: Say, world: World
+) -> Pictures:
+    if world.first:
+        out.mkdir(parents=True, exist_ok=True)
+        write_settings(settings, out / "settings.toml")
+    return prepared(source, out, side, say, world)
+
+
+def _run(
+    out: Path, trainer: GanTrainer | EncoderTrainer, settings: GanSettings | EncoderSettings, say: Say, world: World
+) -> None:
+    every, seconds = settings.samples_every, settings.checkpoint_s
+    run(out, trainer, settings.steps, say, samples_every=every, checkpoint_s=seconds, world=world)

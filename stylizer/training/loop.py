@@ -1,0 +1,117 @@
+"""The loop that every training runs in: go on where it stopped, save, show, warn, tell the time left."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from stylizer.errors import BadInput
+from stylizer.training.parallel import World
+from stylizer.training.run import RunLog, StopAsked, load_state, save_atomically
+from stylizer.training.watch import first_not_finite, troubles
+
+TELL_S = 20.0  # seconds between two lines of progress
+Say = Callable[[str], None]
+
+
+class Trainer(Protocol):
+    """What the loop needs. `step` is wholly decided by the seed and `done`: a run that stopped ends like one that did
+    not.
+    """
+
+    done: int
+
+    def step(self) -> dict[str, float]: ...
+    def state(self) -> dict[str, Any]: ...
+    def restore(self, state: dict[str, Any]) -> None: ...
+    def samples(self, path: Path) -> None: ...
+
+
+def run(
+    folder: Path,
+    trainer: Trainer,
+    steps: int,
+    say: Say,
+    *,
+    samples_every: int,
+    checkpoint_s: float,
+    world: World | None = None,
+) -> None:
+    """Runs, or goes on with, the training in `folder` until `steps` are done.
+
+    SIGINT and SIGTERM end it after the step; a harder kill loses at most `checkpoint_s` seconds. Raises BadInput when a
+    number is not finite any more: the last checkpoint is kept.
+    """
+    world = world or World()
+    folder.mkdir(parents=True, exist_ok=True)
+    state = load_state(folder / "checkpoint.pt")
+    if state is not None:
+        trainer.restore(state)
+    keeper = _Keeper(folder, trainer, steps, say, samples_every, checkpoint_s) if world.first else None
+    with StopAsked() as stop:
+        while trainer.done < steps and not world.mean(stop.now):
+            row = trainer.step()
+            if wrong := first_not_finite(row):
+                raise BadInput(f"{folder}: {wrong} is {row[wrong]} at step {trainer.done}; lower the learning rate")
+            if keeper:
+                keeper.after(row)
+    if keeper:
+        keeper.close()
+
+
+class _Keeper:
+    """What the first process writes and says."""
+
+    def __init__(
+        self, folder: Path, trainer: Trainer, steps: int, say: Say, samples_every: int, checkpoint_s: float
+    ) -> None:
+        self.folder, self.trainer, self.steps, self.say = folder, trainer, steps, say
+        self.samples_every, self.checkpoint_s = samples_every, checkpoint_s
+        self.log = RunLog(folder, from_step=trainer.done)
+        self.saved = time.monotonic()
+        self.begun, self.told = (self.saved, trainer.done), 0.0
+        self.warned: set[str] = set()
+
+    def after(self, row: dict[str, float]) -> None:
+        step, now = self.trainer.done, time.monotonic()
+        self.log.add(step, row)
+        for kind, words in troubles(self.log.rows).items():
+            if kind not in self.warned:
+                self.warned.add(kind)
+                self.log.note(step, words)
+                self.say(f"WARNING at step {step}: {words}")
+        if now - self.told > TELL_S:
+            self.told = now
+            self.say(self._line(now))
+        if step % self.samples_every == 0:
+            self._show()
+        if now - self.saved > self.checkpoint_s:
+            self._save()
+            self.saved = now
+
+    def close(self) -> None:
+        self._save()
+        if self.log.rows:
+            self._show()
+        self.log.close()
+
+    def _save(self) -> None:
+        save_atomically(self.trainer.state(), self.folder / "checkpoint.pt")
+
+    def _show(self) -> None:
+        self.trainer.samples(self.folder / f"samples_{self.trainer.done:06d}.png")
+        self.log.picture()
+
+    def _line(self, now: float) -> str:
+        done = self.trainer.done
+        left_s = (now - self.begun[0]) / max(1, done - self.begun[1]) * (self.steps - done)
+        bar = "█" * (20 * done // self.steps)
+        recent = {k: np.mean([r[k] for r in self.log.rows[-40:] if k in r]) for k in self.log.rows[-1]}
+        numbers = "  ".join(f"{k} {v:.4g}" for k, v in recent.items() if k not in ("step", "time", "lr"))
+        return f"step {done}/{self.steps} |{bar:20}|  {numbers}  {_duration(left_s)} left"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,139 @@
+"""Trains a network that dreams the next frame: pix2pix as published (arXiv:1611.07004), frames N -> N + 1.
+
+L1 with weight 100 and a conditional PatchGAN, dropout in decoders 8 to 6, Adam 2e-4 with beta1 0.5. Ours: training on
+the network's own dreams (`rollouts.py`); a condition hidden from the discriminator half of the time, so that a dream
+that left its film is judged by its looks alone; a running mean of the weights, which is what is exported.
+"""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kernels.pict import Weights
+from kernels.weights import random_weights
+from stylizer.convert.pix2pix import Unet256, weights_of
+from stylizer.errors import ModelRejected
+from stylizer.frame import PixelsU8, u8_from_unit
+from stylizer.training.patch_discriminator import PatchDiscriminator
+from stylizer.training.rollouts import Batch, Rollouts, grain
+
+L1_WEIGHT = 100.0
+DROPOUT_LAYERS = (8, 9, 10)  # decoders 8, 7, 6
+BETAS = (0.5, 0.999)
+MEAN_KEEPS = 0.998  # of the running mean per step
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    filters: int = 16
+    batch: int = 4
+    places: int = 48
+    depth: int = 20  # steps of a dream before it starts anew
+    learning_rate: float = 2e-4
+    seed: int = 1
+
+
+class NextFrameTrainer:
+    """films: uint8 [T, 3, H, W] each; see Rollouts. All randomness comes from the plan's seed."""
+
+    def __init__(self, films: list[Tensor], plan: Plan) -> None:
+        torch.manual_seed(plan.seed)
+        self.plan, self.steps = plan, 0
+        self._rng = torch.Generator().manual_seed(plan.seed)
+        self.generator = Unet256.from_weights(random_weights(plan.filters, plan.seed)).requires_grad_(True)
+        for layer in DROPOUT_LAYERS:
+            self.generator.layers[layer].register_forward_hook(_dropout)
+        self.mean = copy.deepcopy(self.generator).eval().requires_grad_(False)
+        self.discriminator = PatchDiscriminator(plan.filters)
+        self._adam_g = torch.optim.Adam(self.generator.parameters(), plan.learning_rate, BETAS)
+        self._adam_d = torch.optim.Adam(self.discriminator.parameters(), plan.learning_rate, BETAS)
+        self._rollouts = Rollouts(films, places=plan.places, depth=plan.depth, rng=self._rng)
+
+    def step(self) -> dict[str, float]:
+        """One update of both networks -> their losses."""
+        self.generator.train()
+        batch = self._rollouts.batch(self.plan.batch)
+        with torch.autocast("cpu", torch.bfloat16):
+            made = self.generator(batch.given)
+        made = made.float()
+        shown = self._shown(batch)
+        judged = self._update_discriminator(batch, made.detach(), shown)
+        with torch.autocast("cpu", torch.bfloat16):
+            fooled = F.softplus(-self.discriminator(batch.given * shown, made)).mean()
+        l1 = ((made - batch.following).abs().mean((1, 2, 3)) * batch.trust).sum() / batch.trust.sum().clamp(min=1e-3)
+        share = batch.trust.mean()
+        loss = fooled.float() + L1_WEIGHT * share * l1
+        self._adam_g.zero_grad(set_to_none=True)
+        loss.backward()
+        self._adam_g.step()
+        self._rollouts.advance(batch.places, made)
+        self._update_mean()
+        self.steps += 1
+        return {"l1": l1.item(), "fooled": fooled.item(), "judged": judged}
+
+    def _shown(self, batch: Batch) -> Tensor:
+        """[N, 1, 1, 1]: 1 where the discriminator may see what came before."""
+        coin = torch.rand(len(batch.trust), generator=self._rng) < 0.5
+        return (coin & (batch.trust > 0)).float()[:, None, None, None]
+
+    def _update_discriminator(self, batch: Batch, made: Tensor, shown: Tensor) -> float:
+        with torch.autocast("cpu", torch.bfloat16):
+            real = self.discriminator(batch.before * shown, batch.following)
+            fake = self.discriminator(batch.given * shown, made)
+            loss = (F.softplus(-real).mean() + F.softplus(fake).mean()) / 2
+        self._adam_d.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._adam_d.step()
+        return float(loss.item())
+
+    def _update_mean(self) -> None:
+        keeps = min(MEAN_KEEPS, self.steps / (self.steps + 10))
+        with torch.no_grad():
+            for mean, now in zip(self.mean.parameters(), self.generator.parameters(), strict=True):
+                mean.lerp_(now, 1 - keeps)
+
+    def weights(self) -> Weights:
+        """The running mean's tensors under their `.pict` names."""
+        return weights_of(self.mean)
+
+    def save(self, path: Path) -> None:
+        """All that `load` needs to go on as if nothing had happened, but for the pool of dreams, which starts anew."""
+        state = {name: part.state_dict() for name, part in self._parts().items()}
+        torch.save({"plan": asdict(self.plan), "steps": self.steps} | state, path)
+
+    def load(self, path: Path) -> None:
+        """Raises ModelRejected when the file is of another plan."""
+        state = torch.load(path, weights_only=True)
+        if state["plan"]["filters"] != self.plan.filters:
+            raise ModelRejected(f"{path}: was begun with {state['plan']['filters']} filters, not {self.plan.filters}")
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+        self.steps = state["steps"]
+
+    def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
+        return {
+            "generator": self.generator,
+            "mean": self.mean,
+            "discriminator": self.discriminator,
+            "adam_g": self._adam_g,
+            "adam_d": self._adam_d,
+        }
+
+
+def _dropout(layer: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+    return F.dropout(output, 0.5, training=layer.training)
+
+
+def dream(network: Unet256, frames: int, seed: int) -> Iterator[PixelsU8]:
+    """What the network makes of black and then of its own pictures, with faint noise: uint8 [256, 256, 3]."""
+    rng = torch.Generator().manual_seed(seed)
+    picture = torch.zeros(1, 3, 256, 256)
+    for _ in range(frames):
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            picture = network((picture + 0.05 * grain(1, rng)).clamp(0, 1)).float()
+        yield u8_from_unit(picture)

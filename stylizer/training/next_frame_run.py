@@ -1,0 +1,111 @@
+"""A run of the next-frame training: goes on where it stopped, saves, shows samples, exports."""
+
+import csv
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+
+from kernels.weights import save_weights
+from stylizer.training.data.films import load_films
+from stylizer.training.next_frame import NextFrameTrainer, Plan, dream
+from stylizer.vj.outputs.recorder import FilmFile
+from stylizer.weights.card import CARD, Card, Kind
+
+STATE, SPENT = "state.pt", "spent.json"
+SAVE_EVERY_S, SAMPLE_EVERY_S = 60.0, 180.0
+SAMPLE_RATE = Fraction(25)
+NOTE_EVERY = 50  # steps between two rows of log.csv
+
+
+def run(clips: list[str], folder: Path, plan: Plan, *, minutes: float, title: str, say: Callable[[str], None]) -> None:
+    """Trains until `minutes` are over in all runs together, or Ctrl-C; then exports into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    trainer = NextFrameTrainer(load_films(clips), plan)
+    start = time.monotonic() - _resume(trainer, folder)
+    if trainer.steps:
+        say(f"goes on at step {trainer.steps}")
+    try:
+        _train(trainer, folder, minutes * 60, start)
+    except KeyboardInterrupt:
+        say("stopped by hand: what was learned so far is exported")
+    spent_s = time.monotonic() - start
+    _save(trainer, folder, spent_s)
+    _export(trainer, folder, title, clips, spent_s / 3600)
+    say(f"{folder}: {trainer.steps} steps in {spent_s / 60:.1f} minutes")
+
+
+def _resume(trainer: NextFrameTrainer, folder: Path) -> float:
+    """-> seconds that earlier runs took."""
+    if not (folder / STATE).exists():
+        return 0.0
+    trainer.load(folder / STATE)
+    return float(json.loads((folder / SPENT).read_text())["seconds"])
+
+
+def _train(trainer: NextFrameTrainer, folder: Path, until_s: float, start: float) -> None:
+    saved = sampled = time.monotonic()
+    sums: dict[str, float] = {}
+    while (spent := time.monotonic() - start) < until_s:
+        for key, value in trainer.step().items():
+            sums[key] = sums.get(key, 0.0) + value / NOTE_EVERY
+        if trainer.steps % NOTE_EVERY == 0:
+            _note(folder / "log.csv", {"step": trainer.steps, "seconds": round(spent)} | sums)
+            sums = {}
+        if time.monotonic() - saved > SAVE_EVERY_S:
+            _save(trainer, folder, spent)
+            saved = time.monotonic()
+        if time.monotonic() - sampled > SAMPLE_EVERY_S:
+            sample(trainer, folder / f"sample-{trainer.steps:06d}.mp4")
+            sampled = time.monotonic()
+
+
+def _save(trainer: NextFrameTrainer, folder: Path, spent_s: float) -> None:
+    """Whole or not at all: a run that is killed while it writes keeps its last state."""
+    trainer.save(folder / "state.new")
+    os.replace(folder / "state.new", folder / STATE)
+    (folder / SPENT).write_text(json.dumps({"seconds": spent_s}))
+
+
+def sample(trainer: NextFrameTrainer, path: Path, frames: int = 100) -> None:
+    """A film of the loop, from black."""
+    with FilmFile(path, SAMPLE_RATE) as film:
+        for picture in dream(trainer.mean, frames, seed=0):
+            film.write(picture)
+
+
+def _note(path: Path, row: dict[str, float]) -> None:
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, list(row))
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def _export(trainer: NextFrameTrainer, folder: Path, title: str, clips: list[str], hours: float) -> None:
+    weights = trainer.weights()
+    save_weights(folder / "weights.safetensors", weights)
+    save_weights(folder / "weights.pict", weights)
+    card = Card(
+        name=folder.name,
+        title=title,
+        kind=Kind.PIX2PIX,
+        data=", ".join(clips),
+        licence="AGPL-3.0-or-later",
+        seed=trainer.plan.seed,
+        steps=trainer.steps,
+        hours=round(hours, 3),
+        machine=platform.machine() + f", {torch.get_num_threads()} threads",
+        weak_points=("not yet judged by a person",),
+        weights="weights.pict",
+        sha256=hashlib.sha256((folder / "weights.pict").read_bytes()).hexdigest(),
+        network={"filters": trainer.plan.filters},
+    )
+    (folder / CARD).write_text(card.to_toml(), encoding="utf-8")

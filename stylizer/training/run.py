@@ -1,0 +1,130 @@
+"""A training run on disk: settings, checkpoints that survive a kill at any moment, a log, curves as a picture."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any, Self
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+
+from stylizer.errors import ModelRejected
+
+
+def save_atomically(state: Mapping[str, Any], path: Path) -> None:
+    """The file is the old one or the new one, never a part."""
+    beside = path.with_suffix(".part")
+    with beside.open("wb") as file:
+        torch.save(dict(state), file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)
+
+
+def load_state(path: Path) -> dict[str, Any] | None:
+    """What `save_atomically` wrote; None before the first time. Admits tensors and plain containers only."""
+    if not path.is_file():
+        return None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, ValueError) as error:
+        raise ModelRejected(f"{path}: not a checkpoint of this project ({error})") from None
+    if not isinstance(state, dict):
+        raise ModelRejected(f"{path}: not a checkpoint of this project")
+    return state
+
+
+@torch.no_grad()
+def follow(ema: nn.Module, net: nn.Module, decay: float) -> None:
+    """ema <- decay * ema + (1 - decay) * net, weights and buffers alike."""
+    for slow, fast in zip(ema.state_dict().values(), net.state_dict().values(), strict=True):
+        if slow.dtype.is_floating_point:
+            slow.lerp_(fast, 1 - decay)
+
+
+class StopAsked:
+    """Within `with`, SIGINT and SIGTERM only set `now`: the loop ends after its step and saves. Main thread only."""
+
+    def __init__(self) -> None:
+        self.now = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._ask)
+        return self
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self.now = True
+
+    def __exit__(self, *fault: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+class RunLog:
+    """Numbers by step: `log.jsonl` for programs, TensorBoard for people, `curves.png` for a quick look."""
+
+    def __init__(self, folder: Path, *, from_step: int) -> None:
+        """Lines of steps that a kill undid are dropped, so that the log tells of one training."""
+        self.path = folder / "log.jsonl"
+        self.rows: list[dict[str, float]] = []
+        if self.path.is_file():
+            read = [json.loads(line) for line in self.path.read_text().splitlines() if line.endswith("}")]
+            self.rows = [row for row in read if row["step"] <= from_step]
+        self.path.write_text("".join(json.dumps(row) + "\n" for row in self.rows))
+        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=from_step)
+        self._folder = folder
+
+    def add(self, step: int, values: Mapping[str, float]) -> None:
+        row = {"step": step, "time": round(time.time(), 1), **{k: round(v, 6) for k, v in values.items()}}
+        self.rows.append(row)
+        with self.path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        for name, value in values.items():
+            self._board.add_scalar(name, value, step)
+
+    def note(self, step: int, words: str) -> None:
+        """A sentence that a person should read: into `warnings.txt` and TensorBoard."""
+        with (self._folder / "warnings.txt").open("a", encoding="utf-8") as file:
+            file.write(f"step {step}: {words}\n")
+        self._board.add_text("warning", words, step)
+
+    def picture(self) -> None:
+        """Writes `curves.png`, one band per number."""
+        names = [k for k in (self.rows[-1] if self.rows else {}) if k not in ("step", "time")]
+        bands = [_curve(name, [(r["step"], r[name]) for r in self.rows if name in r]) for name in names]
+        if bands:
+            cv2.imwrite(str(self._folder / "curves.png"), np.vstack(bands))
+
+    def close(self) -> None:
+        self._board.close()
+
+
+def _curve(
+    name: str, points: list[tuple[float, float]], *, width: int = 900, height: int = 150
+) -> np.ndarray[Any, Any]:
+    band = np.full((height, width, 3), 255, np.uint8)
+    xy = np.array(points, float)
+    low, high = np.percentile(xy[:, 1], [0, 99])
+    x = (xy[:, 0] - xy[0, 0]) / max(1.0, float(np.ptp(xy[:, 0]))) * (width - 20) + 10
+    y = height - 10 - np.clip((xy[:, 1] - low) / max(1e-9, high - low), 0, 1) * (height - 40)
+    cv2.polylines(band, [np.stack([x, y], 1).astype(np.int32)], False, (160, 60, 30), 1, cv2.LINE_AA)
+    text = f"{name}: {xy[-1, 1]:.4f} at step {xy[-1, 0]:.0f} (lowest {low:.4f})"
+    cv2.putText(band, text, (10, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (40, 40, 40), 1, cv2.LINE_AA)
+    return band
+
+
+def picture_grid(rows: list[Tensor], path: Path) -> None:
+    """Each row [N, 3, H, W] unit beside the others: one PNG."""
+    stacked = torch.stack([row.detach().float().clamp(0, 1).cpu() for row in rows])  # [rows, N, 3, H, W]
+    r, n, c, h, w = stacked.shape
+    sheet = stacked.permute(0, 3, 1, 4, 2).reshape(r * h, n * w, c)
+    cv2.imwrite(str(path), (sheet.numpy() * 255 + 0.5).astype(np.uint8)[..., ::-1])

@@ -1,0 +1,75 @@
+"""OSC over UDP: each control has its address `/stylizer/NAME`; one number, text or boolean sets it."""
+
+import threading
+from collections.abc import Callable
+
+from stylizer.controls import CONTROLS, control
+from stylizer.errors import StylizerError, Unavailable
+from stylizer.logs import log
+
+PREFIX = "/stylizer/"
+GESTURES = {  # address -> the show's name for it, and what it does
+    "tap": ("tap", "a tap of the tempo"),
+    "undo": ("undo", "back to before the last gesture"),
+    "next": ("next preset", "on to the next preset within four beats"),
+    "record": ("record", "starts or ends the recording"),
+}
+
+
+def addresses() -> list[tuple[str, str]]:
+    """(address, what it takes) of every control, and of the gestures."""
+    rows = [(PREFIX + c.name, c.allowed) for c in CONTROLS.values() if c.page == "vj"]
+    return rows + [(PREFIX + name, f"anything: {what}") for name, (_, what) in GESTURES.items()]
+
+
+class OscInput:
+    """Listens on a UDP port until `close`. What cannot be understood is counted and the last reason kept.
+
+    apply(changes): usually VjSession.apply. gesture(name): usually Show.gesture. Both are called on OSC's own thread.
+    Raises Unavailable when the port cannot be had or python-osc is not installed.
+    """
+
+    def __init__(
+        self,
+        apply: Callable[[dict[str, object]], None],
+        gesture: Callable[[str], None] = lambda name: None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 9000,
+    ) -> None:
+        try:
+            from pythonosc.dispatcher import Dispatcher
+            from pythonosc.osc_server import BlockingOSCUDPServer
+        except ImportError:
+            raise Unavailable("OSC needs python-osc: install stylizer[vj]") from None
+        self._apply, self._gesture = apply, gesture
+        self.refused, self.reason = 0, ""
+        dispatcher = Dispatcher()
+        dispatcher.set_default_handler(self._receive)
+        try:
+            self._server = BlockingOSCUDPServer((host, port), dispatcher)
+        except OSError as error:
+            raise Unavailable(f"OSC: {host}:{port} cannot be listened on ({error.strerror})") from None
+        self.port: int = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="osc", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def _receive(self, address: str, *values: object) -> None:
+        name = address.removeprefix(PREFIX)
+        if name in GESTURES:
+            return self._gesture(GESTURES[name][0])
+        try:
+            if not values:
+                raise StylizerError(f"{address}: comes without a value")
+            value = values[0]
+            if control(name).kind == "bool" and value in (0, 1):  # most senders know no booleans
+                value = bool(value)
+            self._apply({name: value})
+        except StylizerError as error:
+            self.refused, self.reason = self.refused + 1, str(error)
+            log.debug("osc message refused", address=address, reason=str(error))

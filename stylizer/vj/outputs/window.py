@@ -1,0 +1,31 @@
+"""A local window, full screen if wanted, that also hands over its keys."""
+
+import cv2
+
+from stylizer.errors import Unavailable
+from stylizer.frame import PixelsU8
+
+NAME = "stylizer"
+
+
+class Window:
+    """Raises Unavailable when this machine has no display or OpenCV was built without windows."""
+
+    def __init__(self, *, full_screen: bool = False) -> None:
+        try:
+            cv2.namedWindow(NAME, cv2.WINDOW_NORMAL)
+            if full_screen:
+                cv2.setWindowProperty(NAME, cv2.WND_PROP_FULLSCREEN, cv2.WINDOW_FULLSCREEN)
+        except cv2.error as error:
+            raise Unavailable(f"no window can be opened ({str(error).splitlines()[0]})") from None
+
+    def show(self, pixels: PixelsU8) -> str:
+        """Shows a picture -> the key pressed since the last one, or ""; "q" when the window was closed."""
+        cv2.imshow(NAME, pixels[..., ::-1])
+        code = cv2.waitKey(1)
+        if cv2.getWindowProperty(NAME, cv2.WND_PROP_VISIBLE) < 1:
+            return "q"
+        return chr(code & 0xFF) if code >= 0 else ""
+
+    def close(self) -> None:
+        cv2.destroyWindow(NAME)

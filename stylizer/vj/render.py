@@ -1,0 +1,109 @@
+"""Renders a show off-line: the same film for the same seed, and a report of its speed and its life."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from stylizer import machine
+from stylizer.errors import BadInput
+from stylizer.vj.bank import Bank
+from stylizer.vj.inputs.audio import Heard
+from stylizer.vj.inputs.modulation import Modulator
+from stylizer.vj.inputs.sound_file import SoundTrack, read_sound
+from stylizer.vj.outputs.recorder import FilmFile
+from stylizer.vj.presets import Preset
+from stylizer.vj.session import VjSession
+
+WARM_UP = 10  # the compiled network has taken over by then: steps that are rendered but not timed
+
+
+@dataclass(frozen=True, slots=True)
+class RenderReport:
+    """fps: of the loop alone, without the encoder. alive: brightness' variance and mean motion per second, over all."""
+
+    preset: str
+    seed: int
+    frames: int
+    rate: float
+    fps: float
+    step_ms: dict[str, float]
+    alive: dict[str, float]
+    guard_interventions: int
+    strobe_interventions: int
+    machine: dict[str, object]
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+
+def render(
+    bank: Bank,
+    preset: Preset,
+    target: Path,
+    *,
+    seconds: float,
+    rate: Fraction = Fraction(30),
+    seed: int = 0,
+    cache: Path | None = None,
+    sound: Path | None = None,
+    follow: Sequence[Modulator] = (),
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> RenderReport:
+    """Plays `preset` from black into the film `target`. Raises BadInput when that is less than one frame.
+
+    cache: folder for quantised networks; None leaves wide models in floating point. sound: a file that is listened to,
+    follow: what follows it besides the preset's own.
+    """
+    frames = round(seconds * rate)
+    if frames < 1:
+        raise BadInput(f"seconds: got {seconds:g}, at {float(rate):g} frames per second that is not one frame")
+    session = VjSession(bank, seed=seed, cache=cache, offline=True)
+    session.play(preset)
+    session.modulators.always = tuple(follow)
+    track = SoundTrack(read_sound(sound)) if sound else None
+    steps_ms, variances, motions = [], [], []
+    with FilmFile(target, rate, threads=1) as film:  # beside the steps it would be timed with them
+        for count in range(frames):
+            if track:
+                listen(session, track.until(count / float(rate)))
+            start = time.perf_counter()
+            pixels = session.step(float(1 / rate))
+            if count >= min(WARM_UP, frames - 1):
+                steps_ms.append((time.perf_counter() - start) * 1e3)
+                variances.append(session.guard.health.deviation**2)
+                motions.append(session.guard.health.motion)
+            film.write(pixels)
+            tell(count + 1, frames)
+    p50, p95, p99 = (round(float(p), 2) for p in np.percentile(steps_ms, (50, 95, 99)))
+    return RenderReport(
+        preset=preset.name,
+        seed=seed,
+        frames=frames,
+        rate=float(rate),
+        fps=round(1e3 / float(np.mean(steps_ms)), 1),
+        step_ms={"p50": p50, "p95": p95, "p99": p99},
+        alive={
+            "variance": round(float(np.mean(variances)), 5),
+            "motion_per_s": round(float(np.mean(motions)), 4),
+        },
+        guard_interventions=session.guard.interventions,
+        strobe_interventions=session.strobe.interventions,
+        machine=dict(machine.describe()),
+    )
+
+
+def listen(session: VjSession, sounds: Sequence[Heard]) -> None:
+    """Since the last step: the newest features, an onset if there was one, and the tempo."""
+    if not sounds:
+        return
+    features = sounds[-1].features()
+    session.modulators.features = features | {"onset": max(sound.features()["onset"] for sound in sounds)}
+    for sound in sounds:
+        if sound.tempo is not None:
+            period_s, beat_s = sound.tempo
+            session.tempo.heard(period_s, beat_s, session.time_s)

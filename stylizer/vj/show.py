@@ -1,0 +1,191 @@
+"""A live show: the session's steps in time, with hands and ears attached and the pictures handed out."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from statistics import median
+from typing import Protocol
+
+from stylizer.errors import StylizerError
+from stylizer.frame import PixelsU8
+from stylizer.logs import log
+from stylizer.vj.inputs.audio import Heard
+from stylizer.vj.inputs.keyboard import GESTURES, key_change
+from stylizer.vj.inputs.mapping import Mapper, save_map
+from stylizer.vj.outputs.outlet import Outlet
+from stylizer.vj.outputs.recorder import Recorder
+from stylizer.vj.presets import Preset
+from stylizer.vj.session import VjSession
+
+LONGEST_STEP_S = 0.1  # after a stall the show goes on where it was, it does not leap
+MORPH_BEATS = 4.0
+TELL_EVERY_S = 1.0
+LATENCIES = 200  # whose median is told
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """The newest message of a knob or key. count: of all messages, so that a page sees that there was one."""
+
+    address: str
+    position: float
+    count: int
+
+
+class Screen(Protocol):
+    def show(self, pixels: PixelsU8) -> str:
+        """-> the key pressed, or ""."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Show:
+    """outlets: virtual camera and the like, given every picture. map_path: where learned knobs are saved.
+
+    tell: takes a line of text about the show each second. clock and sleep: seconds, monotonic; given so that a show can
+    be tested without waiting.
+    """
+
+    def __init__(
+        self,
+        session: VjSession,
+        screen: Screen,
+        presets: list[Preset],
+        mapper: Mapper,
+        *,
+        rate: float = 60.0,
+        recordings: Path = Path("."),
+        outlets: Sequence[Outlet] = (),
+        map_path: Path | None = None,
+        tell: Callable[[str], None] = lambda line: None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.session, self._screen, self._presets, self._mapper = session, screen, presets, mapper
+        self._rate, self._recordings, self._clock, self._sleep = rate, recordings, clock, sleep
+        self._preset, self._running = 0, True
+        self._recorder: Recorder | None = None
+        self.touched: Touch | None = None
+        self._outlets, self._map_path, self._tell = outlets, map_path, tell
+        self._told_s, self._sound_s = -1e9, 0.0
+        self._latencies_s: deque[float] = deque(maxlen=LATENCIES)
+        self._by_key = ""  # the control that a key turned last
+
+    @property
+    def recording(self) -> bool:
+        return self._recorder is not None
+
+    def run(self) -> None:
+        """Until `quit`. Closes the screen and the recording, whatever ends it."""
+        last = self._clock() - 1 / self._rate
+        try:
+            while self._running:
+                now, sound_s = self._clock(), self._sound_s
+                pixels = self.session.step(min(max(now - last, 1e-3), LONGEST_STEP_S))
+                last = now
+                if self._recorder:
+                    self._recorder.offer(pixels, now)
+                for outlet in self._outlets:
+                    outlet.offer(pixels)
+                self.key(self._screen.show(pixels))
+                self._note(sound_s)
+                self._sleep(max(0.0, 1 / self._rate - (self._clock() - now)))
+        finally:
+            self._stop_recording()
+            for outlet in self._outlets:
+                outlet.close()
+            self._screen.close()
+
+    @property
+    def sound_to_picture_ms(self) -> float:
+        """Median time from sound in the air to the picture handed to the screen; 0 before any was heard."""
+        return 1e3 * median(self._latencies_s) if self._latencies_s else 0.0
+
+    def status(self) -> str:
+        """One line about how the show stands."""
+        state = self.session.state()
+        parts = [f"{state.fps:.0f} fps", f"step {state.step_ms:.1f} ms", f"{state.bpm:.0f} bpm", f"guard {state.guard}"]
+        parts += ["strobe guard holds"] if state.strobe_holding else []
+        parts += [f"sound to picture {self.sound_to_picture_ms:.0f} ms"] if self._latencies_s else []
+        return " · ".join(parts + (["recording"] if self._recorder else []))
+
+    def _note(self, sound_s: float) -> None:
+        """After a picture was shown. sound_s: when the sound that moved it was in the air, 0 for none yet."""
+        now = self._clock()
+        if sound_s:
+            self._latencies_s.append(now - sound_s)
+        if now - self._told_s >= TELL_EVERY_S:
+            self._told_s = now
+            self._tell(self.status())
+
+    def key(self, key: str) -> None:
+        if key in GESTURES:
+            self.gesture(GESTURES[key])
+        elif change := key_change(key, self.session.controls):
+            self._by_key = next(iter(change))
+            self.session.apply(change)
+
+    def turned(self, address: str, position: float) -> None:
+        """A knob or key of a MIDI device. A fault is told and the show goes on."""
+        self.touched = Touch(address, position, self.touched.count + 1 if self.touched else 1)
+        try:
+            if change := self._mapper.change(address, position, self.session.controls):
+                self.session.apply(change)
+        except StylizerError as error:
+            log.warning("input refused", address=address, reason=str(error))
+
+    def midi_clock(self, kind: str) -> None:
+        if kind == "clock":
+            self.session.tempo.midi_clock(self.session.time_s)
+        elif kind == "start":
+            self.session.tempo.midi_start()
+
+    def link(self, bpm: float, beat: float) -> None:
+        self.session.tempo.link(bpm, beat, self.session.time_s)
+
+    def heard(self, sound: Heard, when: float = 0.0) -> None:
+        """when: on this show's clock, the moment at which the sound was in the air; 0 leaves the latency alone."""
+        self.session.modulators.features = sound.features()
+        self._sound_s = when
+        if sound.tempo is not None:
+            period_s, beat_s = sound.tempo
+            now = self.session.time_s
+            self.session.tempo.heard(period_s, now - (sound.time_s - beat_s), now)
+
+    def gesture(self, name: str) -> None:
+        match name:
+            case "tap":
+                self.session.tempo.tap(self.session.time_s)
+            case "undo":
+                self.session.undo()
+            case "next preset" if self._presets:
+                self._preset = (self._preset + 1) % len(self._presets)
+                self.session.play(self._presets[self._preset], beats=MORPH_BEATS)
+            case "learn" if self._by_key:
+                self._mapper.learn(self._by_key)
+                self._tell(f"touch the knob for {self._by_key}")
+            case "save map" if self._map_path:
+                save_map(self._map_path, self._mapper.bindings.values())
+                self._tell(f"knobs saved to {self._map_path}")
+            case "record":
+                if self._recorder:
+                    self._stop_recording()
+                else:
+                    self._start_recording()
+            case "quit":
+                self._running = False
+
+    def _start_recording(self) -> None:
+        path = self._recordings / time.strftime("show-%Y%m%d-%H%M%S.mp4")
+        self._recorder = Recorder(path, Fraction(30))
+        log.info("recording", path=str(path))
+
+    def _stop_recording(self) -> None:
+        recorder, self._recorder = self._recorder, None
+        if recorder:
+            recorder.close()
+            log.info("recorded", frames=recorder.frames, dropped=recorder.dropped, fault=recorder.fault or "none")

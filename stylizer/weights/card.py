@@ -1,0 +1,89 @@
+"""The card of a style: what it is, what it learned from, what it cannot do: `card.toml` beside the weights."""
+
+import json
+import re
+import tomllib
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from stylizer.errors import ModelMissing, ModelRejected
+
+CARD = "card.toml"
+Scalar = bool | int | float | str
+Text = Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class Kind(StrEnum):
+    """Which converter plays the style."""
+
+    TOONIFY = "toonify"
+    PIX2PIX = "pix2pix"
+    IMAGE_MODEL = "image_model"
+
+
+class Card(BaseModel):
+    """One style. Unknown fields are refused, so that a misspelt one is seen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="the folder's name, as --style takes it")
+    title: Text = Field(description="the name that people see")
+    kind: Kind
+    data: Text = Field(description="what it was trained on")
+    licence: Text = Field(description="of the weights, as an SPDX expression where there is one")
+    seed: int | None = Field(default=None, description="of the training run; none where others trained it")
+    steps: int | None = Field(default=None, ge=0)
+    hours: float | None = Field(default=None, ge=0, description="training time on `machine`")
+    machine: str = ""
+    hand: str | None = Field(default=None, description="who drew the pairs it learned from, where the project did")
+    weak_points: tuple[Text, ...] = Field(description="what looks wrong and when, in plain words")
+    weights: str = Field(default="weights.safetensors", description="file name beside the card")
+    sha256: str | None = Field(
+        default=None, pattern=r"^[0-9a-f]{64}$", description="of the weights, checked before reading"
+    )
+    measures: dict[str, Scalar] = Field(default_factory=dict, description="each number with its unit in the name")
+    network: dict[str, Scalar | list[int]] = Field(
+        default_factory=dict, description="what the converter builds it from"
+    )
+
+    @field_validator("weights")
+    @classmethod
+    def _plain_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", value):
+            raise ValueError("must be the name of a file beside the card")
+        return value
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """The card in `folder`. Raises ModelMissing without one, ModelRejected naming each wrong field."""
+        path = folder / CARD
+        try:
+            card = cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            raise ModelMissing(f"{path}: a style needs a card there") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise ModelRejected(f"{path} is not TOML: {error}") from None
+        except ValidationError as error:
+            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise ModelRejected(f"{path}: {wrong}") from None
+        if card.name != folder.name:
+            raise ModelRejected(f"{path}: the card says name = {card.name!r}, its folder is {folder.name!r}")
+        return card
+
+    def to_toml(self) -> str:
+        """The text that `read` takes back; absent values are left out."""
+        fields = self.model_dump(mode="json", exclude_none=True)
+        tables = {key: fields.pop(key) for key in ("measures", "network")}
+        lines = [f"{key} = {_toml(value)}" for key, value in fields.items()]
+        for key, table in tables.items():
+            if table:
+                lines += ["", f"[{key}]", *(f"{_toml(name)} = {_toml(value)}" for name, value in table.items())]
+        return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    """Strings, numbers, booleans and lists of them are written alike in JSON and TOML, but for one character."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

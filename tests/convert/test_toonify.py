@@ -1,0 +1,155 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from encoders.feature16 import EncoderConfig
+from stylizer.convert.toonify import ToonifyConfig, ToonifyNet, draw, load_style, network_input, save_style
+from stylizer.errors import ModelMissing, ModelRejected
+from stylizer.stylegan2.synthesis import SynthesisConfig
+
+TINY = ToonifyConfig(
+    SynthesisConfig(widths=(8, 6, 5, 4, 4), first=16, w_dim=6, noise=False),
+    EncoderConfig(
+        widths=(8, 8, 8), blocks=1, feat_channels=8, detail_channels=(6, 5), fine_channels=(4, 4), num_ws=10, w_dim=6
+    ),
+    z_dim=12,
+)
+
+
+@pytest.fixture
+def net() -> ToonifyNet:
+    torch.manual_seed(4)
+    return ToonifyNet(TINY).eval().requires_grad_(False)
+
+
+def _person(n: int = 1) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(2)
+    alpha = torch.zeros(n, 1, 256, 256)
+    alpha[..., 60:200, 100:160] = 1
+    return torch.rand(n, 3, 256, 256, generator=generator), alpha
+
+
+def test_pixels_behind_the_matte_do_not_matter(net: ToonifyNet) -> None:
+    foreground, alpha = _person()
+    other = torch.where(alpha > 0, foreground, 1 - foreground)
+    assert torch.equal(network_input(foreground, alpha), network_input(other, alpha))
+
+
+def test_one_network_equals_encode_and_draw(net: ToonifyNet) -> None:
+    foreground, alpha = _person()
+    zero, one = torch.zeros(1, 1, 1), torch.ones(1, 1, 1)
+    for strength, synthesis in ((0.0, net.photo), (1.0, net.style)):
+        got = net.at_strength(strength)(foreground, alpha, net.look(5), zero, one)
+        want = draw(synthesis, *net.encode(foreground, alpha))
+        for a, b in zip(got, want, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
+
+
+def test_strengths_between_differ_from_both_ends(net: ToonifyNet) -> None:
+    foreground, alpha = _person()
+    pictures = [draw(net.synthesis_at(s), *net.encode(foreground, alpha))[0] for s in (0.0, 0.5, 1.0)]
+    assert not torch.allclose(pictures[0], pictures[1])
+    assert not torch.allclose(pictures[1], pictures[2])
+    with pytest.raises(ValueError, match="1.5"):
+        net.synthesis_at(1.5)
+
+
+def test_visitors_of_one_batch_have_looks_of_their_own(net: ToonifyNet) -> None:
+    foreground, alpha = (t.expand(2, -1, -1, -1) for t in _person())
+    fixed = net.at_strength(1.0)
+    looks, share, psi = (
+        torch.cat([net.look(1), net.look(2)]),
+        torch.tensor([0.0, 1.0])[:, None, None],
+        torch.ones(2, 1, 1),
+    )
+    picture, _ = fixed(foreground, alpha, looks, share, psi)
+    alone, _ = fixed(foreground[:1], alpha[:1], net.look(9), share[:1], psi[:1])
+    torch.testing.assert_close(picture[:1], alone, rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(picture[0], picture[1])
+
+
+def test_truncation_to_nothing_gives_everybody_the_mean_look(net: ToonifyNet) -> None:
+    foreground, alpha = _person()
+    fixed, zero = net.at_strength(1.0), torch.zeros(1, 1, 1)
+    a, _ = fixed(foreground, alpha, net.look(1), zero + 1, zero)
+    b, _ = fixed(foreground, alpha, net.look(2), zero, zero)
+    torch.testing.assert_close(a, b)
+
+
+def test_the_same_seed_is_the_same_look(net: ToonifyNet) -> None:
+    assert torch.equal(net.look(3), net.look(3))
+    assert not torch.equal(net.look(3), net.look(4))
+
+
+def test_a_style_survives_its_file(net: ToonifyNet, tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_style(net, path)
+    again = load_style(path)
+    assert again.config == net.config
+    for (name, a), b in zip(net.state_dict().items(), again.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4, msg=name)  # fp16 keeps 11 bits
+    with safe_open(path, "pt") as file:
+        assert {file.get_tensor(name).dtype for name in file.keys()} == {torch.float16}  # noqa: SIM118
+
+
+def test_the_shipped_size_stays_below_ten_megabytes(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_style(ToonifyNet(ToonifyConfig()), path)
+    assert path.stat().st_size <= 10_000_000
+
+
+def _spoil(path: Path, kind: str) -> None:
+    with safe_open(path, "pt") as file:
+        header, weights = dict(file.metadata()), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    name = "style.blocks.32.conv1.bias"
+    match kind:
+        case "missing":
+            del weights[name]
+        case "unknown":
+            weights["intruder"] = torch.zeros(1)
+        case "shape":
+            weights[name] = torch.zeros(99)
+        case "nan":
+            weights[name][0] = float("nan")
+        case "format":
+            header["format"] = "something else"
+        case "config":
+            header["config"] = json.dumps({"synthesis": {"widths": [1]}})
+    save_file(weights, path, metadata=header)
+
+
+@pytest.mark.parametrize(
+    "kind, words",
+    [
+        ("missing", r"style\.blocks\.32\.conv1\.bias is missing"),
+        ("unknown", "intruder is unknown"),
+        ("shape", r"conv1\.bias is \[99\], wanted is \[6\]"),
+        ("nan", "not finite"),
+        ("format", "something else"),
+        ("config", "config is not usable"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_the_reason(net: ToonifyNet, tmp_path: Path, kind: str, words: str) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_style(net, path)
+    _spoil(path, kind)
+    with pytest.raises(ModelRejected, match=words):
+        load_style(path)
+
+
+def test_no_file_and_no_safetensors_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(ModelMissing, match="nowhere"):
+        load_style(tmp_path / "nowhere.safetensors")
+    (tmp_path / "text.safetensors").write_text("hello, this is no model")
+    with pytest.raises(ModelRejected, match="not a safetensors file"):
+        load_style(tmp_path / "text.safetensors")
+
+
+def test_an_encoder_that_does_not_fit_the_generator_is_refused() -> None:
+    with pytest.raises(ValueError, match="feat_channels"):
+        ToonifyConfig(TINY.synthesis, EncoderConfig(feat_channels=9, detail_channels=(6, 5), num_ws=10, w_dim=6))

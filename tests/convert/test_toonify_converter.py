@@ -1,0 +1,80 @@
+"""A style played live: strengths that move and rest, looks of several visitors in one batch."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from stylizer import controls as table
+from stylizer.config import EngineName, Settings
+from stylizer.convert import SIZE
+from stylizer.convert.toonify import ToonifyConfig, ToonifyNet
+from stylizer.convert.toonify_converter import SETTLED_AFTER, STEPS, ToonifyConverter
+from stylizer.engines import choose
+
+
+@pytest.fixture(scope="module")
+def converter(tmp_path_factory: pytest.TempPathFactory) -> ToonifyConverter:
+    torch.manual_seed(3)
+    cache: Path = tmp_path_factory.mktemp("converter")
+    net = ToonifyNet(ToonifyConfig()).eval().requires_grad_(False)
+    return ToonifyConverter(net, choose(Settings.load(cache=cache, engine=EngineName.OPENVINO)))
+
+
+def visitor(**changes: object) -> dict[str, table.Value]:
+    return table.defaults() | {"ink": 0.0} | table.checked(changes)
+
+
+def test_each_visitor_of_a_batch_gets_what_they_would_get_alone(converter: ToonifyConverter) -> None:
+    generator = torch.Generator().manual_seed(1)
+    foreground = torch.rand(3, 3, 256, 256, generator=generator)
+    alpha = torch.rand(3, 1, 256, 256, generator=generator)
+    wishes = [visitor(style_strength=0.2), visitor(style_strength=0.7, seed=5, look=1.0), visitor(style_strength=0.2)]
+    together, opacity = converter(foreground, alpha, wishes)
+    for i, wish in enumerate(wishes):
+        alone, own = converter(foreground[i : i + 1], alpha[i : i + 1], [wish])
+        torch.testing.assert_close(together[i : i + 1], alone, atol=0.02, rtol=0)
+        torch.testing.assert_close(opacity[i : i + 1], own, atol=0.02, rtol=0)
+
+
+def test_look_of_a_seed_is_repeated_and_its_own(converter: ToonifyConverter) -> None:
+    picture, alpha = torch.full((1, 3, 256, 256), 0.4), torch.ones(1, 1, 256, 256)
+    one, again, other, none = (
+        converter(picture, alpha, [visitor(style_strength=0.2, seed=seed, look=1.0)])[0] for seed in (7, 7, 8, 0)
+    )
+    assert torch.equal(one, again)
+    assert (one - other).abs().mean() > 1e-4 and (one - none).abs().mean() > 1e-4
+
+
+@pytest.mark.slow
+def test_strength_that_rests_is_compiled_while_other_modules_run(converter: ToonifyConverter) -> None:
+    """Tracing in this process would break any module that another thread runs meanwhile (MTCNN's, say)."""
+    picture, alpha = torch.full((1, 3, 256, 256), 0.4), torch.ones(1, 1, 256, 256)
+    wish, key = visitor(style_strength=0.4), round(0.4 * STEPS)
+    faults: list[Exception] = []
+    done = threading.Event()
+
+    def others() -> None:
+        module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+        while not done.is_set():
+            try:
+                module(torch.zeros(1, 3, 16, 16))
+            except Exception as error:
+                faults.append(error)
+            done.wait(0.001)
+
+    thread = threading.Thread(target=others)
+    thread.start()
+    in_torch = converter(picture, alpha, [wish])[0]
+    deadline = time.monotonic() + 150
+    for _ in range(SETTLED_AFTER):
+        converter(picture, alpha, [wish])
+    while (key, SIZE) not in converter._compiled and time.monotonic() < deadline:
+        converter(picture, alpha, [wish])
+    done.set()
+    thread.join()
+    assert (key, SIZE) in converter._compiled and not faults
+    torch.testing.assert_close(converter(picture, alpha, [wish])[0], in_torch, atol=0.1, rtol=0)  # bf16 twice over

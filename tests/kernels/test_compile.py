@@ -1,0 +1,54 @@
+"""Every kernel through NVRTC, on any machine.
+
+It compiles for Turing, Ampere and Hopper, and the hot ones spill nothing.
+"""
+
+from functools import cache
+
+import pytest
+
+pytest.importorskip("cupy", reason="the CUDA compiler comes with cupy, which is not installed")
+
+from kernels.compile import CARDS, all_kernels, occupancy  # noqa: E402  after the skip
+from kernels.launch import Kernel  # noqa: E402
+from kernels.nvrtc import Usage, compile_cubin, parse_usage  # noqa: E402
+
+LOG = """ptxas info    : Compiling entry function 'k' for 'sm_90'
+ptxas info    : Function properties for k
+    8 bytes stack frame, 12 bytes spill stores, 16 bytes spill loads
+ptxas info    : Used 40 registers, used 1 barriers, 8 bytes cumulative stack size, 17408 bytes smem
+"""
+
+
+@cache
+def one_per_function() -> dict[str, Kernel]:
+    """The largest of each function in a 64-filter network; `python -m kernels.compile` does all of them."""
+    return {kernel.function: kernel for kernel, _ in all_kernels(64)}
+
+
+@pytest.mark.parametrize("arch", ["sm_75", "sm_80", "sm_90"])
+@pytest.mark.parametrize("function", sorted(one_per_function()))
+def test_kernel_compiles_and_spills_nothing(arch: str, function: str) -> None:
+    cubin, usage = compile_cubin(one_per_function()[function], arch)
+    assert cubin[:4] == b"\x7fELF"
+    assert 0 < usage.registers <= 255 and usage.shared_bytes <= 48 << 10
+    assert usage.spill_bytes == 0
+
+
+def test_the_report_of_ptxas_is_read() -> None:
+    assert parse_usage(LOG) == Usage(registers=40, shared_bytes=17408, spill_bytes=28)
+    with pytest.raises(ValueError, match="no registers"):
+        parse_usage("nothing")
+
+
+@pytest.mark.parametrize(
+    "arch, usage, threads, expected",
+    [
+        ("sm_75", Usage(64, 0, 0), 256, 1.0),
+        ("sm_75", Usage(64, 40_000, 0), 128, 0.125),  # one block of 128 per 64 kB
+        ("sm_90", Usage(128, 0, 0), 256, 0.25),  # 65536 registers hold 512 threads of 128
+        ("sm_90", Usage(32, 1024, 0), 32, 0.5),  # 32 blocks of one warp
+    ],
+)
+def test_occupancy_is_what_the_limits_allow(arch: str, usage: Usage, threads: int, expected: float) -> None:
+    assert occupancy(CARDS[arch], usage, threads) == pytest.approx(expected)

@@ -1,0 +1,109 @@
+"""Every kernel on the emulator against NumPy, forward and in reverse: least, real and awkward sizes."""
+
+import itertools
+
+import pytest
+
+from kernels.feedback import Settings
+from tests.conftest import Rng
+from tests.kernels import cases
+from tests.kernels.cases import Case, layer
+
+WILD = Settings(
+    rate=1.7,
+    zoom=1.1,
+    rotate=0.07,
+    move_x=0.2,
+    move_y=-0.1,
+    kaleidoscope=5,
+    mirror_x=True,
+    amplitudes=(0.3, 0.1, 0.05),
+    time_s=3.3,
+    hue=0.2,
+    invert=0.3,
+    false_colour=0.4,
+    palette=0.1,
+)
+
+FP32 = [
+    *itertools.product((1, 2), ("conv", "deconv"), [(2, 1, 1), (16, 16, 32), (6, 5, 35)]),  # least, real, awkward
+    (1, "deconv", (1, 3, 2)),
+    (2, "deconv", (1, 3, 2)),
+    *itertools.product((3,), ("conv", "deconv"), [(2, 16, 16), (16, 32, 64), (22, 48, 96)]),
+]
+FP16 = [
+    *itertools.product((4,), ("conv", "deconv"), [(2, 16, 16), (16, 32, 64), (22, 48, 96)]),
+    (5, "conv", (2, 16, 16)),
+    (5, "conv", (8, 32, 64)),
+    (5, "conv", (6, 48, 176)),
+    (5, "deconv", (1, 16, 16)),
+    (5, "deconv", (4, 32, 64)),
+    (5, "deconv", (3, 48, 144)),
+]
+FUSED = [
+    ("conv", (4, 16, 16)),  # 2x2 positions: fewer than mma has columns
+    ("conv", (8, 32, 64)),
+    ("conv", (32, 32, 64)),
+    ("conv", (48, 48, 96)),  # splits do not divide, filters fill no four warps
+    ("deconv", (1, 32, 32)),  # a single pixel: the dead taps are left out
+    ("deconv", (2, 16, 16)),
+    ("deconv", (4, 64, 64)),
+    ("deconv", (16, 16, 64)),
+    ("deconv", (24, 48, 96)),
+    ("deconv", (16, 32, 3)),  # decoder 1
+    ("deconv", (32, 48, 3)),
+]
+
+
+def check(case: Case, arch: int = 900) -> None:
+    for reverse in (False, True):
+        assert case.error(case.run(reverse=reverse, arch=arch)) <= case.tolerance
+
+
+@pytest.mark.parametrize("rung, kind, sizes", FP32)
+def test_fp32_convolutions_match_numpy(rng: Rng, rung: int, kind: str, sizes: tuple[int, int, int]) -> None:
+    check(cases.fp32_case(rung, layer(kind, *sizes), rng))
+
+
+@pytest.mark.parametrize("arch", [750, 900])
+@pytest.mark.parametrize("rung, kind, sizes", FP16)
+def test_tensor_core_convolutions_match_numpy(
+    rng: Rng, rung: int, kind: str, sizes: tuple[int, int, int], arch: int
+) -> None:
+    check(cases.fp16_case(rung, layer(kind, *sizes), rng), arch)
+
+
+@pytest.mark.parametrize("arch", [750, 900])
+@pytest.mark.parametrize("kind, sizes", FUSED)
+def test_fused_layers_match_numpy(rng: Rng, kind: str, sizes: tuple[int, int, int], arch: int) -> None:
+    check(cases.fused_case(layer(kind, *sizes), rng), arch)
+
+
+@pytest.mark.parametrize("stall", range(6))
+def test_fused_layers_wait_for_a_block_that_is_late(rng: Rng, stall: int) -> None:
+    case = cases.fused_case(layer("conv", 32, 32, 64), rng)  # four tiles and two splits, which meet twice
+    assert case.error(case.run(stall=stall)) <= case.tolerance
+
+
+@pytest.mark.parametrize("side, channels, splits, half", [(1, 8, 1, False), (16, 32, 2, True), (7, 24, 3, False)])
+def test_instance_norm_matches_numpy(rng: Rng, side: int, channels: int, splits: int, half: bool) -> None:
+    check(cases.norm_case(side, channels, splits, half, rng))
+
+
+@pytest.mark.parametrize("size, filters", [(16, 16), (32, 64), (48, 80)])
+def test_first_layer_matches_numpy(rng: Rng, size: int, filters: int) -> None:
+    check(cases.first_case(size, filters, rng))
+
+
+@pytest.mark.parametrize("side", [1, 64, 37])
+@pytest.mark.parametrize("settings", [Settings(), WILD], ids=["still", "wild"])
+def test_feedback_and_colour_match_numpy(rng: Rng, side: int, settings: Settings) -> None:
+    check(cases.feedback_case(side, settings, rng))
+    check(cases.colour_case(side, settings, rng))
+
+
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("mix", [0.0, 0.3, 1.0])
+def test_crossfade_is_exact(rng: Rng, mix: float, half: bool) -> None:
+    for count in (8, 2048, 8 * 333):
+        check(cases.lerp_case(count, mix, half, rng))

@@ -1,0 +1,132 @@
+"""The square around the person, and the way there and back."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stylizer.errors import BadInput
+from stylizer.frame import PixelsU8, u8_from_unit
+from stylizer.stages.box import Box
+from stylizer.stages.crop import (
+    SLACK_TOP,
+    SLACK_X,
+    CropTracker,
+    cut,
+    follow,
+    paste_region,
+    square_around,
+    uncut,
+    whole,
+)
+from tests.conftest import Rng
+
+FRAME = (1280, 720)
+
+
+def gradient(width: int, height: int) -> PixelsU8:
+    """Smooth in both directions, so that a shift by one pixel shows as one level or more."""
+    y, x = np.mgrid[:height, :width]
+    return np.stack([x * 255 / width, y * 255 / height, (x + y) * 255 / (width + height)], axis=-1).astype(np.uint8)
+
+
+@given(st.floats(-200, 1200), st.floats(-200, 700), st.floats(1, 800), st.floats(1, 800), st.booleans())
+def test_the_square_holds_body_and_head(x: float, y: float, width: float, height: float, with_head: bool) -> None:
+    body = Box(x, y, x + width, y + height)
+    head = Box(x, y, x + width / 3, y + height / 8) if with_head else None
+    square = square_around(body, head, FRAME)
+    assert square.width == pytest.approx(square.height)
+    for inner in (body, head or body):
+        assert square.x0 <= inner.x0 and square.y0 <= inner.y0 and inner.x1 <= square.x1
+        assert inner.y1 <= square.y1 + 1e-6
+
+
+def test_the_upper_edge_follows_the_head() -> None:
+    head = Box(600, 200, 660, 280)
+    low = square_around(Box(500, 190, 760, 700), head, FRAME)
+    assert square_around(Box(500, 195, 760, 700), head, FRAME).y0 == low.y0  # the body's own edge trembles more
+    assert square_around(Box(500, 190, 760, 700), head.moved(0, -30), FRAME).y0 == low.y0 - 30
+
+
+def test_a_raised_arm_is_not_cut_off() -> None:
+    assert square_around(Box(500, 90, 760, 700), Box(600, 200, 660, 280), FRAME).y0 < 90
+
+
+def test_a_bust_stands_on_the_frame_s_lower_edge() -> None:
+    assert square_around(Box(300, 100, 700, 720), None, FRAME).y1 == 720
+
+
+def test_the_square_rests_within_its_slack_and_follows_exactly_beyond() -> None:
+    square = Box(100, 100, 500, 500)
+    assert follow(square, square.moved(400 * SLACK_X * 0.9, -400 * SLACK_TOP * 0.9)) == square
+    far = follow(square, square.moved(100, 0))
+    assert far == pytest.approx(square.moved(100 - 400 * SLACK_X, 0))
+    assert follow(far, square.moved(110, 0)) == pytest.approx(far.moved(10, 0))
+
+
+def test_the_square_is_forgotten_when_the_person_is_gone() -> None:
+    tracker = CropTracker()
+    first = tracker.update(Box(100, 100, 200, 400), None, FRAME)
+    assert tracker.update(Box(101, 100, 201, 400), None, FRAME) == first
+    assert tracker.update(None, None, FRAME) is None
+    assert tracker.update(Box(101, 100, 201, 400), None, FRAME) != first
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 1), (1, 9), (7, 5), (1279, 719), (320, 240)])
+@pytest.mark.parametrize(
+    "box", [Box(-3, -2, 5, 6), Box(0.3, 0.6, 300.2, 300.5), Box(-900, -900, -600, -600), Box(0, 0, 4000, 4000)]
+)
+def test_any_box_of_any_frame_gives_a_full_crop(size: tuple[int, int], box: Box, rng: Rng) -> None:
+    pixels = rng.pixels_u8(size[1], size[0], 3)
+    crop = cut(pixels, box, 32)
+    assert crop.shape == (1, 3, 32, 32)
+    assert 0 <= float(crop.min()) <= float(crop.max()) <= 1
+
+
+def test_a_crop_of_its_own_size_is_the_pixels_themselves(rng: Rng) -> None:
+    pixels = rng.pixels_u8(60, 80, 3)
+    np.testing.assert_array_equal(u8_from_unit(cut(pixels, Box(10, 20, 42, 52), 32)), pixels[20:52, 10:42])
+
+
+def test_outside_the_frame_its_edge_goes_on() -> None:
+    pixels = gradient(64, 64)
+    crop = u8_from_unit(cut(pixels, Box(-32, 0, 32, 64), 64))
+    np.testing.assert_array_equal(crop[:, :32], np.repeat(pixels[:, :1], 32, axis=1))
+    np.testing.assert_array_equal(crop[:, 32:], pixels[:, :32])
+
+
+def test_fine_texture_is_averaged_not_sampled() -> None:
+    pixels = np.zeros((512, 512, 3), np.uint8)
+    pixels[::2, ::2] = pixels[1::2, 1::2] = 255  # a chessboard: any sampling would show black, white or moire
+    crop = u8_from_unit(cut(pixels, Box(0, 0, 512, 512), 128))
+    assert crop.min() >= 126 and crop.max() <= 129
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(-60, 250), st.floats(-60, 150), st.floats(40, 500))
+def test_cutting_and_pasting_back_gives_the_frame_again(x: float, y: float, side: float) -> None:
+    pixels = gradient(320, 240)
+    box = Box(x, y, x + side, y + side)
+    region = paste_region(box, (320, 240))
+    back = uncut(u8_from_unit(cut(pixels, box, 256)), box, region)
+    want = pixels[region].astype(int)
+    assert back.shape == want.shape
+    # Both ways interpolate a slope of under 1.1 levels a px; the outermost px of a block-averaged crop are off by half
+    # a block.
+    inner = (slice(3, -3), slice(3, -3))
+    if want[inner].size:
+        assert np.abs(back[inner].astype(int) - want[inner]).max() <= 2
+
+
+def test_a_box_outside_the_frame_has_no_region() -> None:
+    rows, columns = paste_region(Box(-50, 10, -10, 50), FRAME)
+    assert columns.start == columns.stop
+
+
+def test_the_whole_frame_is_held_by_its_square() -> None:
+    assert whole((200, 100)) == Box(0, -50, 200, 150)
+
+
+def test_a_picture_that_is_none_is_refused() -> None:
+    with pytest.raises(BadInput, match="frame"):
+        cut(np.zeros((0, 5, 3), np.uint8), Box(0, 0, 1, 1))

@@ -1,0 +1,199 @@
+"""One-frame slots: newest wins, drops are counted, places are counted, nobody's fault is another's."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pytest
+
+from stylizer import controls as table
+from stylizer.controls import Value
+from stylizer.errors import BadInput, NoCapacity, NotFound, Unavailable
+from stylizer.frame import Frame, PixelsU8
+from stylizer.live import MAX_STILLS_WAITING, Worker
+from stylizer.visitor import VisitorState
+
+WAIT_S = 5.0
+
+
+class Inverter:
+    """A real, small pipeline: the negative of the picture. `gate` holds a step until it is opened."""
+
+    def __init__(self, batch: int = 16) -> None:
+        self.batch = batch
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Semaphore(0)
+        self.batches: list[int] = []
+        self.broken = False
+
+    def new_state(self, controls: Mapping[str, object] | None = None) -> VisitorState:
+        return VisitorState(controls=table.defaults() | self.checked(controls or {}))
+
+    def checked(self, changes: Mapping[str, object]) -> dict[str, Value]:
+        return table.checked(changes)
+
+    def see(self, frames: Sequence[Frame], states: Sequence[VisitorState]) -> list[Frame]:
+        self.batches.append(len(frames))
+        self.entered.release()
+        self.gate.wait(WAIT_S)
+        if self.broken:
+            raise RuntimeError("scripted fault")
+        return list(frames)
+
+    def draw(self, jobs: list[Frame]) -> list[Frame]:
+        return jobs
+
+    def finish(self, jobs: list[Frame]) -> list[Frame]:
+        return [frame.with_pixels(255 - frame.pixels) for frame in jobs]
+
+
+@pytest.fixture
+def pipeline() -> Inverter:
+    return Inverter()
+
+
+@pytest.fixture
+def worker(pipeline: Inverter) -> Iterator[Worker]:
+    worker = Worker(pipeline, capacity=2)
+    worker.start()
+    yield worker
+    pipeline.gate.set()
+    worker.stop()
+
+
+def grey(value: int) -> PixelsU8:
+    return np.full((4, 6, 3), value, np.uint8)
+
+
+def test_newest_frame_wins_and_the_others_are_counted(worker: Worker, pipeline: Inverter) -> None:
+    session = worker.join()
+    pipeline.gate.clear()
+    session.offer(Frame(grey(1), pts=1, captured_at=0.0))
+    assert pipeline.entered.acquire(timeout=WAIT_S)  # the first is in work; the next three meet a one-frame slot
+    for value in (2, 3, 4):
+        session.offer(Frame(grey(value), pts=value, captured_at=0.0))
+    pipeline.gate.set()
+    seen = [session.take(WAIT_S)]
+    while seen[-1] is not None and seen[-1].pts != 4:
+        seen.append(session.take(WAIT_S))
+    last = seen[-1]
+    assert last is not None and (last.pixels == 251).all()
+    assert [f.pts for f in seen if f] in ([1, 4], [4])  # 1 may itself be overtaken before it is taken
+    stats = session.stats()
+    assert (stats.frames_in, stats.frames_out, stats.dropped) == (4, 2, 2)
+    assert session.take(0.0) is None  # each result is given once
+
+
+def test_visitors_who_wait_together_are_one_batch(worker: Worker, pipeline: Inverter) -> None:
+    first, second = worker.join(), worker.join()
+    pipeline.gate.clear()
+    first.offer(Frame(grey(10), pts=1))
+    assert pipeline.entered.acquire(timeout=WAIT_S)
+    first.offer(Frame(grey(20), pts=2))
+    second.offer(Frame(grey(30), pts=2))
+    pipeline.gate.set()
+    result = second.take(WAIT_S)
+    assert result is not None and (result.pixels == 225).all()
+    assert pipeline.batches == [1, 2]
+
+
+def test_one_visitor_too_many_is_refused_and_a_place_comes_free(worker: Worker) -> None:
+    first, _ = worker.join(), worker.join()
+    with pytest.raises(NoCapacity, match="all 2 places"):
+        worker.join()
+    first.leave()
+    first.leave()
+    worker.join()
+    assert worker.visitors == 2
+    with pytest.raises(NotFound, match="no visitor"):
+        worker.session(first.id)
+
+
+def test_wrong_controls_change_nothing(worker: Worker) -> None:
+    session = worker.join({"style_strength": 0.5})
+    before = dict(session.controls)
+    with pytest.raises(BadInput, match=r"style_strength: got 3.*0 to 1"):
+        session.set({"seed": 7, "style_strength": 3})
+    with pytest.raises(NotFound, match="no control is called 'zooom'"):
+        session.set({"zooom": 1})
+    assert dict(session.controls) == before
+    assert session.set({"seed": 7})["seed"] == 7
+
+
+def test_failing_step_does_not_end_the_show(worker: Worker, pipeline: Inverter) -> None:
+    session = worker.join()
+    pipeline.broken = True
+    session.offer(Frame(grey(1), pts=1))
+    assert pipeline.entered.acquire(timeout=WAIT_S)
+    pipeline.broken = False
+    session.offer(Frame(grey(2), pts=2))
+    result = session.take(WAIT_S)
+    assert result is not None and result.pts == 2
+    assert worker.alive
+
+
+def test_nothing_is_delivered_to_who_has_left(worker: Worker, pipeline: Inverter) -> None:
+    session = worker.join()
+    pipeline.gate.clear()
+    session.offer(Frame(grey(1), pts=1))
+    assert pipeline.entered.acquire(timeout=WAIT_S)
+    session.leave()
+    pipeline.gate.set()
+    assert session.take(0.2) is None
+
+
+def test_latency_is_measured_from_the_capture(pipeline: Inverter) -> None:
+    worker = Worker(pipeline, capacity=1, clock=lambda: 10.0)
+    worker.start()
+    session = worker.join()
+    session.offer(Frame(grey(1), pts=1, captured_at=9.9))
+    assert session.take(WAIT_S) is not None
+    assert session.stats().latency_ms["p50"] == pytest.approx(100.0)
+    worker.stop()
+
+
+def test_stills_take_turns_and_too_many_are_refused(worker: Worker, pipeline: Inverter) -> None:
+    assert (worker.stylize(grey(5)) == 250).all()
+    pipeline.gate.clear()
+    threads = [
+        threading.Thread(target=worker.stylize, args=(grey(i),), daemon=True) for i in range(MAX_STILLS_WAITING + 1)
+    ]
+    pipeline.entered = threading.Semaphore(0)
+    threads[0].start()
+    assert pipeline.entered.acquire(timeout=WAIT_S)  # one is in work, the others fill the queue
+    for thread in threads[1:]:
+        thread.start()
+    deadline = threading.Event()
+    while len(worker._stills) < MAX_STILLS_WAITING and not deadline.wait(0.01):
+        pass
+    with pytest.raises(NoCapacity, match="pictures are waiting"):
+        worker.stylize(grey(9))
+    pipeline.gate.set()
+    for thread in threads:
+        thread.join(WAIT_S)
+    worker.stop()
+    with pytest.raises(Unavailable, match="not running"):
+        worker.stylize(grey(1))
+
+
+def test_visitors_take_turns_where_a_batch_costs_as_much_as_its_frames() -> None:
+    """The one who sends most gets no more than the others, and nobody waits for a whole round of frames."""
+    pipeline = Inverter(batch=1)
+    worker = Worker(pipeline, capacity=3)
+    worker.start()
+    eager, *others = (worker.join() for _ in range(3))
+    pipeline.gate.clear()
+    eager.offer(Frame(grey(1), pts=1))
+    assert pipeline.entered.acquire(timeout=WAIT_S)
+    for session in (eager, *others):
+        session.offer(Frame(grey(9), pts=2))
+    pipeline.gate.set()
+    for session in (*others, eager):
+        result = session.take(WAIT_S)
+        while result is not None and result.pts != 2:
+            result = session.take(WAIT_S)
+        assert result is not None
+    assert set(pipeline.batches) == {1}
+    assert others[0]._turn < eager._turn and others[1]._turn < eager._turn
+    worker.stop()

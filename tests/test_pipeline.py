@@ -1,0 +1,87 @@
+"""Visitors apart: whoever fails, nobody gets another's pixels, and nobody sees the raw camera."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from stylizer.errors import BadInput, NotFound
+from stylizer.frame import Frame
+from stylizer.pipeline import NEUTRAL_AFTER_S
+from stylizer.stages.mark import held
+from tests.scene import CONTROLS, RAW_MARK, Trouble, camera, pipeline, reds
+
+
+@pytest.mark.parametrize("framing", ["figure", "scene"])
+def test_drawing_replaces_the_camera(framing: str) -> None:
+    line = pipeline(Trouble())
+    state = line.new_state({**CONTROLS, "framing": framing})
+    frame = Frame(camera(90), pts=3)
+    (result,) = line.step([frame], [state])
+    assert reds(result.pixels) == {90} and (result.pixels[..., 2] != RAW_MARK).all()
+    assert (result.pts, result.time_base) == (frame.pts, frame.time_base)
+    assert result.size == ((64, 48) if framing == "scene" else (512, 512))
+    assert state.error is None and set(state.stages_ms) >= {"detect", "matte", "convert", "compose"}
+
+
+@pytest.mark.parametrize("stage", ["look", "track", "face", "crop", "matte", "convert", "compose"])
+def test_failed_stage_shows_the_last_good_picture_then_a_card(stage: str) -> None:
+    trouble = Trouble()
+    line = pipeline(trouble)
+    state, healthy = line.new_state(CONTROLS), line.new_state(CONTROLS)
+
+    def step(time_s: float) -> list[Frame]:
+        pts = round(time_s * 90_000)
+        return line.step([Frame(camera(90), pts), Frame(camera(60), pts)], [state, healthy])
+
+    good = step(0.0)[0]
+    trouble.always.add((stage, 90))
+    for time_s in (1.0, 2.0):
+        mine, other = step(time_s)
+        assert state.error is not None
+        assert (mine.pixels == held(good.pixels)).all() and (mine.pixels != good.pixels).any()
+        assert healthy.error is None and reds(other.pixels) == {60}
+    later = step(NEUTRAL_AFTER_S + 0.5)[0]
+    assert not reds(later.pixels) and (later.pixels[..., 2] != RAW_MARK).all()
+    assert state.failed == 3
+    trouble.always.clear()
+    assert reds(step(NEUTRAL_AFTER_S + 1.0)[0].pixels) == {90}
+
+
+def test_first_frame_that_fails_is_a_card() -> None:
+    trouble = Trouble()
+    trouble.always.add(("matte", 90))
+    line = pipeline(trouble)
+    (result,) = line.step([Frame(camera(90), 0)], [line.new_state(CONTROLS)])
+    assert not reds(result.pixels) and (result.pixels[..., 2] != RAW_MARK).all()
+
+
+@pytest.mark.parametrize("background", ["plain", "picture", "blur", "room"])
+@pytest.mark.parametrize("framing", ["figure", "scene"])
+def test_nobody_in_view_shows_no_raw_room(background: str, framing: str) -> None:
+    line = pipeline(Trouble())
+    state = line.new_state({**CONTROLS, "background": background, "framing": framing})
+    pixels = camera(0)
+    pixels[:, 1::2] = 255  # fine detail that a blur removes
+    (result,) = line.step([Frame(pixels, 0)], [state])
+    assert state.error is None
+    assert np.abs(np.diff(result.pixels.astype(int), axis=1)).max() < 128
+
+
+def test_styles_are_checked_by_name() -> None:
+    line = pipeline(Trouble())
+    with pytest.raises(NotFound, match="no style is called 'oil'"):
+        line.new_state({"style": "oil"})
+    with pytest.raises(BadInput, match="look"):
+        line.checked({"look": 2})
+
+
+def test_mirror_swaps_left_and_right() -> None:
+    line = pipeline(Trouble())
+    pixels = camera(90)
+    pixels[:, 32:, 0] = 40
+    controls: Mapping[str, object] = {**CONTROLS, "framing": "scene"}
+    plain = line.step([Frame(pixels, 0)], [line.new_state(controls)])[0].pixels
+    mirrored = line.step([Frame(pixels, 0)], [line.new_state({**controls, "mirror": True})])[0].pixels
+    assert plain[20, 5, 0] > 80 > mirrored[20, 5, 0]
+    assert np.abs(plain[:, ::-1].astype(int) - mirrored).max() <= 3

@@ -1,0 +1,46 @@
+"""What is installed is written down, and an audit that could not look says so."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+LOCK = dict(line.split("==") for line in (ROOT / "requirements.lock").read_text().split())
+NOWHERE = "http://127.0.0.1:9"  # a proxy at which nobody answers
+
+
+@pytest.fixture(scope="module")
+def offline_audit(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, "subprocess.CompletedProcess[str]"]:
+    """`make audit`'s script on a machine without a network."""
+    sbom = tmp_path_factory.mktemp("audit") / "sbom.json"
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "AUDIT_TIMEOUT_S": "2",
+        **{name: NOWHERE for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")},
+        **{name: "" for name in ("no_proxy", "NO_PROXY")},
+    }
+    done = subprocess.run(
+        [str(ROOT / ".ci" / "audit"), str(sbom)], env=environment, capture_output=True, text=True, timeout=120
+    )
+    return sbom, done
+
+
+def test_the_bill_of_materials_names_every_pinned_package(
+    offline_audit: tuple[Path, "subprocess.CompletedProcess[str]"],
+) -> None:
+    sbom = json.loads(offline_audit[0].read_text())
+    assert sbom["bomFormat"] == "CycloneDX"
+    assert {part["name"]: part["version"] for part in sbom["components"]} == LOCK
+
+
+def test_without_the_database_the_audit_is_not_green(
+    offline_audit: tuple[Path, "subprocess.CompletedProcess[str]"],
+) -> None:
+    _, done = offline_audit
+    assert done.returncode == 75, done.stdout + done.stderr
+    assert "NOT AUDITED" in done.stderr

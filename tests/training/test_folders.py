@@ -1,0 +1,84 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stylizer.errors import BadInput
+from stylizer.pipeline import Pipeline
+from stylizer.training.data.folders import framed, make_pictures
+from stylizer.training.data.pictures import Pictures
+from tests.conftest import Finder
+
+
+def _drawing(width: int = 120, height: int = 200, ground: tuple[int, int, int] = (250, 250, 245)) -> np.ndarray:
+    """A red figure on a plain ground, opaque."""
+    pixels = np.full((height, width, 4), 255, np.uint8)
+    pixels[..., :3] = ground
+    pixels[40:160, 40:80, :3] = (200, 30, 30)
+    return pixels
+
+
+def test_a_drawing_is_cut_out_of_its_plain_ground_and_framed() -> None:
+    got = framed(_drawing())
+    assert got.shape == (256, 256, 4)
+    rows, columns = np.flatnonzero((got[..., 3] > 127).any(1)), np.flatnonzero((got[..., 3] > 127).any(0))
+    side = 120 * 1.16
+    assert rows[0] == pytest.approx(0.08 * 120 / side * 256, abs=2)
+    assert len(rows) == pytest.approx(120 / side * 256, abs=3)
+    assert (columns[0] + columns[-1]) / 2 == pytest.approx(127.5, abs=2)
+    assert (got[128, 128] == (200, 30, 30, 255)).all()
+
+
+def test_its_own_transparency_counts_and_a_full_picture_stays_whole() -> None:
+    own = _drawing()
+    own[..., 3] = 0
+    own[40:160, 50:70, 3] = 255
+    assert np.flatnonzero((framed(own)[..., 3] > 127).any(0)).size < 256 / 5
+    painting = np.random.default_rng(0).integers(0, 256, (200, 120, 4), np.uint8)
+    painting[..., 3] = 255
+    assert (framed(painting)[..., 3] == 255).all()
+
+
+def test_a_folder_of_drawings_becomes_a_data_set_and_what_is_broken_is_named(tmp_path: Path) -> None:
+    source, said = tmp_path / "drawings", list[str]()
+    source.mkdir()
+    for i in range(3):
+        Image.fromarray(_drawing(ground=(255, 255 - i, 255))).save(source / f"{i}.png")
+    (source / "3.png").write_bytes(b"no picture")
+    Image.fromarray(np.zeros((9, 9, 4), np.uint8)).save(source / "4.png")
+    assert make_pictures(source, tmp_path / "set", "drawing", said.append) == 3
+    assert sum("left out" in line for line in said) == 2
+    assert any("4.png" in line and "transparent" in line for line in said)
+    assert json.loads((tmp_path / "set" / "store.json").read_text())["count"] == 3
+    assert Pictures.open(tmp_path / "set", "drawing").pixels.shape == (3, 256, 256, 4)
+    with pytest.raises(BadInput, match="no finished data set with photos"):
+        Pictures.open(tmp_path / "set", "photo")
+
+
+@pytest.mark.parametrize("fault", ["no folder", "empty", "side", "one"])
+def test_what_cannot_become_a_data_set_is_refused(fault: str, tmp_path: Path) -> None:
+    words = {"no folder": "no such folder", "empty": "holds no pictures", "side": "photo, drawing", "one": "1 usable"}
+    source = tmp_path / "s"
+    if fault != "no folder":
+        source.mkdir()
+    if fault == "one":
+        Image.fromarray(_drawing()).save(source / "a.png")
+    with pytest.raises(BadInput, match=words[fault]):
+        make_pictures(source, tmp_path / "t", "etching" if fault == "side" else "drawing", lambda line: None)
+
+
+@pytest.mark.slow
+def test_photos_and_films_become_matted_persons(tmp_path: Path, media: Finder, full_pipeline: Pipeline) -> None:
+    source = tmp_path / "photos"
+    source.mkdir()
+    (source / "portrait.jpg").symlink_to(media("p3m/p_09ba26b4.jpg"))
+    (source / "street.jpg").symlink_to(media("bus.jpg"))
+    Image.fromarray(np.full((90, 90, 3), 120, np.uint8)).save(source / "nobody.png")
+    count = make_pictures(source, tmp_path / "set", "photo", lambda line: None, pipeline=full_pipeline)
+    pixels = Pictures.open(tmp_path / "set", "photo").pixels
+    assert count == len(pixels) >= 2
+    for picture in pixels[-2:]:
+        covered = (picture[..., 3] > 127).mean()
+        assert 0.1 < covered < 0.9, "a person, and air around"

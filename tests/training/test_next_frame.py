@@ -1,0 +1,104 @@
+"""Training on a tiny scale: it learns, goes on where it stopped, and exports what it is."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from kernels.weights import filters_of
+from stylizer.convert.pix2pix import Unet256
+from stylizer.errors import BadInput, ModelRejected, NotFound
+from stylizer.picture import encode_picture
+from stylizer.training.data.clips import FAMILIES, clip
+from stylizer.training.data.films import load_films
+from stylizer.training.next_frame import NextFrameTrainer, Plan, dream
+from stylizer.training.next_frame_run import run
+from stylizer.training.rollouts import Rollouts
+from stylizer.vj.bank import Bank
+
+PLAN = Plan(filters=2, batch=2, places=4, depth=3, learning_rate=2e-3)
+
+
+def film(frames: int = 6) -> torch.Tensor:
+    """A bright bar that moves by 16 pixels a frame."""
+    pictures = torch.zeros(frames, 3, 256, 256, dtype=torch.uint8)
+    for t in range(frames):
+        pictures[t, :, :, 16 * t : 16 * t + 64] = 200
+    return pictures
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_clips_are_alive_and_the_same_for_the_same_seed(family: str) -> None:
+    a, b, other = clip(family, 3, 1), clip(family, 3, 1), clip(family, 3, 2)
+    assert a.shape == (3, 256, 256, 3) and a.dtype == np.uint8
+    assert np.array_equal(a, b) and not np.array_equal(a, other)
+    assert a.std() > 20
+    assert np.abs(np.diff(a.astype(int), axis=0)).mean() > 0.5
+    assert ((a < 3).all(3) | (a > 252).all(3)).mean() < 0.5  # not burnt out
+
+
+def test_unknown_clips_are_named(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="spirals"):
+        clip("nobody", 1, 0)
+    with pytest.raises(BadInput, match="drawn:spirals"):
+        load_films([str(tmp_path / "none.mp4")])
+    with pytest.raises(BadInput, match="holds 0 pictures"):
+        load_films([str(tmp_path)])
+
+
+def test_dreams_follow_their_film_until_they_start_anew() -> None:
+    rollouts = Rollouts([film(40)], places=3, depth=100, rng=torch.Generator().manual_seed(1))
+    for _ in range(30):
+        batch = rollouts.batch(3)
+        # The film's bar moves by 16 pixels: what follows is what comes before, moved, whatever the dream became.
+        columns = batch.following[:, 0, 0].argmax(1)
+        assert (columns % 16 == 0).all()
+        assert ((batch.trust >= 0) & (batch.trust <= 1)).all()
+        assert batch.given.min() >= 0 and batch.given.max() <= 1
+        rollouts.advance(batch.places, torch.full_like(batch.given, 0.25))
+
+
+def test_a_few_steps_bring_the_pictures_nearer_to_the_film() -> None:
+    trainer = NextFrameTrainer([film()], PLAN)
+    losses = [trainer.step()["l1"] for _ in range(40)]
+    assert np.mean(losses[-8:]) < 0.7 * np.mean(losses[:4])
+    assert all(np.isfinite(losses))
+
+
+def test_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    first = NextFrameTrainer([film()], PLAN)
+    for _ in range(3):
+        first.step()
+    first.save(tmp_path / "state.pt")
+    again = NextFrameTrainer([film()], PLAN)
+    again.load(tmp_path / "state.pt")
+    assert again.steps == 3
+    for a, b in zip(first.generator.parameters(), again.generator.parameters(), strict=True):
+        assert torch.equal(a, b)
+    with pytest.raises(ModelRejected, match="begun with 2 filters, not 3"):
+        NextFrameTrainer([film()], Plan(filters=3)).load(tmp_path / "state.pt")
+
+
+def test_exported_weights_are_the_running_mean() -> None:
+    trainer = NextFrameTrainer([film()], PLAN)
+    trainer.step()
+    weights = trainer.weights()
+    assert filters_of(weights) == 2
+    picture = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(Unet256.from_weights(weights)(picture), trainer.mean(picture))
+    assert len(list(dream(trainer.mean, 2, 0))) == 2
+
+
+def test_a_run_exports_a_model_that_the_bank_plays(tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for t in range(3):
+        (pictures / f"{t}.png").write_bytes(encode_picture(film()[t].permute(1, 2, 0).numpy()))
+    said: list[str] = []
+    run([str(pictures)], tmp_path / "models" / "bar", PLAN, minutes=0.01, title="Bar", say=said.append)
+    model = Bank(tmp_path / "models").get("bar")
+    assert model.filters == 2
+    assert "steps in" in said[-1]
+    run([str(pictures)], tmp_path / "models" / "bar", PLAN, minutes=0.01, title="Bar", say=said.append)
+    assert any("goes on at step" in line for line in said)

@@ -1,0 +1,209 @@
+"""Training of generators on small pictures that the test draws itself: coloured blocks on nothing."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from typer.testing import CliRunner
+
+from stylizer.errors import BadInput
+from stylizer.stylegan2.generator import load_generator, save_generator
+from stylizer.training.cli import app
+from stylizer.training.data.pictures import Pictures, over_grey, shown
+from stylizer.training.gan_runs import data_of, open_start
+from stylizer.training.measures import sliced_wasserstein
+from stylizer.training.run import load_state, save_atomically
+from stylizer.training.settings import write_settings
+from stylizer.training.stylegan2 import GanSettings, GanTrainer, freeze
+
+TINY = GanSettings(
+    widths=(16, 16, 12, 8),
+    critic_widths=(8, 12, 16, 16),
+    w_dim=12,
+    z_dim=8,
+    mapping_layers=2,
+    steps=60,
+    batch=4,
+    lr=0.01,
+    r1=0.1,
+    r1_every=3,
+    path_every=4,
+    adaptive_pictures=40,
+    ema_pictures=100,
+    samples_every=1000,
+    bf16=False,
+)
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def write_blocks(folder: Path, count: int = 24, size: int = 32) -> Path:
+    """A data set: each picture a block of warm colour (photo), or of cold colour (drawing), on nothing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    for side, tint in (("photo", (220, 120, 40)), ("drawing", (40, 120, 220))):
+        pixels = np.zeros((count, size, size, 4), np.uint8)
+        for picture in pixels:
+            top, left = rng.integers(2, size // 3, 2)
+            colour = np.clip(np.array(tint) + rng.integers(-30, 30, 3), 0, 255)
+            picture[top : top + size // 2, left : left + size // 2] = (*colour, 255)
+        np.save(folder / f"{side}.npy", pixels)
+    (folder / "store.json").write_text(json.dumps({"count": count, "size": size}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def blocks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield write_blocks(tmp_path_factory.mktemp("blocks"))
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def photos(blocks: Path) -> Pictures:
+    return Pictures.open(blocks, "photo")
+
+
+def _weights(trainer: GanTrainer) -> Tensor:
+    nets = (trainer.net, trainer.ema, trainer.critic)
+    return torch.cat([v.flatten() for net in nets for v in net.state_dict().values()])
+
+
+def _distance(trainer: GanTrainer) -> float:
+    """From what the averaged generator draws to the real pictures."""
+    z = torch.randn(24, TINY.z_dim, generator=torch.Generator().manual_seed(5))
+    real = over_grey(torch.from_numpy(trainer.pictures.pixels.copy()).permute(0, 3, 1, 2).float() / 255)
+    return sliced_wasserstein((shown(trainer.ema(z))[:, :3] + 1) / 2, (real[:, :3] + 1) / 2)
+
+
+def _mean_colour(trainer: GanTrainer) -> Tensor:
+    z = torch.randn(24, TINY.z_dim, generator=torch.Generator().manual_seed(5))
+    return shown(trainer.ema(z))[:, :3].mean((0, 2, 3))
+
+
+def test_training_brings_the_pictures_nearer_to_the_real_ones(photos: Pictures, tmp_path: Path) -> None:
+    trainer = GanTrainer(TINY, photos)
+    real = over_grey(photos.batch(24, np.random.default_rng(0)))[:, :3].mean((0, 2, 3))
+    before = (_mean_colour(trainer) - real).abs().mean()
+    rows = [trainer.step() for _ in range(60)]
+    assert (_mean_colour(trainer) - real).abs().mean() < 0.6 * before
+    assert {"critic", "generator", "sign", "p"} <= rows[1].keys()
+    assert "path" in rows[4] and "path" not in rows[5]
+    trainer.samples(tmp_path / "samples.png", rows=1, columns=2)
+    assert (tmp_path / "samples.png").stat().st_size > 100
+
+
+def test_a_run_that_was_stopped_ends_like_one_that_was_not(photos: Pictures, tmp_path: Path) -> None:
+    whole, first = GanTrainer(TINY, photos), GanTrainer(TINY, photos)
+    for _ in range(8):
+        whole.step()
+    for _ in range(5):
+        first.step()
+    save_atomically(first.state(), tmp_path / "checkpoint.pt")
+    second = GanTrainer(TINY, photos)
+    state = load_state(tmp_path / "checkpoint.pt")
+    assert state is not None
+    second.restore(state)
+    for _ in range(3):
+        second.step()
+    assert second.controller == whole.controller and second.path_mean == whole.path_mean
+    torch.testing.assert_close(_weights(second), _weights(whole), rtol=1e-5, atol=1e-6)
+
+
+def test_adaptive_augmentation_follows_the_discriminator(photos: Pictures) -> None:
+    trainer = GanTrainer(replace(TINY, adaptive_pictures=4), photos)
+    rows = [trainer.step() for _ in range(8)]
+    assert {row["p"] for row in rows} != {0.0}, "a discriminator of 24 pictures overfits at once"
+    plain = GanTrainer(replace(TINY, adaptive=False), photos)
+    assert {plain.step()["p"] for _ in range(5)} == {0.0}
+
+
+def test_fine_tuning_starts_from_the_photo_generator_and_keeps_what_is_frozen(blocks: Path, photos: Pictures) -> None:
+    start = GanTrainer(TINY, photos)
+    start.step()
+    drawings = Pictures.open(blocks, "drawing")
+    critic = start.critic.state_dict()
+    tuned = GanTrainer(replace(TINY, freeze=8), drawings, start=start.ema, critic=critic)
+    assert torch.equal(_weights(tuned)[:50], torch.cat([v.flatten() for v in start.ema.state_dict().values()])[:50])
+    for _ in range(3):
+        tuned.step()
+    own, theirs = tuned.net.state_dict(), start.ema.state_dict()
+    same = {name for name in own if torch.equal(own[name], theirs[name])}
+    assert {"synthesis.const", "synthesis.blocks.8.conv1.weight", "mapping.layers.0.weight"} <= same
+    assert not {"synthesis.blocks.16.conv0.weight", "synthesis.blocks.16.to_rgb.weight"} & same
+
+
+def test_freeze_names_every_layer_below(photos: Pictures) -> None:
+    net = GanTrainer(TINY, photos).net
+    freeze(net, 4)
+    frozen = {name for name, p in net.named_parameters() if not p.requires_grad}
+    assert all(name.startswith(("mapping", "synthesis.const", "synthesis.blocks.4.conv1")) for name in frozen)
+
+
+@pytest.mark.slow
+def test_the_commands_leave_runs_that_the_next_one_goes_on_from(blocks: Path, tmp_path: Path) -> None:
+    runner, settings = CliRunner(), tmp_path / "s.toml"
+    write_settings(replace(TINY, steps=3, samples_every=2), settings)
+    photo, drawing = tmp_path / "photo", tmp_path / "drawing"
+    arguments = ["--settings", str(settings), "--threads", "1"]
+    result = runner.invoke(app, ["stylegan2", str(blocks), "--out", str(photo), *arguments])
+    assert result.exit_code == 0, result.output
+    made = {path.name for path in photo.iterdir()}
+    expected = {"settings.toml", "checkpoint.pt", "log.jsonl", "curves.png", "samples_000002.png", "tensorboard"}
+    assert expected <= made
+    result = runner.invoke(app, ["fine-tune", str(blocks), "--from", str(photo), "--out", str(drawing), *arguments])
+    assert result.exit_code == 0, result.output
+    assert open_start(drawing).generator.config == open_start(photo).generator.config
+    assert len(data_of(drawing, "drawing")) == 24
+    save_generator(open_start(photo).generator, tmp_path / "g.safetensors")
+    assert open_start(tmp_path / "g.safetensors").critic is None
+    z = torch.zeros(1, TINY.z_dim) + 1
+    assert torch.equal(load_generator(tmp_path / "g.safetensors")(z), open_start(photo).generator(z))
+    with pytest.raises(BadInput, match="neither a run"):
+        open_start(tmp_path)
+
+
+@pytest.mark.slow
+def test_two_processes_hold_the_same_weights_and_see_different_pictures(blocks: Path, tmp_path: Path) -> None:
+    """torchrun with gloo, as on two GPUs with nccl: the checkpoint is written once, by the first."""
+    settings = tmp_path / "s.toml"
+    write_settings(replace(TINY, steps=4), settings)
+    script = tmp_path / "both.py"
+    script.write_text(TWO.format(settings=str(settings), blocks=str(blocks), out=str(tmp_path)))
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
+    command += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", str(script)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr[-2000:]
+    one, two = (torch.load(tmp_path / f"rank{i}.pt", weights_only=True) for i in (0, 1))
+    assert one["seen"] != two["seen"]
+    assert one["p"] == two["p"]
+    for name, value in one["net"].items():
+        torch.testing.assert_close(value, two["net"][name], rtol=0, atol=0)
+    assert (tmp_path / "run" / "checkpoint.pt").is_file()
+
+
+TWO = """
+from pathlib import Path
+import torch
+from stylizer.training.data.pictures import Pictures
+from stylizer.training.gan_runs import train_generator
+from stylizer.training.parallel import joined
+from stylizer.training.settings import read_settings
+from stylizer.training.stylegan2 import GanSettings
+
+with joined(1) as world:
+    settings = read_settings(GanSettings, Path("{settings}"))
+    trainer = train_generator(Path("{out}") / "run", Path("{blocks}"), "photo", settings, lambda line: None, world)
+    seen = torch.randn(()).item()  # torch's numbers differ from rank to rank, as z and the batch do
+    state = dict(net=trainer.net.state_dict(), p=trainer.controller.p, seen=seen)
+    torch.save(state, Path("{out}") / f"rank{{world.rank}}.pt")
+"""

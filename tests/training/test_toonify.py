@@ -1,0 +1,175 @@
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from stylizer.errors import BadInput, ModelRejected
+from stylizer.training.data.store import PairStore, make_store
+from stylizer.training.run import RunLog, StopAsked, follow, load_state, save_atomically
+from stylizer.training.toonify import ToonifySettings, Trainer, train
+from tests.convert.test_toonify import TINY
+
+QUICK = ToonifySettings(
+    seed=3,
+    photo_steps=2,
+    steps_128=30,
+    batch_128=4,
+    steps_256=2,
+    batch_256=2,
+    lr=0.01,
+    photo_share=0.2,
+    samples_every=20,
+)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("pairs")
+    assert list(make_store(folder, 12, seed=5, processes=1)) == list(range(1, 13))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield folder
+    torch.set_num_threads(threads)
+
+
+def _weights(trainer: Trainer) -> torch.Tensor:
+    return torch.cat([v.flatten() for v in trainer.ema.state_dict().values()])
+
+
+@pytest.mark.slow
+def test_training_lowers_its_loss(store: Path, tmp_path: Path) -> None:
+    trainer = Trainer(QUICK, PairStore.open(store), TINY)
+    losses = [trainer.step() for _ in range(30)]
+    style = [values["style"] for values in losses if "style" in values]
+    assert np.mean(style[-5:]) < 0.75 * np.mean(style[:3])
+    trainer.samples(tmp_path / "samples.png", n=2)
+    assert (tmp_path / "samples.png").stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_a_run_that_was_stopped_ends_like_one_that_was_not(store: Path, tmp_path: Path) -> None:
+    opened = PairStore.open(store)
+    whole = Trainer(QUICK, opened, TINY)
+    for _ in range(6):
+        whole.step()
+    first = Trainer(QUICK, opened, TINY)
+    for _ in range(4):  # past the photo steps
+        first.step()
+    save_atomically(first.state(), tmp_path / "checkpoint.pt")
+    second = Trainer(QUICK, opened, TINY)
+    state = load_state(tmp_path / "checkpoint.pt")
+    assert state is not None
+    second.restore(state)
+    for _ in range(2):
+        second.step()
+    torch.testing.assert_close(_weights(second), _weights(whole), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_a_run_leaves_its_settings_log_curves_and_samples(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    settings = ToonifySettings(photo_steps=1, steps_128=2, batch_128=2, steps_256=1, batch_256=1, samples_every=2)
+    trainer = train(tmp_path, store, settings, said.append, config=TINY)
+    assert trainer.done == 3
+    assert ToonifySettings.read(tmp_path / "settings.toml") == settings
+    assert [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == [1, 2, 3]
+    assert {"curves.png", "samples_000002.png", "checkpoint.pt", "tensorboard"} <= {p.name for p in tmp_path.iterdir()}
+    assert "step 1/3" in said[0] and "left" in said[0]
+    assert train(tmp_path, store, settings, said.append, config=TINY).done == 3, "nothing is left to do"
+
+
+def test_the_style_starts_as_a_copy_of_the_photo_generator(store: Path) -> None:
+    settings = ToonifySettings(photo_steps=1, steps_128=3, batch_128=1, photo_share=1.0)
+    trainer = Trainer(settings, PairStore.open(store), TINY)
+    trainer.step()
+    photo = {k: v.clone() for k, v in trainer.net.photo.state_dict().items()}
+    trainer.step()  # begins with the copy; a photo step leaves the style alone
+    for name, value in trainer.net.style.state_dict().items():
+        assert torch.equal(value, photo[name]), name
+
+
+def test_a_store_is_made_once_continued_and_never_mixed(store: Path, tmp_path: Path) -> None:
+    assert len(PairStore.open(store)) == 12
+    with pytest.raises(BadInput, match='"seed": 5'):
+        next(make_store(store, 12, seed=6))
+    with pytest.raises(BadInput, match="no finished store"):
+        PairStore.open(tmp_path)
+
+
+def test_settings_name_what_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text("stepz = 3")
+    with pytest.raises(BadInput, match="stepz"):
+        ToonifySettings.read(path)
+    path.write_text('lr = "fast"')
+    with pytest.raises(BadInput, match="lr must be a number, true or false, got 'fast'"):
+        ToonifySettings.read(path)
+
+
+def test_stages_and_rate() -> None:
+    s = ToonifySettings(steps_128=10, steps_256=20, batch_128=8, batch_256=4, lr=1.0, early_256=6)
+    assert [s.stage(i) for i in (0, 5, 9, 10)] == [(128, 8), (256, 4), (128, 8), (256, 4)]
+    assert s.rate(0) == pytest.approx(0.02)
+    assert s.rate(29) < 0.2
+
+
+def test_a_torn_checkpoint_is_refused_and_the_average_follows(tmp_path: Path) -> None:
+    (tmp_path / "torn.pt").write_bytes(b"PK\x03\x04 half a file")
+    with pytest.raises(ModelRejected, match=r"torn\.pt"):
+        load_state(tmp_path / "torn.pt")
+    assert load_state(tmp_path / "none.pt") is None
+    slow, fast = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+    before = slow.weight.detach().clone()
+    follow(slow, fast, 0.75)
+    torch.testing.assert_close(slow.weight, 0.75 * before + 0.25 * fast.weight)
+
+
+def test_the_log_forgets_steps_that_a_kill_undid(tmp_path: Path) -> None:
+    log = RunLog(tmp_path, from_step=0)
+    for step in (1, 2, 3):
+        log.add(step, {"style": 1 / step})
+    log.close()
+    again = RunLog(tmp_path, from_step=2)
+    again.close()
+    assert [row["step"] for row in again.rows] == [1, 2]
+
+
+def test_a_polite_kill_ends_the_loop_and_gives_the_handlers_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with StopAsked() as stop:
+        assert not stop.now
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.now
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.slow
+def test_the_critic_joins_at_its_step_learns_and_is_kept(store: Path) -> None:
+    settings = ToonifySettings(
+        photo_steps=0,
+        steps_128=0,
+        steps_256=4,
+        batch_256=2,
+        photo_share=0,
+        adversarial=0.1,
+        adversarial_from=2,
+        r1_every=2,
+    )
+    trainer = Trainer(settings, PairStore.open(store), TINY)
+    assert trainer.critic is not None
+    before = [p.clone() for p in trainer.critic.net.parameters()]
+    rows = [trainer.step() for _ in range(3)]
+    assert ["critic" in row for row in rows] == [False, False, True]
+    after = list(trainer.critic.net.parameters())
+    assert any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    again = Trainer(settings, PairStore.open(store), TINY)
+    again.restore(trainer.state())
+    assert again.critic is not None
+    for a, b in zip(after, again.critic.net.parameters(), strict=True):
+        assert torch.equal(a, b)

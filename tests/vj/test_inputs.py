@@ -1,0 +1,219 @@
+"""Hands and ears: MIDI through mido's parser, OSC over loopback, sound from generated tones and clicks."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mido
+import numpy as np
+import pytest
+from pythonosc.udp_client import SimpleUDPClient
+
+from stylizer.controls import Value, control, defaults
+from stylizer.errors import BadInput, Unavailable
+from stylizer.vj.inputs.audio import HOP, Ear, Heard
+from stylizer.vj.inputs.clock import Tempo
+from stylizer.vj.inputs.mapping import Binding, Mapper, ngx_map, read_map, save_map
+from stylizer.vj.inputs.midi import MidiInput
+from stylizer.vj.inputs.osc import OscInput, addresses
+
+RATE = 48_000
+
+
+class Cables:
+    """A small MIDI system: devices come and go, bytes go through mido's own parser."""
+
+    def __init__(self, *names: str) -> None:
+        self.plugged = list(names)
+        self.listeners: dict[str, Callable[[Any], None]] = {}
+
+    def get_input_names(self) -> list[str]:
+        return list(self.plugged)
+
+    def open_input(self, name: str, callback: Callable[[Any], None]) -> "Cables":
+        if name == "busy":
+            raise OSError("in use")
+        self.listeners[name] = callback
+        return self
+
+    def close(self) -> None:
+        pass
+
+    def send(self, name: str, *data: int) -> None:
+        parser = mido.Parser()
+        parser.feed(data)
+        for message in parser:
+            self.listeners[name](message)
+
+
+def test_midi_bytes_become_addresses_and_clocks() -> None:
+    turned: list[tuple[str, float]] = []
+    clocks: list[str] = []
+    cables = Cables("knobs")
+    midi = MidiInput(lambda a, p: turned.append((a, p)), clocks.append, cables)
+    cables.send("knobs", 0xB0, 77, 127, 0x92, 41, 127, 0x82, 41, 64, 0xF8, 0xFA, 0xE0, 0x7F, 0x7F, 0xFE)
+    midi.close()
+    assert turned == [("cc:0:77", 1.0), ("note:2:41", 1.0), ("note:2:41", 0.0), ("bend:0", 1.0)]
+    assert clocks == ["clock", "start"]
+
+
+def test_a_midi_device_may_be_unplugged_and_come_back() -> None:
+    cables = Cables("knobs", "busy")
+    midi = MidiInput(lambda a, p: None, backend=cables)
+    assert list(midi.devices) == ["knobs"]
+    cables.plugged = ["keys"]
+    midi.look()
+    assert list(midi.devices) == ["keys"]
+    cables.plugged = ["keys", "knobs"]
+    midi.look()
+    assert list(midi.devices) == ["keys", "knobs"]
+    midi.close()
+
+
+def test_ngx_map_does_what_ngx_does() -> None:
+    mapper = Mapper(ngx_map(["spirals", "flames", "ink", "silk", "cells"]), soft=False)
+    now = defaults("vj")
+    for address, position, expected in [
+        ("cc:0:77", 1.0, {"crossfade": 1.0}),
+        ("cc:0:80", 0.5, {"noise_3": 0.5}),
+        ("cc:0:81", 1.0, {"rate": 0.0}),
+        ("cc:0:81", 0.0, {"rate": 1.0}),
+        ("cc:0:82", 1.0, {"rate": 2.0}),
+        ("cc:0:56", 1.0, {"hue": 0.5}),
+        ("cc:0:55", 0.5, {"hue": 0.25}),
+        ("note:0:57", 1.0, {"model_a": "cells"}),
+        ("note:0:57", 0.0, {}),
+        ("note:0:74", 0.2, {"model_b": "flames"}),
+        ("note:0:92", 1.0, {}),  # the eighth model is not there
+    ]:
+        assert mapper.change(address, position, now) == expected
+
+
+def test_soft_take_over_waits_for_the_knob_to_meet_the_control() -> None:
+    mapper = Mapper([Binding("cc:0:1", "invert")])
+    now: dict[str, Value] = {"invert": 0.5}
+    assert mapper.change("cc:0:1", 0.0, now) == {}
+    assert mapper.change("cc:0:1", 0.3, now) == {}
+    assert mapper.change("cc:0:1", 0.6, now) == {"invert": 0.6}  # passed it on the way
+    now["invert"] = 0.6
+    assert mapper.change("cc:0:1", 0.9, now) == {"invert": 0.9}  # and holds it
+    now["invert"] = 0.1  # a preset came
+    assert mapper.change("cc:0:1", 0.8, now) == {}
+
+
+def test_learned_bindings_are_kept_in_a_file(tmp_path: Path) -> None:
+    mapper = Mapper(soft=False)
+    mapper.learn("zoom")
+    assert mapper.change("cc:3:9", 1.0, defaults("vj")) == {"zoom": 1.1}
+    save_map(tmp_path / "map.toml", mapper.bindings.values())
+    assert read_map(tmp_path / "map.toml") == (Binding("cc:3:9", "zoom"),)
+    with pytest.raises(BadInput, match="model_a needs a value"):
+        mapper.learn("model_a")
+
+
+def test_osc_sets_controls_and_refuses_what_is_wrong() -> None:
+    changes: list[dict[str, object]] = []
+    gestures: list[str] = []
+
+    def apply(change: dict[str, object]) -> None:
+        for name, value in change.items():
+            control(name).check(value)
+        changes.append(change)
+
+    osc = OscInput(apply, gestures.append, port=0)
+    client = SimpleUDPClient("127.0.0.1", osc.port)
+    for address, value in [("rate", 1.5), ("freeze", 1), ("fold", "quad"), ("rate", 9.0), ("nobody", 1), ("tap", 1)]:
+        client.send_message("/stylizer/" + address, value)
+    deadline = time.monotonic() + 10
+    while not gestures and time.monotonic() < deadline:
+        time.sleep(0.01)
+    client._sock.close()
+    osc.close()
+    assert changes == [{"rate": 1.5}, {"freeze": True}, {"fold": "quad"}]
+    assert gestures == ["tap"] and osc.refused == 2 and "nobody" in osc.reason
+    assert ("/stylizer/rate", "0 to 2") in addresses()
+
+
+def test_an_osc_port_that_is_taken_is_named() -> None:
+    first = OscInput(lambda change: None, port=0)
+    with pytest.raises(Unavailable, match=str(first.port)):
+        OscInput(lambda change: None, port=first.port)
+    first.close()
+
+
+def tone(hz: float, seconds: float, amplitude: float = 0.5) -> Any:
+    return (amplitude * np.sin(2 * np.pi * hz * np.arange(int(seconds * RATE)) / RATE)).astype(np.float32)
+
+
+def heard(samples: Any, block: int = 480) -> list[Heard]:
+    ear = Ear(RATE)
+    return [h for start in range(0, len(samples), block) for h in ear.hear(samples[start : start + block])]
+
+
+@pytest.mark.parametrize("hz, band", [(80, "low"), (800, "mid"), (6000, "high")])
+def test_a_tone_is_heard_in_its_band(hz: float, band: str) -> None:
+    last = heard(tone(hz, 0.5))[-1].features()
+    assert last[band] > 0.9 and last["level"] > 0.9
+    assert all(last[band] > last[other] + 0.3 for other in {"low", "mid", "high"} - {band} if last[other] < 1)
+
+
+def test_silence_is_nothing() -> None:
+    hops = heard(np.zeros(RATE, np.float32))
+    assert len(hops) == RATE // HOP
+    assert all(h.level == 0 and not h.onset for h in hops)
+
+
+def clicks(times_s: list[float], seconds: float, noise: float = 0.002) -> Any:
+    rng = np.random.default_rng(1)
+    samples = (noise * rng.standard_normal(int(seconds * RATE))).astype(np.float32)
+    for t in times_s:
+        start = int(t * RATE)
+        samples[start : start + 960] += (
+            0.7 * rng.standard_normal(960).astype(np.float32) * np.exp(-np.arange(960) / 200)
+        )
+    return samples
+
+
+def test_onsets_are_placed_within_20_ms() -> None:
+    times = [0.3, 0.71, 1.0, 1.13, 1.9, 2.4]
+    found = [h.time_s for h in heard(clicks(times, 3)) if h.onset]
+    assert len(found) == len(times)
+    assert max(abs(f - t) for f, t in zip(found, times, strict=True)) < 0.02
+
+
+@pytest.mark.parametrize("bpm", [90, 120, 174])
+def test_tempo_is_found_from_onsets(bpm: float) -> None:
+    times = [0.2 + k * 60 / bpm for k in range(int(7 * bpm / 60))]
+    ear = Ear(RATE)
+    for _ in ear.hear(clicks(times, 8)):
+        pass
+    found = ear.tempo()
+    assert found is not None
+    assert 60 / found[0] == pytest.approx(bpm, rel=0.02)
+    phase = (found[1] - times[0]) / found[0] % 1
+    assert min(phase, 1 - phase) * found[0] < 0.03
+
+
+def test_taps_and_midi_clock_set_the_tempo() -> None:
+    tempo = Tempo()
+    for k in range(4):
+        tempo.tap(10 + 0.4 * k)
+    assert tempo.bpm == pytest.approx(150)
+    assert tempo.phase(11.2) == pytest.approx(0, abs=1e-9) or tempo.phase(11.2) == pytest.approx(1)
+    tempo.tap(20.0)  # after a pause a new beginning
+    assert tempo.bpm == pytest.approx(150)
+    tempo.midi_start()
+    for tick in range(100):
+        tempo.midi_clock(30 + tick * 60 / 100 / 24)
+    assert tempo.bpm == pytest.approx(100)
+    assert tempo.phase(30 + 96 * 60 / 100 / 24) == pytest.approx(0, abs=1e-6)
+
+
+def test_a_new_tempo_does_not_move_the_beat() -> None:
+    tempo = Tempo(120)
+    before = tempo.beat(3.3)
+    tempo.set(90, 3.3)
+    assert tempo.beat(3.3) == pytest.approx(before)
+    with pytest.raises(BadInput, match="bpm: got 10"):
+        tempo.set(10, 0)

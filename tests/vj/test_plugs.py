@@ -1,0 +1,207 @@
+"""What is plugged in and out: gamepad, guests, sound, Link, outlets, each from a small real stand-in of its device."""
+
+import os
+import time
+import wave
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from stylizer.errors import BadInput, Unavailable, Unreadable
+from stylizer.frame import PixelsU8
+from stylizer.picture import encode_picture
+from stylizer.vj.inputs.audio import HOP, Heard, Microphone
+from stylizer.vj.inputs.clock import TOLD_RULES_S, Tempo
+from stylizer.vj.inputs.gamepad import EVENT, Gamepad, address_of
+from stylizer.vj.inputs.guests import GuestFeed
+from stylizer.vj.inputs.sound_file import RATE, SoundTrack, read_sound
+from stylizer.vj.outputs.outlet import Outlet
+from stylizer.vj.person import PersonMatte
+
+
+def eventually(true: Callable[[], bool], seconds: float = 60) -> bool:
+    deadline = time.monotonic() + seconds
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return true()
+
+
+@pytest.mark.parametrize(
+    "value, kind, number, expected",
+    [
+        (1, 1, 3, ("button:3", 1.0)),
+        (0, 2, 0, ("axis:0", 0.5)),
+        (32767, 2, 1, ("axis:1", 1.0)),
+        (-32767, 2, 1, ("axis:1", 0.0)),
+        (0, 0x82, 0, None),  # where a stick stands when it is plugged in
+    ],
+)
+def test_joystick_events_become_addresses(value: int, kind: int, number: int, expected: object) -> None:
+    assert address_of(EVENT.pack(12345, value, kind, number)) == expected
+
+
+def test_a_gamepad_may_come_late(tmp_path: Path) -> None:
+    turned: list[tuple[str, float]] = []
+    device = tmp_path / "js0"
+    pad = Gamepad(lambda a, p: turned.append((a, p)), device)
+    os.mkfifo(device)
+    descriptor = os.open(device, os.O_RDWR)
+    event = EVENT.pack(0, 1, 1, 0)
+    os.write(descriptor, event + event[:3])
+    assert eventually(lambda: turned == [("button:0", 1.0)])
+    os.write(descriptor, event[3:])
+    assert eventually(lambda: len(turned) == 2)
+    pad.close()
+    os.close(descriptor)
+
+
+def test_a_gamepad_needs_its_interface(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="nowhere"):
+        Gamepad(lambda a, p: None, tmp_path / "nowhere" / "js0")
+
+
+def test_a_camera_may_be_unplugged_and_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stylizer.vj.inputs.guests.RETRY_S", 0.01)
+    runs = iter([1, 0, 2])
+    offered: list[int | None] = []
+
+    def frames() -> Iterator[PixelsU8]:
+        for _ in range(next(runs, 0)):
+            yield np.full((4, 4, 3), 7, np.uint8)
+
+    feed = GuestFeed("camera", lambda p: offered.append(None if p is None else int(p[0, 0, 0])), frames)
+    assert eventually(lambda: offered.count(None) >= 2)
+    feed.close()
+    assert offered == [7, None, 7, 7, None]  # gone is told once
+
+
+def test_a_picture_is_a_guest_and_a_wrong_source_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(encode_picture(np.full((8, 8, 3), 9, np.uint8)))
+    offered: list[PixelsU8 | None] = []
+    feed = GuestFeed(str(tmp_path / "a.png"), offered.append)
+    assert eventually(lambda: bool(offered))
+    feed.close()
+    assert offered[0] is not None and offered[0].shape == (8, 8, 3)
+    with pytest.raises(BadInput, match="camera:x"):
+        GuestFeed("camera:x", offered.append)
+    with pytest.raises(Unreadable, match="none.mp4"):
+        GuestFeed(str(tmp_path / "none.mp4"), offered.append)
+
+
+class Sounds:
+    """sounddevice's four names that are used: one device that comes and goes."""
+
+    PortAudioError = type("PortAudioError", (Exception,), {})
+
+    def __init__(self) -> None:
+        self.plugged = False
+        self.callback: Any = None
+
+    def query_devices(self, device: object, kind: str) -> dict[str, float]:
+        if not self.plugged:
+            raise self.PortAudioError("no device")
+        return {"default_samplerate": float(RATE)}
+
+    def InputStream(self, callback: Any, **options: object) -> "Sounds":  # noqa: N802
+        self.callback = callback
+        return self
+
+    @property
+    def active(self) -> bool:
+        return self.plugged
+
+    def start(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def _terminate(self) -> None: ...
+
+    def _initialize(self) -> None: ...
+
+
+def test_a_microphone_may_come_late_and_go() -> None:
+    sounds, heard = Sounds(), list[tuple[Heard, float]]()
+    microphone = Microphone(lambda sound, when: heard.append((sound, when)), library=sounds)
+    assert "no device" in microphone.reason
+    sounds.plugged = True
+    assert microphone.look() and not microphone.reason
+    before = time.monotonic()
+    sounds.callback(np.zeros((2 * HOP, 1), np.float32), 0, SimpleNamespace(currentTime=5.0, inputBufferAdcTime=4.9), 0)
+    assert len(heard) == 2
+    assert before - 0.11 < heard[0][1] < time.monotonic() - 0.09  # the device's own delay counts
+    sounds.plugged = False
+    assert not microphone.look()
+    sounds.plugged = True
+    assert microphone.look()
+    microphone.close()
+
+
+def test_a_file_is_heard_step_by_step(tmp_path: Path) -> None:
+    clicks = np.zeros(RATE * 4, np.int16)
+    for beat in range(8):
+        clicks[beat * RATE // 2 : beat * RATE // 2 + 200] = 20000
+    with wave.open(str(tmp_path / "clicks.wav"), "wb") as file:
+        file.setparams((1, 2, RATE, 0, "NONE", ""))
+        file.writeframes(clicks.tobytes())
+    track = SoundTrack(read_sound(tmp_path / "clicks.wav"))
+    heard = [sound for step in range(1, 41) for sound in track.until(step / 10)]
+    onsets = [sound.time_s for sound in heard if sound.onset]
+    assert all(abs(t * 2 - round(t * 2)) < 0.04 for t in onsets) and len(onsets) >= 7
+    (period_s, _) = [sound.tempo for sound in heard if sound.tempo][-1] or (0, 0)
+    assert period_s == pytest.approx(0.5, abs=0.01)
+    with pytest.raises(Unreadable, match="none.wav"):
+        read_sound(tmp_path / "none.wav")
+
+
+def test_a_told_tempo_rules_over_a_heard_one_for_a_while() -> None:
+    tempo = Tempo()
+    tempo.heard(0.4, 1.0, 1.0)
+    assert tempo.bpm == pytest.approx(150)
+    tempo.link(100.0, 7.25, 2.0)
+    assert tempo.bpm == pytest.approx(100) and tempo.phase(2.0) == pytest.approx(0.25)
+    tempo.heard(0.4, 3.0, 3.0)
+    assert tempo.bpm == pytest.approx(100)
+    tempo.heard(0.4, 3.0, 2.0 + TOLD_RULES_S)
+    assert tempo.bpm == pytest.approx(150)
+
+
+def test_an_outlet_sends_the_newest_and_its_fault_is_its_own() -> None:
+    sent: list[int] = []
+    closed: list[bool] = []
+
+    def write(pixels: PixelsU8) -> None:
+        if pixels[0, 0, 0] == 9:
+            raise RuntimeError("driver gone")
+        sent.append(int(pixels[0, 0, 0]))
+
+    outlet = Outlet("camera", write, lambda: closed.append(True))
+    outlet.offer(np.full((2, 2, 3), 1, np.uint8))
+    assert eventually(lambda: sent == [1])
+    outlet.offer(np.full((2, 2, 3), 9, np.uint8))
+    assert eventually(lambda: outlet.fault == "driver gone")
+    outlet.offer(np.full((2, 2, 3), 2, np.uint8))  # nobody listens any more, nobody waits
+    outlet.close()
+    assert closed == [True] and sent == [1]
+
+
+class Halves:
+    """A matte: the left half is the person."""
+
+    name = "halves"
+
+    def __call__(self, crops: Tensor, states: object, views: object) -> tuple[Tensor, Tensor, list[Any]]:
+        alpha = torch.zeros(1, 1, 256, 256)
+        alpha[..., :128] = 1
+        return crops, alpha, [None]
+
+
+def test_the_person_is_found_beside_the_show() -> None:
+    matte = PersonMatte(Halves)
+    assert matte(torch.zeros(1, 3, 256, 256)).max() == 0  # nobody yet, and nobody waited
+    assert eventually(lambda: bool(matte(torch.zeros(1, 3, 256, 256))[..., :128].min() == 1))

@@ -1,0 +1,168 @@
+"""The instrument: what a hand does is seen at once, nothing is half done, and everything can be taken back."""
+
+import numpy as np
+import pytest
+import torch
+
+from stylizer.controls import defaults
+from stylizer.errors import BadInput, NotFound
+from stylizer.frame import PixelsU8
+from stylizer.vj.bank import Bank
+from stylizer.vj.inputs.modulation import Modulator
+from stylizer.vj.presets import Preset
+from stylizer.vj.session import VjSession
+from tests.conftest import Rng
+from tests.vj.conftest import SMALL
+
+DT = 1 / 30
+
+
+def session(bank: Bank, seed: int = 0, **controls: object) -> VjSession:
+    new = VjSession(bank, seed=seed)
+    new.apply(SMALL | {"noise_2": 0.2} | controls)
+    return new
+
+
+def show(bank: Bank, frames: int, seed: int = 0, **controls: object) -> list[PixelsU8]:
+    playing = session(bank, seed, **controls)
+    return [playing.step(DT) for _ in range(frames)]
+
+
+def test_the_same_seed_gives_the_same_pictures_and_another_does_not(bank: Bank) -> None:
+    a, b, other = show(bank, 4, seed=3), show(bank, 4, seed=3), show(bank, 4, seed=4)
+    assert all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+    assert not np.array_equal(a[-1], other[-1])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"crossfade": 1.0},
+        {"rate": 0.3},
+        {"zoom": 1.05},
+        {"rotate": 5.0},
+        {"shift_x": 0.05},
+        {"fold": "kaleidoscope"},
+        {"focus": -1.0},
+        {"hue": 0.3},
+        {"invert": 1.0},
+        {"false_colour": 1.0},
+        {"blackout": True},
+    ],
+)
+def test_a_control_is_seen_in_the_very_next_picture(bank: Bank, change: dict[str, object]) -> None:
+    turned, untouched = session(bank, strobe_guard=False), session(bank, strobe_guard=False)
+    for _ in range(3):
+        turned.step(DT)
+        untouched.step(DT)
+    turned.apply(change)
+    assert np.abs(turned.step(DT).astype(int) - untouched.step(DT).astype(int)).mean() > 0.2
+
+
+def test_freeze_holds_the_picture_and_blackout_only_hides_it(bank: Bank) -> None:
+    playing = session(bank, strobe_guard=False)
+    playing.step(DT)
+    before = playing.step(DT)
+    playing.apply({"freeze": True})
+    assert np.array_equal(playing.step(DT), before)
+    playing.apply({"freeze": False, "blackout": True})
+    assert playing.step(DT).max() == 0
+    playing.apply({"blackout": False})
+    assert playing.step(DT).max() > 0
+
+
+def test_a_bad_change_leaves_everything_as_it_was(bank: Bank) -> None:
+    playing = session(bank)
+    before = playing.controls
+    for bad, error in (
+        ({"rate": 1.5, "zoom": 7}, BadInput),
+        ({"rate": 1.5, "model_a": "nobody"}, NotFound),
+        ({"rate": 1.5, "style": "anime"}, BadInput),
+    ):
+        with pytest.raises(error):
+            playing.apply(bad)
+        assert playing.controls == before
+
+
+def test_undo_goes_back_gesture_by_gesture(bank: Bank) -> None:
+    playing = session(bank)
+    playing.apply({"rate": 0.5})
+    playing.apply({"hue": 0.1})
+    playing.apply({"hue": 0.2})  # the same movement of the same hand
+    assert playing.undo() and playing.controls["hue"] == 0.0
+    assert playing.undo() and playing.controls["rate"] == 1.0
+    assert playing.undo() and playing.controls == defaults("vj")
+    assert not playing.undo()
+
+
+def test_a_morph_takes_its_beats_and_arrives_exactly(bank: Bank) -> None:
+    playing = session(bank, rate=0.0)
+    playing.tempo.set(120, 0.0)
+    playing.play(Preset("far", "Far", SMALL | {"rate": 2.0, "fold": "quad", "segments": 8}), beats=2)
+    rates = []
+    for _ in range(10):  # two beats are one second
+        playing.step(0.1)
+        rates.append(playing.controls["rate"])
+    np.testing.assert_allclose(np.array(rates, float), np.linspace(0.2, 2.0, 10), atol=1e-6)
+    assert playing.controls == defaults("vj") | SMALL | {"rate": 2.0, "fold": "quad", "segments": 8}
+    assert not playing.state().morphing
+
+
+@pytest.mark.parametrize("blend", ["mix", "add", "screen", "multiply", "difference"])
+@pytest.mark.parametrize("what", ["whole", "edges", "person"])
+def test_the_camera_enters_the_loop(bank: Bank, rng: Rng, what: str, blend: str) -> None:
+    camera = rng.pixels_u8(90, 160, 3)
+    alone = session(bank)
+    joined = session(bank, inject=what, inject_blend=blend, inject_gain=0.8)
+    joined.offer(camera)
+    for _ in range(2):
+        a, b = alone.step(DT), joined.step(DT)
+    assert not np.array_equal(a, b)
+
+
+def test_sound_moves_a_control_within_its_range(bank: Bank) -> None:
+    playing = session(bank, invert=0.0, strobe_guard=False)
+    playing.modulators.rows = (Modulator("level", "invert", gain=5.0, attack_s=0, release_s=0, hi=0.6),)
+    quiet = playing.step(DT)
+    playing.modulators.features = {"level": 1.0}
+    loud = playing.step(DT)
+    assert np.abs(loud.astype(int) - quiet.astype(int)).mean() > 5
+    assert playing.controls["invert"] == 0.0  # the hand's own value stays
+    with pytest.raises(BadInput, match="fold"):
+        Modulator("level", "fold")
+
+
+@pytest.mark.parametrize("size", ["256", "512", "1024"])
+def test_output_has_the_size_asked_for(bank: Bank, size: str) -> None:
+    assert show(bank, 1, output_size=size)[0].shape == (int(size), int(size), 3)
+
+
+def test_a_model_that_turns_to_nan_does_not_end_the_show(bank: Bank) -> None:
+    playing = session(bank)
+    playing._kept = torch.full_like(playing._kept, float("nan"))
+    for _ in range(3):
+        playing.step(DT)
+    assert torch.isfinite(playing.picture).all()
+
+
+def test_a_resting_fader_runs_compiled_and_draws_the_same(bank: Bank) -> None:
+    """Off-line the compiled network takes over at the ninth picture; a fader that moves all the time never rests."""
+    resting, moving = (VjSession(bank, offline=True) for _ in range(2))
+    for each in (resting, moving):
+        each.apply(
+            SMALL | {"noise_2": 0.0, "noise_1": 0.4, "rate": 0.0, "strobe_guard": False, "collapse_guard": False}
+        )
+    for step in range(12):
+        moving.apply({"crossfade": 1e-9 * step})
+        a, b = resting.step(DT), moving.step(DT)
+    assert np.abs(a.astype(int) - b.astype(int)).mean() < 2  # of 255: bf16 against bf16
+
+
+def test_a_presets_sound_goes_with_it_and_a_hands_stays(bank: Bank) -> None:
+    playing = session(bank)
+    by_hand, of_preset = Modulator("high", "hue"), Modulator("low", "zoom", gain=0.02)
+    playing.modulators.rows = (by_hand,)
+    playing.play(Preset("a", "A", SMALL, (of_preset,)))
+    assert list(playing.modulators.rows) == [by_hand, of_preset]
+    playing.play(Preset("b", "B", SMALL), beats=4)
+    assert list(playing.modulators.rows) == [by_hand]

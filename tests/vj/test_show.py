@@ -1,0 +1,97 @@
+"""A show from the first key to the recording, and the film that is rendered off-line."""
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stylizer.errors import BadInput
+from stylizer.frame import PixelsU8
+from stylizer.media import Reader
+from stylizer.vj.bank import Bank
+from stylizer.vj.inputs.keyboard import GESTURES, TOGGLES, TURNS
+from stylizer.vj.inputs.mapping import Binding, Mapper
+from stylizer.vj.outputs.recorder import FilmFile, Recorder
+from stylizer.vj.presets import Preset
+from stylizer.vj.render import render
+from stylizer.vj.session import VjSession
+from stylizer.vj.show import Show
+from tests.conftest import Rng
+from tests.vj.conftest import SMALL
+
+
+class Stage:
+    """A screen whose keys are scripted, with a clock that only its own frames move."""
+
+    def __init__(self, keys: list[str]) -> None:
+        self.keys, self.shown, self.closed, self.now = keys, 0, False, 0.0
+
+    def show(self, pixels: PixelsU8) -> str:
+        self.shown += 1
+        self.now += 0.04
+        return self.keys.pop(0)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_show_is_played_by_keys_and_recorded(bank: Bank, tmp_path: Path) -> None:
+    stage = Stage(["r", "2", "f", "f", " ", "n", "u", "z", "", "q"])
+    session = VjSession(bank)
+    session.apply(SMALL)
+    show = Show(
+        session,
+        stage,
+        [Preset("a", "A", SMALL), Preset("b", "B", SMALL | {"rate": 0.5})],
+        Mapper([Binding("cc:0:1", "invert"), Binding("note:0:1", "model_a", value="nobody")], soft=False),
+        recordings=tmp_path,
+        clock=lambda: stage.now,
+        sleep=lambda s: None,
+    )
+    show.turned("cc:0:1", 1.0)
+    show.turned("note:0:1", 1.0)  # a model that is gone does not end the show
+    show.run()
+    assert stage.shown == 10 and stage.closed
+    assert session.controls["crossfade"] == 0.05 and session.controls["invert"] == 1.0
+    (film,) = tmp_path.glob("show-*.mp4")
+    with Reader(film) as reader:
+        assert 5 <= sum(1 for _ in reader) <= 9
+
+
+def test_no_key_means_two_things() -> None:
+    keys = [*TOGGLES, *TURNS, *GESTURES, "i"]
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_recording_keeps_the_time_of_the_show(tmp_path: Path, rng: Rng) -> None:
+    recorder = Recorder(tmp_path / "a.mp4", Fraction(30))
+    for time_s in (5.0, 5.01, 5.1, 5.2, 6.0):  # the second comes too early for a film of 30 pictures a second
+        recorder.offer(rng.pixels_u8(64, 64, 3), time_s)
+    recorder.close()
+    recorder.close()
+    assert (recorder.frames, recorder.dropped, recorder.fault) == (4, 0, "")
+    with Reader(tmp_path / "a.mp4") as film:
+        assert [round(f.time_s, 3) for f in film] == [0.0, 0.1, 0.2, 1.0]
+
+
+def test_a_film_refuses_what_it_cannot_hold(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="allowed are .mp4"):
+        FilmFile(tmp_path / "a.gif", Fraction(30))
+    with FilmFile(tmp_path / "a.mp4", Fraction(30)) as film:
+        film.write(np.zeros((16, 16, 3), np.uint8))
+        with pytest.raises(BadInput, match="32x16 in a film of 16x16"):
+            film.write(np.zeros((16, 32, 3), np.uint8))
+
+
+def test_a_rendered_show_is_the_same_for_the_same_seed(bank: Bank, tmp_path: Path) -> None:
+    preset = Preset("mine", "Mine", SMALL | {"noise_2": 0.2})
+    reports = [render(bank, preset, tmp_path / f"{i}.mp4", seconds=0.3, seed=seed) for i, seed in enumerate((7, 7, 8))]
+    films = [(tmp_path / f"{i}.mp4").read_bytes() for i in range(3)]
+    assert films[0] == films[1] != films[2]
+    report = json.loads(reports[0].to_json())
+    assert report["frames"] == 9 and report["step_ms"]["p50"] <= report["step_ms"]["p99"]
+    assert report["fps"] > 0 and report["alive"]["variance"] > 0
+    with pytest.raises(BadInput, match="not one frame"):
+        render(bank, preset, tmp_path / "none.mp4", seconds=0.001)

@@ -1,0 +1,202 @@
+"""The booth page in headless Chromium, with a pipeline that only tints: every path a visitor can take."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser
+
+from stylizer.config import Settings
+from stylizer.frame import PixelsU8
+from tests.web.browser import Launch, browsers, mean_colour, save_mjpeg, visit, wait_unique, watch
+from tests.web.doubles import ColourPipeline, Running, free_port, running, wait_for
+from web.api.app import CLIP, create_app
+from web.api.doors import RateLimit
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+CAMERA_FPS = 20
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Running]:
+    with running(create_app(Settings.load(visitors=1), ColourPipeline(), RateLimit(burst=10_000))) as worker:
+        yield worker
+
+
+@pytest.fixture
+def worker(served: Running) -> Iterator[Running]:
+    """One place, free at the start and, however the browser ended, free again within six seconds."""
+    yield served
+    wait_for(lambda: served.visitors() == 0, 6)
+
+
+@pytest.fixture(scope="module")
+def launch() -> Iterator[Launch]:
+    with browsers() as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def camera(launch: Launch, tmp_path_factory: pytest.TempPathFactory) -> Browser:
+    """A browser whose camera shows a red block walking over green ground: three seconds, each picture another."""
+
+    def pictures() -> Iterator[PixelsU8]:
+        for step in range(3 * CAMERA_FPS):
+            pixels = np.full((240, 320, 3), (60, 150, 60), np.uint8)
+            pixels[60:220, step * 4 : step * 4 + 60] = (230, 80, 60)
+            yield pixels
+
+    return launch(save_mjpeg(tmp_path_factory.mktemp("camera") / "walk.mjpeg", pictures(), CAMERA_FPS))
+
+
+def test_a_visitor_sees_the_stylized_mirror_and_changes_it(worker: Running, camera: Browser, tmp_path: Path) -> None:
+    with visit(camera) as browser:
+        page = browser.new_page()
+        faults: list[str] = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(worker.base)
+        page.click("#start")
+        page.wait_for_selector("body[data-state=live]")
+        watch(page)
+        wait_unique(page, 30)
+        red, _, blue = mean_colour(page)
+        assert blue > red + 50, "the tint that the pipeline gives, not the camera's own colours"
+        page.click("#dock [value=style]")
+        page.click("button.choice[value=red]")
+        page.wait_for_function("() => window.seen.mean[0] > window.seen.mean[2] + 50")
+        page.click("#new")
+        wait_for(lambda: worker.controls()["seed"] != 0, 5)
+        page.wait_for_function("() => /\\d/.test(document.querySelector('#numbers').textContent)")
+        page.screenshot(path=tmp_path / "booth.png")
+        page.close()
+        wait_for(lambda: worker.visitors() == 0, 1)
+        assert faults == []
+
+
+def test_pictures_arrive_at_the_cameras_rate_and_none_twice(worker: Running, camera: Browser) -> None:
+    with visit(camera) as browser:
+        page = browser.new_page()
+        page.goto(f"{worker.base}/?auto=camera")
+        page.wait_for_selector("body[data-state=live]")
+        watch(page)
+        page.wait_for_timeout(4000)
+        presented, unique = page.evaluate("() => [window.seen.presented, window.seen.unique]")
+    assert unique >= 3 * CAMERA_FPS, "three quarters of what the camera made in four seconds"
+    assert unique >= 0.9 * presented
+
+
+def test_the_next_visitors_wait_in_turn_and_are_let_in(worker: Running, camera: Browser) -> None:
+    with visit(camera) as browser:
+        first, second, third = browser.new_page(), browser.new_page(), browser.new_page()
+        first.goto(f"{worker.base}/?auto=camera")
+        first.wait_for_selector("body[data-state=live]")
+        second.goto(f"{worker.base}/?auto=camera")
+        second.wait_for_selector("body[data-state=full]")
+        assert "taken" in second.inner_text("#heading") and second.inner_text("#place") == "1"
+        third.goto(f"{worker.base}/?auto=camera")
+        third.wait_for_selector("body[data-state=full]")
+        assert third.inner_text("#place") == "2"
+        first.close()
+        second.wait_for_selector("body[data-state=live]")
+        third.wait_for_function("() => document.querySelector('#place').textContent === '1'")
+
+
+def test_a_lost_line_comes_back_by_itself_with_the_settings(worker: Running, camera: Browser) -> None:
+    with visit(camera) as browser:
+        page = browser.new_page()
+        page.add_init_script(
+            "const Real = RTCPeerConnection; window.lines = [];"
+            "window.RTCPeerConnection = class extends Real { constructor(c) { super(c); lines.push(this); } };"
+        )
+        page.goto(f"{worker.base}/?auto=camera")
+        page.wait_for_selector("body[data-state=live]")
+        page.click("#dock [value=style]")
+        page.click("button.choice[value=red]")
+        watch(page)
+        page.wait_for_function("() => window.seen.mean?.[0] > window.seen.mean?.[2] + 50")
+        page.evaluate(
+            "() => { window.states = []; lines[0].close();"
+            "const note = () => states.push(document.body.dataset.state);"
+            "new MutationObserver(note).observe(document.body, { attributes: true }); }"
+        )
+        page.wait_for_function("() => states.includes('reconnecting') && states.at(-1) === 'live'")
+        page.evaluate("() => { window.seen.unique = 0; }")
+        wait_unique(page, 5)
+        assert mean_colour(page)[0] > mean_colour(page)[2] + 50
+        assert worker.visitors() == 1, "the same place, not a second one"
+
+
+def test_a_worker_that_is_started_again_is_found_again(camera: Browser) -> None:
+    port = free_port()
+    with visit(camera) as browser:
+        page = browser.new_page()
+        with running(create_app(Settings.load(visitors=1), ColourPipeline()), port=port) as first:
+            page.goto(f"{first.base}/?auto=camera")
+            page.wait_for_selector("body[data-state=live]")
+            page.click("#dock [value=style]")
+            page.click("button.choice[value=red]")
+        page.wait_for_selector("body[data-state=reconnecting]")
+        with running(create_app(Settings.load(visitors=1), ColourPipeline()), port=port):
+            page.wait_for_selector("body[data-state=live]", timeout=10_000)
+            watch(page)
+            page.wait_for_function("() => window.seen.mean?.[0] > window.seen.mean?.[2] + 50")
+
+
+def test_no_camera_is_said_in_words_with_a_way_out(worker: Running, launch: Launch) -> None:
+    with visit(launch(None)) as browser:
+        page = browser.new_page()
+        page.goto(worker.base)
+        page.click("#start")
+        page.wait_for_selector("body[data-state=absent]")
+        assert page.inner_text("#heading") == "No camera was found"
+        assert page.is_visible("#clip")
+    assert worker.visitors() == 0
+
+
+@pytest.mark.parametrize(
+    "fault, state", [("NotAllowedError", "denied"), ("NotReadableError", "busy"), ("OtherError", "unknown")]
+)
+def test_camera_troubles_have_their_own_words(worker: Running, camera: Browser, fault: str, state: str) -> None:
+    with visit(camera) as browser:
+        page = browser.new_page()
+        refuse = f"navigator.mediaDevices.getUserMedia = async () => {{ throw new DOMException('x', '{fault}'); }}"
+        page.add_init_script(refuse)
+        page.goto(worker.base)
+        page.click("#start")
+        page.wait_for_selector(f"body[data-state={state}]")
+        assert len(page.inner_text("#more")) > 20
+
+
+def test_an_insecure_address_is_explained_in_japanese_as_well(worker: Running, launch: Launch) -> None:
+    with visit(launch(None), language="ja-JP") as browser:
+        page = browser.new_page()
+        page.add_init_script("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })")
+        page.goto(worker.base)
+        assert page.inner_text("#heading") == "カメラの前で、絵になろう"
+        page.click("#start")
+        page.wait_for_selector("body[data-state=insecure]")
+        assert "https://" in page.inner_text("#more")
+
+
+@pytest.mark.skipif(not CLIP.exists(), reason="this checkout has no drawn clip")
+def test_without_a_camera_the_drawn_clip_is_stylized(worker: Running, launch: Launch) -> None:
+    with visit(launch(None)) as browser:
+        page = browser.new_page()
+        page.goto(worker.base)
+        page.click("#clip")
+        page.wait_for_selector("body[data-state=live]")
+        watch(page)
+        wait_unique(page, 20)
+
+
+@pytest.mark.parametrize("size", [(390, 844), (820, 1180), (2160, 3840), (1280, 720)])
+def test_the_page_fits_phone_tablet_and_booth_screens(worker: Running, camera: Browser, size: tuple[int, int]) -> None:
+    with visit(camera, size=size) as browser:
+        page = browser.new_page()
+        page.goto(f"{worker.base}/?auto=camera")
+        page.wait_for_selector("body[data-state=live]")
+        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), "nothing to scroll sideways"
+        assert page.evaluate("() => document.querySelector('#mirror').getBoundingClientRect().height > 200")
+        page.locator("#new").scroll_into_view_if_needed()
+        assert page.is_visible("#new")

@@ -1,0 +1,187 @@
+"""Bad networks between an aiortc peer and the worker: loss, delay, cuts, a flood beside a visitor who streams."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Iterator
+
+import httpx
+import numpy as np
+import pytest
+
+from stylizer.config import Settings
+from tests.web.doubles import ColourPipeline, PaintedTrack, Running, Visitor, WanderingTrack, running, visiting
+from tests.web.line import Line
+from tests.web.test_api import OFFER
+from web.api.app import create_app
+from web.api.doors import BURST, PER_SECOND, RateLimit
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Running]:
+    app = create_app(Settings.load(visitors=8), ColourPipeline(), RateLimit(burst=10_000))
+    with running(app) as served:
+        yield served
+
+
+class Watcher:
+    """When a visitor saw a picture unlike the one before."""
+
+    def __init__(self, visitor: Visitor) -> None:
+        self.visitor, self.news_s = visitor, [time.monotonic()]
+        self._task = asyncio.ensure_future(self._watch())
+
+    async def _watch(self) -> None:
+        last = -1.0
+        while True:
+            await asyncio.sleep(0.02)
+            seen, self.visitor.seen[:] = list(self.visitor.seen), []
+            for picture in seen:
+                value = float(picture[::40, ::40, 0].mean())
+                if abs(value - last) > 3:
+                    self.news_s.append(time.monotonic())
+                last = value
+
+    def end(self) -> float:
+        """The longest freeze, in seconds."""
+        self._task.cancel()
+        return float(np.diff([*self.news_s, time.monotonic()]).max())
+
+
+async def _through(worker: Running, line: Line) -> Visitor:
+    visitor = Visitor(worker, WanderingTrack())
+    await visitor.open()
+    await visitor.connect(line=line)
+    await visitor.frames(3, 30)
+    return visitor
+
+
+async def _leave(visitor: Visitor) -> None:
+    await visitor.http.delete(visitor.path())
+    await visitor.vanish()
+
+
+@pytest.mark.parametrize("loss, delay_s, longest_s", [(0, 0, 1), (0.01, 0, 1), (0.05, 0.05, 1), (0.1, 0.05, 3)])
+def test_loss_and_delay_freeze_no_picture_for_long(
+    worker: Running, loss: float, delay_s: float, longest_s: float
+) -> None:
+    async def visit() -> tuple[float, int]:
+        with Line(loss, delay_s) as line:
+            visitor = await _through(worker, line)
+            watcher = Watcher(visitor)
+            await asyncio.sleep(6)
+            freeze_s = watcher.end()
+            await _leave(visitor)
+            assert (line.lost > 0) == (loss > 0)
+            return freeze_s, len(watcher.news_s)
+
+    freeze_s, pictures = asyncio.run(visit())
+    assert freeze_s <= longest_s
+    assert pictures >= 20, "of some 60 that the camera made"
+
+
+def test_what_waited_for_a_lost_packet_does_not_stay_late(worker: Running) -> None:
+    """Latency after a burst of loss is what it was before: the receiver catches up."""
+
+    async def visit() -> list[float]:
+        with Line() as line:
+            visitor = await _through(worker, line)
+            ages = []
+            for loss in (0.0, 0.3, 0.0):
+                line.loss = loss
+                await asyncio.sleep(3)
+                stats = (await visitor.http.get(visitor.path("stats"))).json()
+                ages.append(stats["frames_in"])
+            assert ages[2] - ages[1] >= 20, f"after the burst the camera's pictures arrive again: {ages}"
+            behind = await _pictures_behind(visitor)
+            await _leave(visitor)
+            return [behind]
+
+    (behind,) = asyncio.run(visit())
+    assert behind <= 6, "pictures between the camera and the mirror, of ten a second"
+
+
+async def _pictures_behind(visitor: Visitor) -> int:
+    """How many of the camera's pictures lie between the one it makes now and the one that is seen now."""
+    camera = visitor.camera
+    assert isinstance(camera, WanderingTrack)
+    seen = float((await visitor.frames(1))[-1][::40, ::40, 0].mean())
+    greys = [grey // 2 for grey in camera.GREYS]  # the pipeline halves what it tints
+    shown = int(np.argmin([abs(seen - grey) for grey in greys]))
+    made = list(camera.GREYS).index(camera.colour[0])
+    return (made - shown) % len(greys)
+
+
+def test_a_cut_of_two_seconds_is_over_three_seconds_after_it(worker: Running) -> None:
+    async def visit() -> float:
+        with Line() as line:
+            visitor = await _through(worker, line)
+            line.cut = True
+            await asyncio.sleep(2)
+            line.cut = False
+            back_s = time.monotonic()
+            watcher = Watcher(visitor)
+            while len(watcher.news_s) < 4 and time.monotonic() - back_s < 15:
+                await asyncio.sleep(0.02)
+            watcher.end()
+            await _leave(visitor)
+            return watcher.news_s[3] - back_s
+
+    assert asyncio.run(visit()) <= 3
+
+
+def test_a_visitor_whose_line_was_lost_gets_the_settings_back(worker: Running) -> None:
+    async def visit() -> None:
+        with Line() as line:
+            visitor = Visitor(worker, PaintedTrack((200, 40, 40)))
+            await visitor.open({"style": "red", "seed": 7})
+            await visitor.connect(line=line)
+            await visitor.frames(3, 30)
+            line.cut = True
+            async with asyncio.timeout(15):
+                while (await visitor.http.get(visitor.path("stats"))).status_code != 404:
+                    await asyncio.sleep(0.1)
+            asked = {"resume": visitor.stream["token"], "controls": {"look": 0.25}}
+            again = (await visitor.http.post("/v1/streams", json=asked)).json()
+            held = again["controls"]
+            assert (held["style"], held["seed"], held["look"]) == ("red", 7, 0.25)
+            stranger = (await visitor.http.post("/v1/streams", json={"resume": "a-guess"})).json()
+            assert stranger["controls"]["seed"] == 0
+            for stream in (again, stranger):
+                visitor.http.headers["Authorization"] = f"Bearer {stream['token']}"
+                await visitor.http.delete(f"/v1/streams/{stream['id']}")
+            await visitor.vanish()
+
+    asyncio.run(visit())
+
+
+def test_a_flood_of_offers_does_not_disturb_who_streams() -> None:
+    """As many requests as a connection carries, while one visitor watches: refused, and no freeze over a second."""
+
+    async def visit(served: Running) -> tuple[float, list[int]]:
+        async with visiting(served, (0, 0, 0)) as quiet:
+            await quiet.http.delete(quiet.path())  # warmed up
+        visitor = Visitor(served, WanderingTrack())
+        await visitor.open()
+        await visitor.connect()
+        await visitor.frames(3, 30)
+        watcher = Watcher(visitor)
+        statuses: list[int] = []
+        end = time.monotonic() + 4
+        async with httpx.AsyncClient(base_url=served.base, headers={"Origin": served.base}, timeout=20) as flood:
+            for turn in itertools.count():
+                if time.monotonic() > end:
+                    break
+                path, body = ("/v1/streams/nobody/offer", {"sdp": OFFER}) if turn % 2 else ("/v1/streams", {})
+                statuses.append((await flood.post(path, json=body)).status_code)
+        freeze_s = watcher.end()
+        await _leave(visitor)
+        return freeze_s, statuses
+
+    with running(create_app(Settings.load(visitors=2), ColourPipeline(), RateLimit(BURST, PER_SECOND))) as served:
+        freeze_s, statuses = asyncio.run(visit(served))
+    assert freeze_s <= 1
+    assert len(statuses) > 60 and statuses.count(429) > 0.5 * len(statuses)
+    assert set(statuses) <= {201, 401, 404, 429, 503}

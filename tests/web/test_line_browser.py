@@ -1,0 +1,201 @@
+"""Bad networks between Chromium's page and the worker: what the visitor sees, and how soon it is over.
+
+Its limits are seconds on a machine with nothing else to do, so it runs on request: STYLIZER_LINE=1.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Route
+
+from stylizer.config import Settings
+from stylizer.frame import PixelsU8
+from tests.web.browser import Launch, browsers, save_mjpeg, visit, wait_unique, watch
+from tests.web.doubles import ColourPipeline, Running, free_port, running, wait_for
+from tests.web.line import Line
+from web.api.app import create_app
+from web.api.doors import RateLimit
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.timeout(150),
+    pytest.mark.skipif(
+        os.environ.get("STYLIZER_LINE") != "1", reason="times a quiet machine (STYLIZER_LINE=1 runs it)"
+    ),
+]
+CAMERA_FPS = 12
+CHECKOUT = Path(__file__).parents[2]
+WORKER = (
+    "from stylizer.config import Settings; from tests.web.doubles import ColourPipeline; "
+    "from web.api.server import serve; serve(Settings.load(), ColourPipeline())"
+)
+CURVE_MS = [0, 300, 1200, 2700, 4800, 7000]
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Running]:
+    with running(create_app(Settings.load(visitors=2), ColourPipeline(), RateLimit(burst=10_000))) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def launch() -> Iterator[Launch]:
+    with browsers() as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def camera(launch: Launch, tmp_path_factory: pytest.TempPathFactory) -> Browser:
+    """A block that walks: every picture is another."""
+
+    def pictures() -> Iterator[PixelsU8]:
+        for step in range(3 * CAMERA_FPS):
+            pixels = np.full((240, 320, 3), (60, 150, 60), np.uint8)
+            pixels[60:220, step * 7 : step * 7 + 60] = (230, 80, 60)
+            yield pixels
+
+    return launch(save_mjpeg(tmp_path_factory.mktemp("camera") / "walk.mjpeg", pictures(), CAMERA_FPS))
+
+
+def _lay(line: Line, context: BrowserContext) -> None:
+    """From now on the page's pictures go over this line."""
+
+    def offer(route: Route) -> None:
+        asked: dict[str, str] = json.loads(route.request.post_data or "{}")
+        answer = route.fetch(post_data={"sdp": line.offer(asked["sdp"])})
+        data = answer.json()
+        if answer.ok:
+            data["sdp"] = line.answer(data["sdp"])
+        route.fulfill(response=answer, json=data)
+
+    context.route("**/offer", offer)
+
+
+def _live(page: Page, base: str) -> None:
+    page.goto(f"{base}/?auto=camera")
+    page.wait_for_selector("body[data-state=live]", timeout=40_000)
+    watch(page)
+    wait_unique(page, 5)
+
+
+@pytest.mark.parametrize("loss, delay_s, longest_ms", [(0.01, 0.05, 1000), (0.05, 0.05, 1000), (0.1, 0.05, 3000)])
+def test_loss_and_delay_freeze_the_mirror_for_no_longer(
+    worker: Running, camera: Browser, loss: float, delay_s: float, longest_ms: int
+) -> None:
+    with Line() as line, visit(camera) as context:
+        _lay(line, context)
+        page = context.new_page()
+        _live(page, worker.base)
+        line.loss, line.delay_s = loss, delay_s
+        page.evaluate("() => { window.seen.longest = 0; }")
+        page.wait_for_timeout(6000)
+        longest, unique = page.evaluate("() => [window.seen.longest, window.seen.unique]")
+        assert line.lost > 0
+    assert longest <= longest_ms
+    assert unique > 2 * CAMERA_FPS
+
+
+def test_two_seconds_without_a_network_are_over_three_seconds_after(worker: Running, camera: Browser) -> None:
+    with Line() as line, visit(camera) as context:
+        _lay(line, context)
+        page = context.new_page()
+        _live(page, worker.base)
+        line.cut = True
+        page.wait_for_timeout(2000)
+        line.cut = False
+        page.evaluate("() => { window.seen.unique = 0; }")
+        wait_unique(page, 4, timeout_ms=3000)
+
+
+def test_a_long_cut_is_told_in_words_and_over_three_seconds_after_with_the_settings(
+    worker: Running, camera: Browser
+) -> None:
+    with Line() as line, visit(camera) as context:
+        _lay(line, context)
+        page = context.new_page()
+        _live(page, worker.base)
+        page.click("#dock [value=style]")
+        page.click("button.choice[value=red]")
+        line.cut = True
+        page.wait_for_selector("body[data-state=reconnecting]", timeout=8000)
+        assert page.inner_text("#heading") == "Reconnecting"
+        assert "settings are kept" in page.inner_text("#more")
+        wait_for(lambda: worker.visitors() == 0, 12)  # the worker has given the place away
+        line.cut = False
+        page.evaluate("() => { window.seen.unique = 0; }")
+        wait_unique(page, 4, timeout_ms=10_000 if os.environ.get("CI") else 3000)
+        page.wait_for_function("() => window.seen.mean[0] > window.seen.mean[2] + 50", timeout=5000)
+
+
+def test_a_worker_that_is_killed_and_started_again_is_found_with_the_settings(camera: Browser) -> None:
+    port = free_port()
+
+    def start() -> "subprocess.Popen[bytes]":
+        environment = {**os.environ, "STYLIZER_PORT": str(port), "PYTHONPATH": str(CHECKOUT)}
+        return subprocess.Popen([sys.executable, "-c", WORKER], env=environment)
+
+    process = start()
+    try:
+        wait_for(lambda: _answers(port), 90)
+        with visit(camera) as context:
+            page = context.new_page()
+            _live(page, f"http://127.0.0.1:{port}")
+            page.click("#dock [value=style]")
+            page.click("button.choice[value=red]")
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            page.wait_for_selector("body[data-state=reconnecting]", timeout=10_000)
+            process = start()
+            wait_for(lambda: _answers(port), 90)
+            page.wait_for_selector("body[data-state=live]", timeout=20_000)
+            page.wait_for_function("() => window.seen.mean[0] > window.seen.mean[2] + 50", timeout=20_000)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _answers(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/ready", timeout=2).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_a_dead_relay_holds_nobody_up_who_has_another_way(camera: Browser) -> None:
+    settings = Settings.load(visitors=1, turn_url=f"turn:127.0.0.1:{free_port()}", turn_secret="0123456789abcdef")
+    with running(create_app(settings, ColourPipeline(), RateLimit(burst=100))) as served, visit(camera) as context:
+        page = context.new_page()
+        page.goto(f"{served.base}/?auto=camera")
+        page.wait_for_selector("body[data-state=live]", timeout=15_000)
+        page.close()
+        wait_for(lambda: served.visitors() == 0, 6)
+
+
+def test_the_page_tries_again_on_its_curve_and_says_so(worker: Running, camera: Browser) -> None:
+    """With a worker that refuses every connection, on the page's own clock, which the test winds forward."""
+    with visit(camera) as context:
+        page = context.new_page()
+        page.add_init_script(
+            "const real = fetch; window.asked = [];"
+            "window.fetch = (path, options) => { if (options?.method !== 'POST') return real(path, options);"
+            " asked.push(Date.now()); return Promise.reject(new TypeError('no network')); };"
+        )
+        page.clock.install()
+        page.goto(f"{worker.base}/?auto=camera")
+        page.wait_for_function("() => window.asked.length >= 2")
+        for count, wait_ms in enumerate(CURVE_MS[1:], start=2):
+            page.clock.run_for(wait_ms + 50)
+            page.wait_for_function(f"() => window.asked.length > {count}")
+        asked = page.evaluate("() => window.asked")
+        assert page.get_attribute("body", "data-state") == "reconnecting"
+    waits = np.diff(asked)
+    assert all(curve - 20 <= wait <= curve + 250 for wait, curve in zip(waits, CURVE_MS, strict=False)), waits

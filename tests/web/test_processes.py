@@ -1,0 +1,164 @@
+"""The commands as processes: they answer early, end quickly when told, and leave nobody behind."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from stylizer.config import Settings
+from stylizer.errors import Unavailable
+from tests.web.doubles import PaintedTrack, Running, Visitor, free_port, wait_for
+from web.addresses import for_phones, reachable_host
+from web.demo import addresses, check_port_free, for_the_network
+
+pytestmark = pytest.mark.timeout(200)
+CHECKOUT = Path(__file__).parents[2]
+
+
+@contextmanager
+def _process(code: str, cache: Path, **variables: object) -> Iterator["subprocess.Popen[str]"]:
+    """Python that runs `code` in the checkout with STYLIZER_* variables; killed if it is still there at the end."""
+    environment = {f"STYLIZER_{name.upper()}": str(value) for name, value in variables.items()}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=CHECKOUT,
+        env={**os.environ, "STYLIZER_CACHE": str(cache), "STYLIZER_THREADS": "1", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_serve_ends_within_five_seconds_of_sigterm(tmp_path: Path) -> None:
+    port = free_port()
+    code = "from stylizer.config import Settings; from web.api.server import serve; serve(Settings.load())"
+    with _process(code, tmp_path, port=port) as process:
+        wait_for(lambda: _answers(f"http://127.0.0.1:{port}/health"), 120)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+        assert time.monotonic() - began < 5
+
+
+def test_a_visitor_is_told_of_the_end_and_the_process_is_gone_within_five_seconds(tmp_path: Path) -> None:
+    port = free_port()
+    code = (
+        "from stylizer.config import Settings; from tests.web.doubles import ColourPipeline; "
+        "from web.api.server import serve; serve(Settings.load(), ColourPipeline())"
+    )
+
+    async def visit(process: "subprocess.Popen[str]") -> float:
+        visitor = Visitor(Running(f"http://127.0.0.1:{port}", FastAPI()), PaintedTrack((200, 40, 40)))
+        await visitor.open()
+        await visitor.connect()
+        await visitor.frames(3, 30)
+        process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        assert await asyncio.to_thread(process.wait, 15) == 0
+        took_s = time.monotonic() - began
+        assert any('"bye"' in message and "shutdown" in message for message in visitor.messages)
+        await visitor.vanish()
+        return took_s
+
+    with _process(code, tmp_path, port=port) as process:
+        wait_for(lambda: _answers(f"http://127.0.0.1:{port}/ready"), 120)
+        assert asyncio.run(visit(process)) <= 5
+
+
+def test_a_process_whose_thread_hangs_ends_all_the_same(tmp_path: Path) -> None:
+    """A native call that does not come back: `stop` gives up on it, the deadline ends the process."""
+    port = free_port()
+    code = (
+        "import threading, time; from stylizer.config import Settings; from tests.web.doubles import ColourPipeline; "
+        "from web.api.server import serve; threading.Thread(target=time.sleep, args=(60,)).start(); "
+        "serve(Settings.load(), ColourPipeline())"
+    )
+    with _process(code, tmp_path, port=port) as process:
+        wait_for(lambda: _answers(f"http://127.0.0.1:{port}/ready"), 120)
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=15)
+        assert process.returncode == 1
+        assert "did not end in time" in output
+
+
+def test_demo_runs_both_and_ctrl_c_ends_both(tmp_path: Path) -> None:
+    port, studio_port = free_port(), free_port()
+    code = "from stylizer.config import Settings; from web.demo import run; run(Settings.load())"
+    with _process(code, tmp_path, port=port, studio_port=studio_port) as process:
+        wait_for(lambda: _answers(f"http://127.0.0.1:{port}/health"), 120)
+        wait_for(lambda: _answers(f"http://127.0.0.1:{studio_port}/_stcore/health"), 120)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=20)
+        assert process.returncode == 0, output
+        assert f"http://localhost:{port}" in output and f"http://localhost:{studio_port}" in output
+        assert sum(set(line) <= set("█▀▄ ") for line in output.splitlines() if line.strip()) > 10, "a QR code"
+        wait_for(lambda: _is_free(studio_port), 5)
+
+
+def test_a_port_that_is_taken_is_named_with_the_variable_that_changes_it() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(Unavailable, match="STYLIZER_PORT"):
+            check_port_free("127.0.0.1", other.getsockname()[1], "STYLIZER_PORT")
+
+
+def test_addresses_are_those_a_browser_can_open() -> None:
+    assert addresses(Settings.load(host="127.0.0.1", port=81)) == ("http://localhost:81", "http://localhost:8501")
+    assert addresses(Settings.load(host="::1"))[0] == "http://localhost:8000"
+    assert addresses(Settings.load(host="fd00::7"))[0] == "http://[fd00::7]:8000"
+    assert reachable_host("0.0.0.0") not in ("0.0.0.0", "127.0.0.1")
+
+
+def test_the_demos_booth_is_open_to_phones_unless_an_address_was_chosen() -> None:
+    assert for_the_network(Settings.load()).host == "0.0.0.0"
+    assert for_the_network(Settings.load(host="127.0.0.1")).host == "127.0.0.1"
+
+
+def test_phones_are_sent_where_the_booth_was_opened() -> None:
+    lonely, open_to_all = Settings.load(host="127.0.0.1"), Settings.load(host="0.0.0.0", port=81)
+    assert for_phones(lonely, "http://localhost:8000/") is None
+    assert for_phones(open_to_all, "http://192.0.2.5:81/") == "http://192.0.2.5:81"
+    assert (
+        for_phones(Settings.load(public_url="https://booth.example/"), "http://localhost/") == "https://booth.example"
+    )
+    if (here := reachable_host("0.0.0.0")) != "localhost":
+        assert for_phones(open_to_all, "http://localhost:81/") == f"http://{here}:81"
+
+
+def test_settings_reach_another_process_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings.load(
+        models=(Path("/a"), Path("/b")), turn_secret="s3cret", origins=("https://x.example",), visitors=2, host="::1"
+    )
+    for name, value in settings.as_environment().items():
+        monkeypatch.setenv(name, value)
+    assert Settings.load() == settings

@@ -1,0 +1,266 @@
+"""The parts between aiortc and a live session, one by one, with tracks of scripted trouble."""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from aiortc import MediaStreamTrack
+from aiortc.mediastreams import MediaStreamError
+from av import VideoFrame
+from hypothesis import HealthCheck, given, settings, strategies
+
+from stylizer.frame import VIDEO_CLOCK, Frame
+from stylizer.live import Worker
+from tests.web.doubles import ColourPipeline, PaintedTrack, wait_for
+from web.rtc.intake import Intake, fit
+from web.rtc.messages import MAX_MESSAGE_BYTES, answer
+from web.rtc.output import ResultTrack
+from web.rtc.slot import Slot
+from web.studio import bridge as bridge_module
+from web.studio.bridge import Bridge, CameraSink, play_clip
+
+
+class ScriptedTrack(MediaStreamTrack):  # type: ignore[misc]  # aiortc counts as untyped here
+    """Pictures of the given sizes, one every `every_s`; after `linger_s` of silence the end."""
+
+    kind = "video"
+
+    def __init__(self, sizes: Sequence[tuple[int, int]], every_s: float = 0.05, linger_s: float = 0.0) -> None:
+        super().__init__()
+        self.sizes = list(sizes)
+        self.every_s, self.linger_s = every_s, linger_s
+        self.pts = 5_000_000  # a browser's clock starts anywhere
+
+    async def recv(self) -> VideoFrame:
+        await asyncio.sleep(self.every_s)
+        if not self.sizes:
+            await asyncio.sleep(self.linger_s)
+            self.stop()
+            raise MediaStreamError
+        width, height = self.sizes.pop(0)
+        frame = VideoFrame.from_ndarray(np.full((height, width, 3), 90, np.uint8), format="rgb24")
+        frame.pts, frame.time_base = self.pts, VIDEO_CLOCK
+        self.pts += 3000
+        return frame
+
+
+class Taker:
+    """A session that keeps what is offered."""
+
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+
+    def offer(self, frame: Frame) -> None:
+        self.frames.append(frame)
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    worker = Worker(ColourPipeline(), capacity=2)
+    worker.start()
+    yield worker
+    worker.stop()
+
+
+def _take_in(sizes: Sequence[tuple[int, int]], clock: "list[float] | None" = None) -> tuple[Taker, Intake]:
+    taker = Taker()
+    intake = Intake(taker, 0.0, (lambda: clock.pop(0)) if clock else time.monotonic)
+
+    async def run() -> None:
+        running = asyncio.create_task(intake.run(ScriptedTrack(sizes, linger_s=20)))
+        async with asyncio.timeout(20):
+            while len(taker.frames) + intake.refused + intake.dropped < len(sizes):
+                await asyncio.sleep(0.01)
+        running.cancel()
+
+    asyncio.run(run())
+    return taker, intake
+
+
+def test_a_slot_keeps_the_newest_and_counts_the_others() -> None:
+    async def run() -> None:
+        slot: Slot[int] = Slot()
+        for value in (1, 2, 3):
+            slot.put(value)
+        assert (await slot.get(), slot.dropped) == (3, 2)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "size, fitted",
+    [
+        ((1280, 720), (640, 360)),
+        ((320, 240), (640, 480)),
+        ((481, 640), (480, 640)),
+        ((1, 1000), (2, 640)),
+        ((7, 7), (640, 640)),
+    ],
+)
+def test_every_size_is_brought_to_one_long_side_with_even_sides(size: tuple[int, int], fitted: tuple[int, int]) -> None:
+    assert fit(*size, 640) == fitted
+
+
+def test_a_picture_made_smaller_by_the_sender_arrives_at_the_old_size() -> None:
+    taker, intake = _take_in([(640, 480)] * 3 + [(320, 240)] * 3 + [(160, 120)] * 3)
+    assert {frame.size for frame in taker.frames} == {(640, 480)} and intake.refused == 0
+
+
+def test_a_sender_that_flaps_between_shapes_is_held_to_one() -> None:
+    taker, intake = _take_in([(640, 480), (480, 640)] * 6)
+    assert {frame.size for frame in taker.frames} == {(640, 480)} and intake.refused >= 4
+
+
+def test_a_phone_that_is_turned_changes_the_shape_after_a_second() -> None:
+    clock = [0.1, 0.5, 1.2]
+    taker, _ = _take_in([(640, 480), (480, 640), (480, 640)], clock)
+    assert [frame.size for frame in taker.frames] == [(640, 480), (480, 640)]
+
+
+def test_frames_beyond_the_cap_are_refused_unseen() -> None:
+    taker, intake = _take_in([(7680, 4320), (64, 64)])
+    assert [frame.size for frame in taker.frames] == [(640, 640)] and intake.refused == 1
+
+
+def test_time_counts_from_the_streams_start_as_the_camera_spaced_it() -> None:
+    taker, _ = _take_in([(64, 64)] * 4, [2.0, 2.05, 2.06, 2.2])
+    pts = [frame.pts for frame in taker.frames]
+    assert pts[0] == pytest.approx(2 * 90_000, abs=1)
+    assert np.diff(pts).tolist() == [3000] * 3
+    assert taker.frames[0].captured_at == 2.0
+
+
+def test_results_go_out_once_each_with_growing_pts(worker: Worker) -> None:
+    session = worker.join()
+
+    async def run() -> list[int]:
+        track = ResultTrack(session)
+        sent: list[int] = []
+        for index in range(5):
+            pts = (1000, 900, 900, 5000, 6000)[index]  # a camera's clock that stumbles
+            session.offer(Frame(np.zeros((8, 8, 3), np.uint8), pts))
+            sent.append((await asyncio.wait_for(track.recv(), 1)).pts)
+        assert track.unique == 5
+        track.stop()
+        assert session.on_result is None
+        with pytest.raises(MediaStreamError):
+            await track.recv()
+        return sent
+
+    assert asyncio.run(run()) == [1000, 1001, 1002, 5000, 6000]
+
+
+def test_the_last_result_is_repeated_once_a_second_while_nothing_comes(worker: Worker) -> None:
+    session = worker.join()
+
+    async def run() -> None:
+        track = ResultTrack(session)
+        session.offer(Frame(np.zeros((8, 8, 3), np.uint8), 1000))
+        first = (await track.recv()).pts
+        began = time.monotonic()
+        again = await track.recv()
+        assert 0.9 < time.monotonic() - began < 1.5
+        assert again.pts - first == pytest.approx(90_000, rel=0.3) and track.unique == 1
+
+    asyncio.run(run())
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    strategies.one_of(
+        strategies.text(max_size=80),
+        strategies.binary(max_size=80),
+        strategies.recursive(
+            strategies.none() | strategies.booleans() | strategies.floats() | strategies.text(max_size=5),
+            lambda inner: strategies.dictionaries(
+                strategies.sampled_from(["type", "seq", "changes", "seed", "set", "style"])
+                | strategies.text(max_size=4),
+                inner | strategies.sampled_from(["set", "beat"]),
+                max_size=4,
+            ),
+            max_leaves=8,
+        ).map(json.dumps),
+    )
+)
+def test_any_message_is_answered_and_none_breaks_the_session(worker: Worker, message: str | bytes) -> None:
+    session = worker.join()
+    try:
+        reply = answer(session, message)
+        assert reply is None or json.loads(reply)["type"] in ("controls", "error")
+    finally:
+        session.leave()
+
+
+def test_a_message_beyond_the_limit_is_refused_unread(worker: Worker) -> None:
+    reply = answer(worker.join(), json.dumps({"type": "beat", "pad": "x" * MAX_MESSAGE_BYTES}))
+    assert reply is not None and "at most" in json.loads(reply)["message"]
+
+
+# ---------------------------------------------------------------- studio
+
+
+def test_the_studios_clip_plays_round_and_round_on_one_clock(worker: Worker, tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    with av.open(str(clip), "w") as film:
+        stream = film.add_stream("mpeg4", rate=40)
+        stream.width = stream.height = 64
+        for index in range(8):  # a fifth of a second
+            film.mux(stream.encode(VideoFrame.from_ndarray(np.full((64, 64, 3), index * 20, np.uint8), format="rgb24")))
+        film.mux(stream.encode(None))
+    bridge = Bridge(worker.join(), lambda: True)
+    play_clip(bridge, clip)
+
+    async def run() -> list[int]:
+        return [(await asyncio.wait_for(bridge.results.recv(), 2)).pts for _ in range(20)]
+
+    pts = asyncio.run(run())
+    assert pts[-1] / 90_000 == pytest.approx(19 / 40, abs=0.15), "two and a half rounds, in real time"
+    assert all(later > earlier for earlier, later in zip(pts, pts[1:], strict=False))
+    bridge.close()
+    assert worker.visitors == 0
+
+
+def test_a_studio_camera_that_ends_frees_the_place(worker: Worker) -> None:
+    bridge = Bridge(worker.join(), lambda: True)
+
+    async def run() -> None:
+        sink = CameraSink(bridge)
+        sink.addTrack(ScriptedTrack([(64, 48)] * 5))
+        assert sink.hasTrack()
+        sink.start()
+        assert (await asyncio.wait_for(bridge.results.recv(), 2)).width == 640
+        await asyncio.to_thread(wait_for, bridge.closed.is_set, 3)
+
+    asyncio.run(run())
+    assert worker.visitors == 0
+
+
+def test_a_studio_page_that_is_gone_frees_the_place_and_a_slow_one_keeps_it(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bridge_module, "LOOK_S", 0.02)
+    monkeypatch.setattr(bridge_module, "ABSENT_S", 0.1)
+    slow, gone = Bridge(worker.join(), lambda: True), Bridge(worker.join(), lambda: False)
+    wait_for(gone.closed.is_set, 5)
+    assert worker.visitors == 1 and not slow.closed.is_set(), "no picture came, yet its page is there"
+    slow.close()
+
+
+def test_a_studio_camera_without_a_picture_is_given_up_after_its_time(worker: Worker) -> None:
+    bridge = Bridge(worker.join(), lambda: True)
+
+    async def run() -> None:
+        sink = CameraSink(bridge, connect_s=0.1)
+        silent = PaintedTrack((9, 9, 9))
+        silent.silent.set()
+        sink.addTrack(silent)
+        sink.start()
+        await asyncio.to_thread(wait_for, bridge.closed.is_set, 5)
+
+    asyncio.run(run())
+    assert worker.visitors == 0

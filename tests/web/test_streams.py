@@ -1,0 +1,179 @@
+"""Live streams end to end over real WebRTC connections, with a pipeline that only tints."""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from stylizer.config import Settings
+from stylizer.frame import PixelsU8
+from tests.web.doubles import ColourPipeline, PaintedTrack, Running, Visitor, running, tinted, visiting
+from web.api.app import create_app
+from web.api.doors import RateLimit
+
+pytestmark = pytest.mark.timeout(60)
+RED, GREEN = (230, 20, 20), (20, 200, 40)
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Running]:
+    app = create_app(Settings.load(visitors=2), ColourPipeline(), RateLimit(burst=10_000))
+    with running(app) as served:
+        yield served
+
+
+def _expected(colour: tuple[int, int, int], style: str = "blue") -> PixelsU8:
+    return tinted(np.full((1, 1, 3), colour, np.uint8), style)
+
+
+def _assert_colour(picture: PixelsU8, expected: PixelsU8) -> None:
+    # VP8 in limited-range YUV 4:2:0: a flat colour comes back within a few steps.
+    assert np.abs(picture.reshape(-1, 3).astype(int) - expected.astype(int)).max() <= 16
+
+
+def test_a_camera_goes_in_and_its_stylized_picture_comes_out(worker: Running) -> None:
+    async def visit() -> None:
+        async with visiting(worker, RED) as visitor:
+            pictures = await visitor.frames(10)
+            _assert_colour(pictures[-1], _expected(RED))
+            assert pictures[-1].shape == (480, 640, 3)
+
+    asyncio.run(visit())
+
+
+def test_two_visitors_never_see_each_other(worker: Running) -> None:
+    async def visit() -> None:
+        async with visiting(worker, RED) as one, visiting(worker, GREEN) as other:
+            for visitor, colour in ((one, RED), (other, GREEN)):
+                for picture in await visitor.frames(40):
+                    _assert_colour(picture, _expected(colour))
+
+    asyncio.run(visit())
+
+
+def test_a_control_over_the_channel_changes_the_picture(worker: Running) -> None:
+    async def visit() -> None:
+        async with visiting(worker, GREEN) as visitor:
+            await visitor.frames(3)
+            visitor.channel.send(json.dumps({"type": "set", "changes": {"style": "red"}, "seq": 7}))
+            await asyncio.sleep(0.5)
+            _assert_colour((await visitor.frames(5))[-1], _expected(GREEN, "red"))
+            replies = [m for m in map(json.loads, visitor.messages) if m["type"] == "controls"]
+            assert replies[-1]["seq"] == 7 and replies[-1]["controls"]["style"] == "red"
+
+    asyncio.run(visit())
+
+
+def test_a_wrong_control_over_the_channel_is_answered_and_changes_nothing(worker: Running) -> None:
+    async def visit() -> None:
+        async with visiting(worker, GREEN) as visitor:
+            await visitor.frames(3)
+            visitor.channel.send(json.dumps({"type": "set", "changes": {"seed": 3, "look": 9}, "seq": 1}))
+            visitor.channel.send("{")
+            await asyncio.sleep(0.3)
+            errors = [m for m in map(json.loads, visitor.messages) if m["type"] == "error"]
+            assert [(e["code"], e["seq"]) for e in errors] == [("bad_input", 1), ("bad_input", None)]
+            assert (await visitor.http.get(visitor.path("controls"))).json()["controls"]["seed"] == 0
+
+    asyncio.run(visit())
+
+
+def test_statistics_are_pushed_each_second(worker: Running) -> None:
+    async def visit() -> None:
+        async with visiting(worker, GREEN) as visitor:
+            await asyncio.sleep(2.6)
+            stats = [m for m in map(json.loads, visitor.messages) if m["type"] == "stats"]
+            assert len(stats) >= 2
+            assert stats[-1]["fps"] > 10 and 0 < stats[-1]["latency_ms"]["p50"] < 500
+
+    asyncio.run(visit())
+
+
+def test_leaving_frees_the_place_at_once(worker: Running) -> None:
+    async def visit() -> None:
+        async with visiting(worker, RED) as visitor:
+            await visitor.frames(2)
+            assert (await visitor.http.delete(visitor.path())).status_code == 204
+            assert await asyncio.to_thread(worker.visitors) == 0
+            assert (await visitor.http.get(visitor.path("stats"))).status_code == 404
+
+    asyncio.run(visit())
+
+
+def test_a_visitor_who_vanishes_frees_the_place_within_six_seconds(worker: Running) -> None:
+    async def visit() -> float:
+        async with visiting(worker, RED) as visitor:
+            await visitor.frames(2)
+            assert await asyncio.to_thread(worker.visitors) == 1
+            await visitor.vanish()
+        gone_at = time.monotonic()
+        while await asyncio.to_thread(worker.visitors):
+            await asyncio.sleep(0.1)
+        return time.monotonic() - gone_at
+
+    assert asyncio.run(visit()) <= 6
+
+
+def test_one_visitor_too_many_is_refused_until_somebody_leaves(worker: Running) -> None:
+    async def visit() -> None:
+        async with visiting(worker, RED) as first, visiting(worker, GREEN):
+            refused = await first.http.post("/v1/streams", json={})
+            assert refused.status_code == 503 and refused.json()["code"] == "no_capacity"
+            assert "Retry-After" in refused.headers
+            await first.http.delete(first.path())
+            assert (again := await first.http.post("/v1/streams", json={})).status_code == 201
+            first.http.headers["Authorization"] = f"Bearer {again.json()['token']}"
+            await first.http.delete(f"/v1/streams/{again.json()['id']}")
+
+    asyncio.run(visit())
+
+
+def test_a_second_offer_replaces_the_connection_and_keeps_the_controls(worker: Running) -> None:
+    async def visit() -> None:
+        async with visiting(worker, GREEN, style="red") as first:
+            await first.frames(3)
+            second = Visitor(worker, PaintedTrack(RED))
+            second.stream = first.stream
+            second.http.headers["Authorization"] = first.http.headers["Authorization"]
+            await second.connect()
+            _assert_colour((await second.frames(5))[-1], _expected(RED, "red"))
+            assert any(json.loads(m).get("why") == "replaced" for m in first.messages)
+            await second.http.delete(second.path())
+            await second.vanish()
+
+    asyncio.run(visit())
+
+
+def test_a_visitor_whose_candidates_are_all_withheld_still_connects(worker: Running) -> None:
+    """Behind a relay or with hidden addresses the worker learns the other side's address from its first packet."""
+
+    async def visit() -> None:
+        visitor = Visitor(worker, PaintedTrack(RED))
+        await visitor.open()
+        await visitor.connect(hide_candidates=True)
+        _assert_colour((await visitor.frames(3))[-1], _expected(RED))
+        await visitor.http.delete(visitor.path())
+        await visitor.vanish()
+
+    asyncio.run(visit())
+
+
+def test_results_are_sent_once_each_when_the_pipeline_is_slower_than_the_camera() -> None:
+    app = create_app(Settings.load(visitors=1), ColourPipeline(delay_s=0.15), RateLimit(burst=10_000))
+
+    async def visit(served: Running) -> None:
+        async with visiting(served, RED) as visitor:
+            await visitor.frames(2)
+            visitor.seen.clear()
+            await asyncio.sleep(3)
+            sent = len(visitor.seen)
+            stats = (await visitor.http.get(visitor.path("stats"))).json()
+            assert 10 <= sent <= 21, "about 6.5 results a second, none of them twice"
+            assert stats["dropped"] > stats["frames_out"]
+            assert stats["latency_ms"]["p95"] < 450, "newest wins: latency is bounded by two steps, not by a queue"
+
+    with running(app) as served:
+        asyncio.run(visit(served))

@@ -1,0 +1,130 @@
+"""The studio in headless Chromium: Streamlit in its own process, real weights, camera and clip."""
+
+import contextlib
+import os
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+import pytest
+from playwright.sync_api import Error, Page, expect
+
+from stylizer.config import Settings
+from tests.conftest import Finder
+from tests.web.browser import Launch, browsers, frames_of, save_mjpeg, visit
+from tests.web.doubles import free_port, wait_for
+from tests.web.test_end_to_end import add_style
+from web.studio import launch as studio_process
+from web.studio.resources import CLIP
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@dataclass(frozen=True)
+class Studio:
+    base: str
+    pid: int
+
+    def healthy(self) -> bool:
+        try:
+            return httpx.get(f"{self.base}/_stcore/health", timeout=2).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+@pytest.fixture(scope="module")
+def studio(weights: Finder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    own = tmp_path_factory.mktemp("models")
+    add_style(own, weights("stylizers/AnimeGANv3_tiny_Cute.onnx"))
+    models = (own, weights("yolov5n_fp16.onnx").parent)
+    cache, port = tmp_path_factory.mktemp("cache"), free_port()
+    process = studio_process.start(Settings.load(models=models, cache=cache, studio_port=port, threads=2))
+    served = Studio(f"http://127.0.0.1:{port}", process.pid)
+    try:
+        wait_for(served.healthy, 60)
+        yield served
+    finally:
+        studio_process.stop(process)
+        assert process.returncode is not None
+
+
+@pytest.fixture(scope="module")
+def launch() -> Iterator[Launch]:
+    with browsers() as start:
+        yield start
+
+
+@pytest.fixture
+def page(studio: Studio, launch: Launch, media: Finder, tmp_path: Path) -> Iterator[Page]:
+    film = media("sam2_juggle.mp4")
+    camera = launch(save_mjpeg(tmp_path / "camera.mjpeg", frames_of(film, (640, 360), 60), 12))
+    with visit(camera, size=(1280, 900)) as context:
+        page = context.new_page()
+        page.goto(studio.base)
+        page.get_by_role("button", name="Start camera").wait_for(timeout=120_000)
+        yield page
+
+
+PICTURE_MS = 200_000  # a machine with other work may have to connect twice
+
+
+class Picture(NamedTuple):
+    width: int
+    at_s: float
+
+
+def _picture(page: Page) -> Picture | None:
+    """What the stage's video shows now; None without one. A stream that connects again comes in a new frame."""
+    look = "() => { const v = document.querySelector('video'); return v && [v.videoWidth, v.currentTime]; }"
+    for frame in page.frames:
+        with contextlib.suppress(Error):  # it was replaced just now
+            if "webrtc" in frame.url and (seen := frame.evaluate(look)):
+                return Picture(*seen)
+    return None
+
+
+def _wait_picture(page: Page, wanted: Callable[[Picture], bool]) -> Picture:
+    """The page's own clock turns the waiting: Playwright hears of frames only then."""
+    end = time.monotonic() + PICTURE_MS / 1000
+    while time.monotonic() < end:
+        if (seen := _picture(page)) is not None and seen.width and wanted(seen):
+            return seen
+        page.wait_for_timeout(100)
+    raise AssertionError(f"no such picture, the last was {_picture(page)}; the page says: {_words(page)}")
+
+
+def _words(page: Page) -> str:
+    return page.get_by_test_id("stMain").inner_text()
+
+
+def test_a_camera_is_stylized_and_a_control_reaches_the_worker(page: Page, tmp_path: Path) -> None:
+    page.get_by_role("button", name="Start camera").click()
+    first = _wait_picture(page, lambda seen: seen.at_s > 2)
+    page.get_by_text("Latency p50").wait_for()
+    page.get_by_text("scene", exact=True).click()
+    _wait_picture(page, lambda seen: seen.width != first.width)
+    page.get_by_role("button", name="Reroll").click()
+    expect(page.get_by_test_id("stNumberInputField")).not_to_have_value("0")
+    page.screenshot(path=tmp_path / "studio.png")
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Start camera").wait_for()
+    page.get_by_text("Machine", exact=True).first.click()
+    expect(page.get_by_text("places taken")).to_have_text(re.compile(r"^0 of \d places taken"))
+    assert page.get_by_test_id("stException").count() == 0
+
+
+@pytest.mark.skipif(not CLIP.exists(), reason="this checkout has no drawn clip")
+def test_without_a_camera_the_drawn_clip_plays_and_comes_back_after_a_break(page: Page, studio: Studio) -> None:
+    page.get_by_role("button", name="Play the drawn clip").click()
+    before = _wait_picture(page, lambda seen: seen.at_s > 3)
+    os.kill(studio.pid, signal.SIGSTOP)
+    page.wait_for_timeout(10_000)  # Chromium gives a silent connection up after some 7 s
+    os.kill(studio.pid, signal.SIGCONT)
+    _wait_picture(page, lambda seen: 1 < seen.at_s < before.at_s)  # another video, from its beginning
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Start camera").wait_for()

@@ -1,0 +1,125 @@
+"""What the studio's pages are made of, without a browser: comparison, training runs, presets."""
+
+import io
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from stylizer.controls import CONTROLS, defaults
+from stylizer.errors import BadInput, NoCapacity, NotFound
+from stylizer.frame import Frame
+from stylizer.live import Worker
+from stylizer.styles import CLIP
+from stylizer.vj.presets import parse_preset
+from tests.web.doubles import ColourPipeline, tinted
+from web.studio.before_after import pair
+from web.studio.comparison import side_by_side
+from web.studio.live_page import GROUPS
+from web.studio.presets import as_preset
+from web.studio.runs import MAX_POINTS, Run, curves, runs
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    opened = Worker(ColourPipeline(), 2)
+    opened.start()
+    yield opened
+    opened.stop()
+
+
+def test_the_live_page_has_every_control_of_the_table() -> None:
+    assert sorted(n for names in GROUPS.values() for n in names) == sorted(defaults("person"))
+
+
+def test_two_styles_are_drawn_side_by_side_and_no_frame_is_lost(worker: Worker) -> None:
+    told: list[float] = []
+    made, last = side_by_side(worker, CLIP, [{"style": "blue"}, {"style": "red"}], 0.5, told.append)
+    left, right = np.hsplit(last, 2)
+    assert left[..., 2].mean() > left[..., 0].mean() and right[..., 0].mean() > right[..., 2].mean()
+    with av.open(io.BytesIO(made)) as film:
+        assert sum(1 for _ in film.decode(video=0)) == 13, "half a second at 24 fps, both ends included"
+    assert told[-1] == pytest.approx(1, abs=0.1) and worker.visitors == 0
+
+
+def test_a_comparison_that_cannot_be_says_why_and_frees_its_places(worker: Worker) -> None:
+    with pytest.raises(NotFound, match="no style"):
+        side_by_side(worker, CLIP, [{"style": "blue"}, {"style": "absent"}], 1.0, print)
+    assert worker.visitors == 0
+    somebody = worker.join()
+    with pytest.raises(NoCapacity):
+        side_by_side(worker, CLIP, [{}, {}], 1.0, print)
+    assert worker.visitors == 1 and somebody.here
+
+
+def test_runs_are_read_as_training_leaves_them(tmp_path: Path) -> None:
+    assert runs(tmp_path / "absent") == []
+    folder = tmp_path / "first"
+    folder.mkdir()
+    (tmp_path / "no run").mkdir()
+    rows = [
+        {"step": n, "time": 1e9 + n, "style": n / 10} | ({"photo": 1.0} if n % 7 == 0 else {}) for n in range(1, 2000)
+    ]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "log.jsonl").write_text(text + '{"step": 2000, "ti')
+    (folder / "settings.toml").write_text("seed = 3\n")
+    for step in (2000, 1000):
+        (folder / f"samples_{step:06d}.png").touch()
+    (run,) = runs(tmp_path)
+    assert run == Run(folder) and len(run.rows()) == 1999 and run.settings() == {"seed": 3}
+    assert [path.name for path in run.samples()] == ["samples_001000.png", "samples_002000.png"]
+    drawn = curves(run.rows())
+    assert list(drawn) == ["style", "photo"] and len(drawn["style"]) == MAX_POINTS and len(drawn["photo"]) == 285
+    assert drawn["style"][-1][0] == 1999 and drawn["photo"][0] == (7.0, 1.0)
+
+
+def test_a_preset_goes_into_a_file_and_back() -> None:
+    controls = defaults("person") | {"seed": 7, "background": "blur", "mirror": True}
+    preset = as_preset('Festival "evening" 夜', controls)
+    assert preset.name == "festival-evening"
+    again = parse_preset(preset.to_toml().encode(), "x", "x.toml", "person")
+    assert again.title == preset.title and dict(again.controls) == {"seed": 7, "background": "blur", "mirror": True}
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        (b"\xff", "not TOML"),
+        (b"[controls]\nseed = -1", "seed: got -1"),
+        (b"[controls]\nabsent = 1", "no control is called"),
+        (b"[controls]\ncrossfade = 0.5", "another page"),
+        (b"program = 1\n[controls]", "nothing else"),
+    ],
+)
+def test_a_preset_file_that_is_none_is_refused_in_words(text: bytes, words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        parse_preset(text, "x", "x.toml", "person")
+
+
+def test_a_preset_needs_a_name_for_its_file() -> None:
+    with pytest.raises(BadInput, match="title"):
+        as_preset("夜", {name: row.default for name, row in CONTROLS.items() if row.page == "person"})
+
+
+def test_before_and_after_belong_together(worker: Worker) -> None:
+    session = worker.join()
+    assert pair(session, 0.05) is None
+    ended = threading.Event()
+
+    def walk() -> None:
+        pts = 0
+        while not ended.wait(0.01):
+            pts += 1
+            session.offer(Frame(np.full((8, 8, 3), pts % 200, np.uint8), pts))
+
+    walker = threading.Thread(target=walk)
+    walker.start()
+    shown = pair(session, 20)
+    ended.set()
+    walker.join()
+    assert shown is not None and shown[0].pts == shown[1].pts
+    assert np.array_equal(tinted(shown[0].pixels, "blue"), shown[1].pixels)

@@ -1,0 +1,62 @@
+"""A card says everything, or says what is wrong with it."""
+
+from pathlib import Path
+
+import pytest
+
+from stylizer.errors import ModelMissing, ModelRejected
+from stylizer.weights import Card, Kind
+
+FULL = Card(
+    name="ink",
+    title='Tinte "fein" é\x7f',
+    kind=Kind.PIX2PIX,
+    data="drawn figures,\nlit at random",
+    licence="AGPL-3.0-or-later",
+    seed=7,
+    steps=20_000,
+    hours=1.5,
+    machine="2 cores",
+    weak_points=("hands", "back views"),
+    sha256="0" * 64,
+    measures={"psnr_db": 21.5, "noted": "on the test set"},
+    network={"width": 16, "skips": True, "channels": [16, 32]},
+)
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    (tmp_path / "ink").mkdir()
+    (tmp_path / "ink" / "card.toml").write_text(FULL.to_toml(), encoding="utf-8")
+    assert Card.read(tmp_path / "ink") == FULL
+
+
+@pytest.mark.parametrize(
+    "old, new, says",
+    [
+        ('kind = "pix2pix"', 'kind = "watercolour"', "kind: Input should be 'toonify', 'pix2pix' or 'image_model'"),
+        ('licence = "AGPL-3.0-or-later"\n', "", "licence: Field required"),
+        ("steps = ", "stepps = ", "stepps: Extra inputs"),
+        (
+            'weights = "weights.safetensors"',
+            'weights = "../secret"',
+            "weights: Value error, must be the name of a file",
+        ),
+        ('name = "ink"', 'name = "pen"', "name = 'pen', its folder is 'ink'"),
+        ('name = "ink"', 'name = "ink', "is not TOML"),
+    ],
+)
+def test_a_bad_card_names_its_file_and_field(old: str, new: str, says: str, tmp_path: Path) -> None:
+    folder = tmp_path / "ink"
+    folder.mkdir()
+    text = FULL.to_toml()
+    assert old in text
+    (folder / "card.toml").write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(ModelRejected) as caught:
+        Card.read(folder)
+    assert says in str(caught.value)
+    assert str(folder / "card.toml") in str(caught.value)
+
+
+def test_no_card_no_style(tmp_path: Path) -> None:
+    with pytest.raises(ModelMissing, match=r"card\.toml"):
+        Card.read(tmp_path)

@@ -1,0 +1,73 @@
+"""A style brought as two files: taken whole, or refused in words with nothing left behind."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stylizer.config import Settings
+from stylizer.errors import ModelRejected
+from stylizer.weights.card import Card, Kind
+from stylizer.weights.importing import import_style
+from stylizer.weights.registry import Registry, Style
+
+WEIGHTS = b"weights"
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    return Registry(Settings.load(models=(), cache=tmp_path), {}, embedded=tmp_path / "embedded")
+
+
+def card(**changes: object) -> bytes:
+    fields = {
+        "name": "chalk",
+        "title": "Chalk",
+        "kind": Kind.TOONIFY,
+        "data": "drawn",
+        "licence": "CC0-1.0",
+        "weak_points": ("a test only",),
+        "sha256": hashlib.sha256(WEIGHTS).hexdigest(),
+    }
+    return Card.model_validate(fields | changes).to_toml().encode()
+
+
+def accept(style: Style) -> None:
+    assert style.weights.read_bytes() == WEIGHTS, "what is tried is what came"
+
+
+def refuse(style: Style) -> None:
+    raise ModelRejected("the network does not run")
+
+
+def test_a_good_style_is_there_afterwards(registry: Registry) -> None:
+    style = import_style(registry, card(), WEIGHTS, accept)
+    assert (style.card.title, style.origin) == ("Chalk", "cache")
+    assert [each.card.name for each in registry.styles()[0]] == ["chalk"]
+    with pytest.raises(ModelRejected, match="here already"):
+        import_style(registry, card(title="Another"), WEIGHTS, accept)
+
+
+@pytest.mark.parametrize(
+    "content, weights, try_out, words",
+    [
+        (b"name = ", WEIGHTS, accept, "not TOML"),
+        (b'name = "../../etc"', WEIGHTS, accept, "name: got"),
+        (b'name = "chalk"', WEIGHTS, accept, "title: Field required"),
+        (card(sha256=None), WEIGHTS, accept, "must state"),
+        (card(), b"others", accept, "not those of the card"),
+        (card(weights="weights.pkl"), WEIGHTS, accept, "not played here"),
+        (card(kind=Kind.PIX2PIX), WEIGHTS, accept, "not played here"),
+        (card() + b"\nextra = 1\n", WEIGHTS, accept, "extra"),
+        (card(), WEIGHTS, refuse, "does not run"),
+        (b"#" * 70_000, WEIGHTS, accept, "at most"),
+    ],
+)
+def test_a_bad_one_is_refused_and_leaves_nothing(
+    registry: Registry, content: bytes, weights: bytes, try_out: Callable[[Style], None], words: str
+) -> None:
+    with pytest.raises(ModelRejected, match=words):
+        import_style(registry, content, weights, try_out)
+    left = [path.name for path in registry.pulled.rglob("*") if path.is_file()] if registry.pulled.exists() else []
+    assert [name for name in left if name != "pull.lock"] == []

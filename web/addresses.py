@@ -1,0 +1,42 @@
+"""Addresses as other machines open them."""
+
+import socket
+from urllib.parse import urlsplit
+
+from stylizer.config import Settings
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+EVERYWHERE = ("0.0.0.0", "::")
+
+
+def reachable_host(host: str) -> str:
+    """0.0.0.0 and :: listen everywhere; others reach us by the address of our way out (no packet is sent)."""
+    if host in LOOPBACK:
+        return "localhost"
+    if host not in EVERYWHERE:
+        return host
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way_out:
+        try:
+            way_out.connect(("192.0.2.1", 9))
+            return str(way_out.getsockname()[0])
+        except OSError:  # no network at all
+            return "localhost"
+
+
+def url(host: str, port: int) -> str:
+    """`host` as `reachable_host` gives it."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def for_phones(settings: Settings, opened_as: str) -> str | None:
+    """The worker's address for a phone in the same network, or None when it listens to its own machine alone.
+
+    opened_as: the base address under which the booth's page was opened; it holds unless it is this machine's own name.
+    """
+    if settings.public_url:
+        return settings.public_url.rstrip("/")
+    opened = urlsplit(opened_as)
+    if (opened.hostname or "localhost") not in LOOPBACK:
+        return f"{opened.scheme}://{opened.netloc}"
+    host = reachable_host(settings.host)
+    return None if host == "localhost" else url(host, settings.port)

@@ -1,0 +1,136 @@
+"""The worker's application: WebRTC signalling, REST, metrics, the booth page."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from fastapi.staticfiles import StaticFiles
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
+
+import stylizer.styles
+from stylizer.config import Settings
+from stylizer.errors import BadInput, NotFound, StylizerError
+from web import compat
+from web.api import keepsakes, stills, streams
+from web.api.deps import ReadyDep, ServiceDep, problems
+from web.api.doors import Doors, RateLimit, problem
+from web.api.metrics import registry
+from web.api.models import ControlRow, Health, Readiness, Standing, Styles, control_rows
+from web.api.service import ServedPipeline, Service
+
+PAGES = Path(__file__).parent.parent / "pages"
+CLIP = Path(stylizer.styles.__file__).parent / "clip.mp4"
+DOCS_PATH = "/docs"
+
+
+def create_app(settings: Settings, pipeline: ServedPipeline | None = None, limit: RateLimit | None = None) -> FastAPI:
+    """A fresh application. `pipeline`: one that is open already; by default it is opened and warmed at start.
+
+    `/health` answers at once, `/ready` turns from 503 to 200 when the networks are warm.
+    """
+    service = Service(settings, _open_pipeline if pipeline is None else lambda _: pipeline)
+    compat.raise_video_bitrates()
+    compat.receive_promptly()
+    compat.offer_loopback_candidate()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with service.running():
+            yield
+
+    app = FastAPI(
+        title="stylizer",
+        summary="A camera goes in, a person drawn in a style comes out.",
+        version=_version(),
+        lifespan=lifespan,
+        docs_url=DOCS_PATH,
+        redoc_url=None,
+    )
+    app.state.service = service
+    app.add_middleware(Doors, origins=settings.origins, limit=limit or RateLimit(), docs_path=DOCS_PATH)
+    add_error_answers(app)
+    _add_common_routes(app, service)
+    app.include_router(streams.router)
+    app.include_router(stills.router)
+    app.include_router(keepsakes.router)
+    app.mount("/", StaticFiles(directory=PAGES, html=True), name="pages")
+    return app
+
+
+def _open_pipeline(settings: Settings) -> ServedPipeline:
+    from stylizer.pipeline import Pipeline  # in the loading thread: importing the networks' libraries takes seconds
+
+    return Pipeline.open(settings)
+
+
+def add_error_answers(app: FastAPI) -> None:
+    """Every refusal has the same form, whoever refuses."""
+
+    @app.exception_handler(StylizerError)
+    async def of_ours(_: Request, error: StylizerError) -> JSONResponse:
+        return problem(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def of_bodies(_: Request, error: RequestValidationError) -> JSONResponse:
+        faults = (f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors())
+        return problem(BadInput("; ".join(faults)))
+
+    @app.exception_handler(HTTPException)
+    async def of_the_framework(_: Request, error: HTTPException) -> JSONResponse:
+        """No such route, wrong method, a body that is no JSON: the same form as all other refusals."""
+        code = HTTPStatus(error.status_code).name.lower()
+        return JSONResponse({"code": code, "message": str(error.detail)}, error.status_code, error.headers)
+
+
+def _add_common_routes(app: FastAPI, service: Service) -> None:
+    metrics = registry(service)
+
+    @app.get("/health", tags=["state"], responses=problems(503))
+    async def health(service: ServiceDep, response: Response) -> Health:
+        """Alive: answers as soon as the process runs. 503 when only a restart can help."""
+        response.status_code = 200 if service.alive else 503
+        return Health(alive=service.alive)
+
+    @app.get("/ready", tags=["state"], responses=problems(503))
+    async def ready(ready: ReadyDep) -> Readiness:
+        """Warmed up, with the rung on which every part stands. 503 while the networks load."""
+        ladder = [Standing(part=part, standing=standing, why=why) for part, standing, why in ready.pipeline.ladder]
+        return Readiness(ready=True, visitors=ready.worker.visitors, capacity=ready.worker.capacity, ladder=ladder)
+
+    @app.get("/v1/controls", tags=["controls"])
+    async def table() -> list[ControlRow]:
+        """THE table of live parameters; sliders and pads are made from it."""
+        return control_rows()
+
+    @app.get("/v1/styles", tags=["controls"], responses=problems(503))
+    async def styles(ready: ReadyDep) -> Styles:
+        """Names for the control `style`."""
+        return Styles(styles=ready.pipeline.styles)
+
+    @app.get("/metrics", tags=["state"])
+    def prometheus() -> Response:
+        """Counters and gauges in Prometheus' text form."""
+        return Response(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST)
+
+    @app.get("/", include_in_schema=False)
+    async def booth() -> FileResponse:
+        return FileResponse(PAGES / "booth" / "index.html")
+
+    @app.get("/clip.mp4", include_in_schema=False)
+    async def clip() -> FileResponse:
+        if not CLIP.exists():
+            raise NotFound("this build has no drawn clip")
+        return FileResponse(CLIP, media_type="video/mp4")
+
+
+def _version() -> str:
+    try:
+        return version("stylizer")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "0"

@@ -1,0 +1,144 @@
+"""The doors: foreign pages stay out, floods are slowed, every answer carries the headers that browsers need."""
+
+import ipaddress
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stylizer.errors import StylizerError
+from web.errors import ForeignOrigin, TooLarge, TooManyRequests, status_of
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+PROGRAM_PATHS = ("/v1/stylize",)  # also for programs, which send no Origin
+MAX_JSON_BYTES = 256 * 1024
+BURST, PER_SECOND = (
+    30,
+    3.0,
+)  # POSTs per address: a page that reconnects makes two in a row, a booth's visitors share one
+FORGET_S = 60.0
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
+    "object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class RateLimit:
+    """A bucket of `burst` tokens per address, refilled at `per_second`; addresses unseen for a minute are forgotten."""
+
+    def __init__(
+        self, burst: int = BURST, per_second: float = PER_SECOND, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._burst, self._per_second, self._clock = burst, per_second, clock
+        self._buckets: dict[str, tuple[float, float]] = {}  # address -> (tokens, at)
+
+    def take(self, address: str) -> None:
+        """Raises TooManyRequests."""
+        now = self._clock()
+        if len(self._buckets) > 1000:
+            self._buckets = {a: b for a, b in self._buckets.items() if now - b[1] < FORGET_S}
+        tokens, at = self._buckets.get(address, (float(self._burst), now))
+        tokens = min(self._burst, tokens + (now - at) * self._per_second)
+        self._buckets[address] = (max(0.0, tokens - 1), now)
+        if tokens < 1:
+            raise TooManyRequests(
+                f"more than {self._per_second:g} requests a second from one address; please slow down"
+            )
+
+
+class Doors:
+    """ASGI middleware around the application."""
+
+    def __init__(
+        self, app: ASGIApp, origins: tuple[str, ...], limit: RateLimit, docs_path: str, uploads: tuple[str, ...] = ()
+    ) -> None:
+        """uploads: beginnings of paths whose routes count the bytes of their bodies themselves."""
+        self._app, self._origins, self._limit, self._docs_path = app, origins, limit, docs_path
+        self._uploads = uploads
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._open_socket(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start" and not scope["path"].startswith(self._docs_path):
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers[name] = value
+            await send(message)
+
+        try:
+            self._check(scope)
+        except StylizerError as error:
+            await problem(error)(scope, receive, send_with_headers)
+            return
+        await self._app(scope, receive, send_with_headers)
+
+    async def _open_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A browser sends no token with a WebSocket, but always its Origin; a foreign one gets 403."""
+        headers = Headers(scope=scope)
+        try:
+            check_origin(headers.get("origin"), headers.get("host", ""), self._origins)
+            self._limit.take(scope["client"][0] if scope.get("client") else "")
+        except StylizerError as error:
+            await send({"type": "websocket.close", "code": 1008, "reason": error.code})
+            return
+        await self._app(scope, receive, send)
+
+    def _check(self, scope: Scope) -> None:
+        if scope["method"] in SAFE_METHODS:
+            return
+        headers = Headers(scope=scope)
+        origin = headers.get("origin")
+        if origin is not None or scope["path"] not in PROGRAM_PATHS:
+            check_origin(origin, headers.get("host", ""), self._origins)
+        declared = headers.get("content-length", "0")
+        own_limit = scope["path"] in PROGRAM_PATHS or scope["path"].startswith(self._uploads)
+        if not own_limit and (not declared.isdigit() or int(declared) > MAX_JSON_BYTES):
+            raise TooLarge(f"body: {declared} bytes, at most {MAX_JSON_BYTES} are allowed")
+        if scope["method"] == "POST":
+            self._limit.take(scope["client"][0] if scope.get("client") else "")
+
+
+def check_origin(origin: str | None, host: str, allowed: tuple[str, ...]) -> None:
+    """Raises ForeignOrigin unless the page came from this worker itself or from an address in `allowed`.
+
+    A Host that is a name counts as our own only when it is localhost or in `allowed`: any name on the internet can be
+    made to point at 127.0.0.1 (DNS rebinding), an IP address cannot be made up that way.
+    """
+    if origin in allowed:
+        return
+    if origin is None:
+        raise ForeignOrigin("the header Origin is absent; send the worker's own address")
+    name = urlsplit(f"//{host}").hostname or ""
+    if urlsplit(origin).netloc == host and (name == "localhost" or _is_address(name)):
+        return
+    raise ForeignOrigin(
+        f"pages of {origin!r:.80} may not use this worker; allowed are {', '.join(allowed) or 'its own'}"
+    )
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def problem(error: StylizerError) -> JSONResponse:
+    """{code, message} with the status of THE table."""
+    status = status_of(error)
+    headers = {"Retry-After": "2"} if status in (429, 503) else {}
+    return JSONResponse({"code": error.code, "message": str(error)}, status, headers)

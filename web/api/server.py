@@ -1,0 +1,73 @@
+"""Runs the worker's application until SIGTERM or Ctrl-C."""
+
+import contextlib
+import os
+import resource
+import signal
+import sys
+import threading
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from stylizer.config import Settings
+from stylizer.logs import log
+from web.api.app import create_app
+from web.api.service import ServedPipeline
+
+MAX_SOCKET_BYTES = 64 * 1024  # beyond this a WebSocket is closed; what is refused in words is far smaller
+GRACE_S = 1  # for requests under way; then visitors are told and the pipeline's thread is waited for, at most 2 s
+EXIT_S = 4.5  # after that the process ends, whatever still hangs
+
+
+def make_server(settings: Settings, app: FastAPI | None = None) -> uvicorn.Server:
+    """app: the worker's own unless given."""
+    app = app or create_app(settings)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        timeout_graceful_shutdown=GRACE_S,
+        access_log=False,  # addresses of visitors are nobody's business
+        log_level="warning",
+        server_header=False,
+        ws="websockets-sansio",
+        ws_max_size=MAX_SOCKET_BYTES,
+    )
+    server = Server(config)
+    if hasattr(app.state, "service"):
+        app.state.service.give_up = server.stop
+    return server
+
+
+class Server(uvicorn.Server):
+    """Ends within EXIT_S of being told, even when a native call does not come back."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.stop()
+        super().handle_exit(sig, frame)
+
+    def stop(self) -> None:
+        deadline = threading.Timer(EXIT_S, _end_at_once)
+        deadline.daemon = True
+        deadline.start()
+        self.should_exit = True
+
+
+def _end_at_once() -> None:
+    log.error("something did not end in time; the process is ended", threads=[t.name for t in threading.enumerate()])
+    os._exit(1)
+
+
+def serve(settings: Settings, pipeline: ServedPipeline | None = None) -> None:
+    """Blocks. On SIGTERM or Ctrl-C visitors are told, connections closed, the pipeline's thread ended."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold the visitors' pictures
+    log.info("worker", address=f"http://{settings.host}:{settings.port}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises the signal again once it is done
+    with contextlib.suppress(KeyboardInterrupt):
+        make_server(settings, create_app(settings, pipeline)).run()
+
+
+if __name__ == "__main__":
+    serve(Settings.load())

@@ -1,0 +1,115 @@
+"""Routes of a live stream, from asking for a place to leaving it."""
+
+import asyncio
+import time
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from stylizer.errors import NoCapacity, StylizerError
+from stylizer.picture import decode_picture
+from web.api.deps import ClientDep, ReadyDep, ServiceDep, StreamDep, VisitorDep, problems
+from web.api.models import (
+    Controls,
+    ControlsNow,
+    IceServer,
+    OpenedStream,
+    OpenStream,
+    Queued,
+    SdpAnswer,
+    SdpOffer,
+    Stats,
+)
+from web.api.stills import FORMATS
+from web.errors import TooLarge
+from web.rtc.ice import browser_ice_servers
+from web.rtc.messages import stats_dict
+
+MAX_BACKDROP_BYTES = 256 * 1024  # pages send it no larger than the screen needs
+MAX_BACKDROP_PIXELS = 4_000_000
+
+router = APIRouter(prefix="/v1/streams", tags=["live streams"])
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses=problems(400, 403, 404, 413, 422, 429) | {503: {"model": Queued}},
+    response_model=OpenedStream,
+)
+async def open_stream(asked: OpenStream, ready: ReadyDep, service: ServiceDep) -> OpenedStream | JSONResponse:
+    """Take a place. It is lost again when no offer follows within ten seconds.
+
+    422 a control is wrong; 429 too many requests from this address; 503 still loading, or every place is taken: then
+    with a ticket and one's place in the queue, which stays for those who ask again every few seconds.
+    """
+    ticket, before = service.turns.take(asked.ticket)
+    try:
+        if ready.worker.visitors + before >= ready.worker.capacity:
+            raise NoCapacity(f"all {ready.worker.capacity} places are taken; please try again in a moment")
+        stream = await ready.streams.open(asked.controls, asked.resume)
+    except NoCapacity as full:
+        queued = Queued(code=full.code, message=str(full), ticket=ticket, place=before + 1)
+        return JSONResponse(queued.model_dump(), 503, {"Retry-After": "2"})
+    except StylizerError:
+        service.turns.leave(ticket)
+        raise
+    service.turns.leave(ticket)
+    ice = [IceServer(**server) for server in browser_ice_servers(service.settings, stream.id, time.time())]
+    return OpenedStream(id=stream.id, token=stream.token, ice_servers=ice, controls=dict(stream.session.controls))
+
+
+@router.post("/{stream_id}/offer", responses=problems(400, 401, 403, 404, 413, 422, 429, 503))
+async def answer_offer(offer: SdpOffer, stream: StreamDep, client: ClientDep) -> SdpAnswer:
+    """Answer a browser's offer. A second offer replaces the first connection; controls and memory stay.
+
+    401 wrong token; 404 no such stream; 422 the SDP does not parse or asks for what is not served.
+    """
+    return SdpAnswer(sdp=await stream.answer(offer.sdp, client))
+
+
+@router.get("/{stream_id}/controls", responses=problems(401, 404, 503))
+async def read_controls(stream: StreamDep) -> ControlsNow:
+    """What holds now."""
+    return ControlsNow(controls=dict(stream.session.controls))
+
+
+@router.patch("/{stream_id}/controls", responses=problems(400, 401, 403, 404, 413, 422, 503))
+async def change_controls(changes: Controls, stream: StreamDep) -> ControlsNow:
+    """Change some controls, all or none. 404 an unknown name; 422 a value out of range."""
+    return ControlsNow(controls=dict(await asyncio.to_thread(stream.session.set, changes)))  # may load a style
+
+
+@router.put("/{stream_id}/backdrop", status_code=204, responses=problems(401, 403, 404, 413, 415, 422))
+async def put_backdrop(request: Request, visitor: VisitorDep, service: ServiceDep) -> None:
+    """The visitor's own picture for background "picture": JPEG, PNG or WebP as the body. Kept as long as the stream.
+
+    413 too many bytes; 415 no such picture; 422 too many pixels.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BACKDROP_BYTES:
+            raise TooLarge(f"body: at most {MAX_BACKDROP_BYTES} bytes are allowed for a background")
+    decoding = asyncio.get_running_loop().run_in_executor(
+        service.stills, decode_picture, bytes(body), "background", MAX_BACKDROP_PIXELS, FORMATS
+    )
+    visitor.set_backdrop(await decoding)
+
+
+@router.delete("/{stream_id}/backdrop", status_code=204, responses=problems(401, 403, 404, 503))
+async def remove_backdrop(visitor: VisitorDep) -> None:
+    """The painted landscape again."""
+    visitor.set_backdrop(None)
+
+
+@router.get("/{stream_id}/stats", responses=problems(401, 404, 503))
+async def read_stats(stream: StreamDep) -> Stats:
+    """Counters, frames per second, latency."""
+    return Stats.model_validate(stats_dict(stream.session.stats()))
+
+
+@router.delete("/{stream_id}", status_code=204, responses=problems(401, 403, 404, 503))
+async def leave(stream: StreamDep, ready: ReadyDep) -> None:
+    """Leave at once; the place is free when this answers."""
+    await ready.streams.drop(stream, "left")

@@ -1,0 +1,189 @@
+"""Every private name of another library that `web/` touches, and nothing else. Seen working: aiortc 1.16, aioice 0.13.
+
+Each function says what the library lacks in public; when one of them breaks after an upgrade, this is the file to mend.
+"""
+
+import importlib
+from collections.abc import AsyncGenerator, Callable
+
+import aioice.ice
+import aiortc.codecs.h264
+import aiortc.codecs.vpx
+import aiortc.jitterbuffer
+import aiortc.rtcpeerconnection
+import aiortc.rtcrtpreceiver
+from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpReceiver
+from aiortc.rtp import RtpPacket
+from aiortc.sdp import SessionDescription
+from starlette.datastructures import FormData, Headers
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from stylizer.errors import BadInput
+
+START_BITRATE = 1_500_000  # bits per second; flat drawn pictures of 256 to 640 px look clean from about 1 Mbit/s
+MAX_BITRATE = 4_000_000
+
+
+def raise_video_bitrates() -> None:
+    """aiortc starts VP8 at 0.5 and ends it at 1.5 Mbit/s, with no parameter for either (aiortc 402, 1159)."""
+    for codec in (aiortc.codecs.vpx, aiortc.codecs.h264):
+        codec.DEFAULT_BITRATE = START_BITRATE
+        codec.MAX_BITRATE = MAX_BITRATE
+
+
+_own_addresses = aioice.ice.get_host_addresses
+
+
+def _addresses_with_loopback(use_ipv4: bool, use_ipv6: bool) -> list[str]:
+    return [*_own_addresses(use_ipv4=use_ipv4, use_ipv6=use_ipv6), *(["127.0.0.1"] if use_ipv4 else [])]
+
+
+def offer_loopback_candidate() -> None:
+    """aioice leaves 127.0.0.1 out, so that on a machine without any network the browser beside it could not connect."""
+    aioice.ice.get_host_addresses = _addresses_with_loopback
+
+
+def parse_sdp(sdp: str) -> SessionDescription:
+    """aiortc's parser takes its lines on trust and fails with whatever Python raises there; here it is BadInput."""
+    try:
+        return SessionDescription.parse(sdp)
+    except (ValueError, LookupError, AttributeError, TypeError, AssertionError, StopIteration) as error:
+        raise BadInput(f"sdp: it does not parse ({type(error).__name__}: {error})") from None
+
+
+async def request_keyframe(receiver: RTCRtpReceiver) -> None:
+    """Asks the sender of a received track for a whole picture (PLI); aiortc does so only after a decoding error."""
+    for ssrc in list(receiver._RTCRtpReceiver__remote_streams):
+        await receiver._send_rtcp_pli(ssrc)
+
+
+def remote_ice_ended(pc: RTCPeerConnection) -> bool:
+    """True when the far side is gone for the transport, which `connectionState` tells late, or never once failed."""
+    return pc.connectionState in ("closed", "failed") or pc.iceConnectionState in ("closed", "failed")
+
+
+def load_streamlits_late_imports() -> None:
+    """Streamlit imports pandas at the first component, in the middle of starting a camera: seconds."""
+    importlib.import_module("pandas")
+
+
+def call_when_studio_stream_ends(track: MediaStreamTrack, callback: Callable[[], None]) -> None:
+    """streamlit-webrtc stops only its own relay of a source track, not the track; this hook of its track factories is
+    called when a stream ends for any reason (stop, closed tab, another page)."""
+    track._streamlit_webrtc_lifecycle_scope = "webrtc-session"
+    track._streamlit_webrtc_reset_on_session_end = callback
+
+
+def studio_page_present() -> Callable[[], bool]:
+    """Whether the page whose script calls this still has its connection; the answer may be asked for in any thread.
+
+    Streamlit ends a closed page's session after two minutes, streamlit-webrtc its stream after half a minute.
+    """
+    from streamlit.runtime import get_instance  # here and below: the worker, which also reads this file, is spared it
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+    context = get_script_run_ctx()
+    assert context is not None, "only a page's script may ask"
+    runtime, session_id = get_instance(), context.session_id
+    return lambda: runtime.is_active_session(session_id)
+
+
+def studio_component_is_up(key: str) -> bool:
+    """Whether the WebRTC component of this key has come up in the browser and said its first word.
+
+    Its frontend fetches code between being told to play and remembering that it was, and starts once more for every
+    script run in between: several offers, of which it keeps the last and we answer the first, never to connect. Its
+    first word is such a run.
+    """
+    import streamlit
+    from streamlit_webrtc import component
+
+    return component.generate_frontend_component_key(key) in streamlit.session_state
+
+
+def keep_studio_stream(key: str) -> None:
+    """streamlit-webrtc takes a component for one of another page when its count of script runs jumps by two, which a
+    late event loop makes it do, and stops it."""
+    import streamlit
+
+    if (context := streamlit.session_state.get(key)) is not None:
+        context._last_rendered_run_count = None
+
+
+class _MemoryParser(MultiPartParser):
+    spool_max_size = 1 << 62  # Starlette would write a file over 1 MB to disk: a visitor's picture must not go there
+
+
+async def form_in_memory(request: Request, body: bytes) -> FormData:
+    """Parses a multipart body that was already read, without touching the disk. Raises BadInput."""
+
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    try:
+        return await _MemoryParser(Headers(raw=request.headers.raw), stream(), max_files=1, max_fields=50).parse()
+    except (MultiPartException, KeyError) as error:
+        raise BadInput(f"body: not multipart/form-data ({error})") from None
+
+
+class _PromptJitterBuffer(aiortc.jitterbuffer.JitterBuffer):  # type: ignore[misc]  # aiortc counts as untyped here
+    """Hands a picture over with its last packet (RTP's marker bit); aiortc waits for the first of the next one.
+
+    At 30 fps that is 33 ms less.
+    """
+
+    def _remove_frame(self, sequence_number: int) -> aiortc.jitterbuffer.JitterFrame | None:
+        if not self._is_video:
+            return super()._remove_frame(sequence_number)
+        packets: list[RtpPacket] = []
+        for count in range(self.capacity):
+            packet = self._packets[(self._origin + count) % self.capacity]
+            if packet is None:
+                return None
+            if packets and packet.timestamp != packets[0].timestamp:
+                break  # a sender that sets no marker
+            packets.append(packet)
+            if packet.marker:
+                break
+        self.remove(len(packets))
+        frame = aiortc.jitterbuffer.JitterFrame(b"".join(p._data for p in packets), packets[0].timestamp)
+        frame.payload_type = packets[0].payload_type
+        return frame
+
+
+class _PromptReceiver(RTCRtpReceiver):  # type: ignore[misc]
+    """aiortc decodes one picture for each packet that comes: what had waited for a lost packet stays late for ever."""
+
+    async def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int) -> None:
+        await super()._handle_rtp_packet(packet, arrival_time_ms)
+        buffer = self._RTCRtpReceiver__jitter_buffer
+        while buffer._origin is not None and (frame := buffer._remove_frame(0)) is not None:
+            frame.timestamp = self._RTCRtpReceiver__timestamp_mapper.map(frame.timestamp)
+            codec = self._RTCRtpReceiver__codecs[frame.payload_type]
+            self._RTCRtpReceiver__decoder_queue.put((codec, frame))
+
+
+def receive_promptly() -> None:
+    """For every connection made from now on."""
+    aiortc.rtcrtpreceiver.JitterBuffer = _PromptJitterBuffer
+    aiortc.rtcpeerconnection.RTCRtpReceiver = _PromptReceiver
+
+
+async def ask_again(receiver: RTCRtpReceiver) -> None:
+    """Asks once more for packets that are still missing (NACK); aiortc does so only when it misses yet another one."""
+    missing = sorted(receiver._RTCRtpReceiver__nack_generator.missing)
+    resent = receiver._RTCRtpReceiver__rtx_ssrc  # streams of packets sent again: those have numbers of their own
+    for ssrc in list(receiver._RTCRtpReceiver__remote_streams):
+        if missing and ssrc not in resent:
+            await receiver._send_rtcp_nack(ssrc, missing)
+
+
+async def begin_anew(receiver: RTCRtpReceiver) -> None:
+    """Gives up what is missing and asks for a whole picture: aiortc would wait for it until 512 packets lie behind."""
+    buffer = receiver._RTCRtpReceiver__jitter_buffer
+    if buffer._origin is not None:
+        buffer.remove(buffer.capacity)
+        buffer._origin = None
+    receiver._RTCRtpReceiver__nack_generator.missing.clear()
+    await request_keyframe(receiver)

@@ -1,0 +1,235 @@
+// The booth: asks for the camera, shows the stylized mirror, says in words what is happening, rests when nobody is there.
+
+import { call } from "/shared/api.js";
+import { Mirror } from "/shared/mirror.js";
+import { camera, clip } from "/shared/sources.js";
+import { shrunk } from "./backdrop.js";
+import { Figure } from "./figure.js";
+import { HandsFree } from "./handsfree.js";
+import { TakeHome } from "./takehome.js";
+import { guard, kiosk, setting, stayAwake } from "./kiosk.js";
+import { chooseLanguage, currentLanguage, has, languages, t } from "./strings.js";
+import { action, file, widget } from "./widgets.js";
+
+const SHEETS = { style: ["style", "style_strength"], background: ["background", "background_colour", "own"], more: ["framing", "mirror", "hands"] };
+const TONES = { live: "good", connecting: "wait", loading: "wait", asking: "wait", reconnecting: "wait", full: "wait", idle: "idle" };
+const REMEDIES = ["denied", "absent", "busy", "insecure", "unknown", "unplugged", "noclip", "refused", "idle"];
+const READY_MS = 1500;
+const AGAIN_MS = 5000; // a kiosk tries again by itself
+const MAX_SEED = 2 ** 31 - 1;
+
+const $ = (id) => document.getElementById(id);
+const video = $("mirror");
+const state = { name: "idle", detail: "", resting: false, sheet: null };
+let table = [], styles = [], widgets = [], ladder = [], controls = {}, mirror = null, source = null, lastSource = camera, backdrop = null, again = 0;
+
+const figure = new Figure($("hint"), { rest, wake, restS: setting("rest") });
+const hands = new HandsFree($("count"), { new: newLook, background: () => step("background"), style: () => step("style") });
+const takeHome = new TakeHome($("taken"), $("count"), () => mirror);
+
+function show(name, detail = "") {
+  if (name === state.name && detail === state.detail) return;
+  Object.assign(state, { name, detail });
+  clearTimeout(again);
+  if (kiosk && REMEDIES.includes(name) && name !== "idle") again = setTimeout(() => begin(lastSource), AGAIN_MS);
+  if (name === "idle") state.resting = false;
+  figure.watching = name === "live";
+  stayAwake(kiosk || name !== "idle");
+  paint();
+}
+
+function paint() {
+  const { name, detail, resting } = state;
+  document.documentElement.lang = currentLanguage();
+  document.body.dataset.state = name;
+  document.body.toggleAttribute("data-rest", resting);
+  const idle = name === "idle", live = name === "live", away = idle || resting, remedy = REMEDIES.includes(name) && !resting;
+  $("dot").dataset.tone = TONES[name] ?? "bad";
+  $("status").textContent = t(name);
+  $("chip").hidden = resting || (!live && name !== "reconnecting"); // in every other state the words in the middle say it
+  $("words").hidden = live && !resting;
+  $("heading").textContent = away ? t("title") : t(name);
+  $("more").textContent = away ? t(resting ? "step_in_more" : "invite") : detail && name === "refused" ? detail : has(`${name}_more`) ? t(`${name}_more`) : "";
+  $("place").hidden = name !== "full" || !detail;
+  $("place").textContent = detail;
+  $("spinner").hidden = resting || (TONES[name] ?? "") !== "wait" || !$("place").hidden;
+  $("start").hidden = !remedy;
+  $("start").textContent = t(idle ? "start" : "again");
+  $("clip").hidden = !remedy || name === "noclip";
+  $("clip").textContent = t("play_clip");
+  $("stop").hidden = !mirror || kiosk;
+  $("stop").textContent = t("stop");
+  $("dock").hidden = !mirror || resting || !["live", "reconnecting", "silent"].includes(name);
+  for (const button of $("dock").children) {
+    button.lastElementChild.textContent = t(`${button.value}_button`);
+    button.setAttribute("aria-expanded", String(button.value === state.sheet));
+    if (!(button.value in SHEETS)) button.removeAttribute("aria-expanded");
+    button.disabled = button.value === "home" && !live;
+  }
+  $("sheet").hidden = $("dock").hidden || !state.sheet;
+  for (const w of widgets) w.node.hidden = !SHEETS[state.sheet]?.includes(w.name) || (w.name === "background_colour" && controls.background !== "plain") || (w.name === "own" && controls.background !== "picture");
+  if (!live) $("numbers").textContent = "";
+  const notes = ladder.filter((rung) => rung.why);
+  $("notes").hidden = !notes.length || !mirror;
+  $("notes").firstElementChild.textContent = t("notes");
+  $("notes").lastElementChild.replaceChildren(...notes.map(noteLine));
+  for (const button of $("languages").children) button.setAttribute("aria-pressed", String(button.value === currentLanguage()));
+  $("stage").style.setProperty("--behind", controls.background === "plain" ? controls.background_colour : "");
+  figure.paint(live && !resting, controls.mirror);
+  hands.paint(live && !resting && !takeHome.busy);
+  takeHome.paint();
+}
+
+function noteLine(rung) {
+  const line = document.createElement("li");
+  line.textContent = `${rung.part}: ${rung.standing}. ${rung.why}`;
+  return line;
+}
+
+function buildSheets() {
+  const rows = Object.values(SHEETS).flat().map((name) => table.find((row) => row.name === name)).filter(Boolean);
+  widgets = rows.map((row) => ({ name: row.name, ...widget(row, styles, change) }));
+  const own = widgets.findIndex((w) => w.name === "style") + 1;
+  widgets.splice(own, 0, { name: "style", ...action("own_look", "own", () => change("seed", 0)) });
+  widgets.push({ name: "own", ...file("own_picture", "image/jpeg,image/png,image/webp", takePicture) });
+  widgets.push({ name: "hands", ...action("hands", "hands", () => { hands.on = !hands.on; paint(); }) });
+  $("controls").replaceChildren(...widgets.map((w) => w.node));
+  showControls(controls);
+}
+
+function showControls(now) {
+  controls = { ...controls, ...now };
+  for (const w of widgets) if (w.name in controls) w.show?.(controls[w.name]);
+  paint();
+}
+
+function change(name, value) {
+  hands.restart();
+  mirror?.set({ [name]: value });
+}
+
+function newLook() {
+  change("seed", 1 + Math.floor(Math.random() * MAX_SEED));
+}
+
+/** The next of a control's choices: what hands-free does. */
+function step(name) {
+  const choices = name === "style" ? styles : (table.find((row) => row.name === name)?.choices ?? []);
+  if (choices.length > 1) change(name, choices[(choices.indexOf(controls[name]) + 1) % choices.length]);
+}
+
+async function takePicture(picked) {
+  try {
+    backdrop = await shrunk(picked);
+    await mirror?.ask("PUT", "backdrop", backdrop);
+    change("background", "picture");
+  } catch (error) {
+    takeHome.say(t("own_picture"), error.message ? `${t("own_picture_refused")} (${error.message})` : t("own_picture_refused"));
+  }
+}
+
+function showStats(stats) {
+  if (state.name !== "live") return;
+  const parts = [t("fps", { fps: Math.round(stats.fps) })];
+  if (stats.latency_ms.p50 !== undefined) parts.push(t("latency", { ms: Math.round(stats.latency_ms.p50) }));
+  $("numbers").textContent = parts.join(" · ");
+}
+
+/** Waits until the worker is warm, then knows its table, styles and ladder. */
+async function worker() {
+  for (;;) {
+    try {
+      const [ready, rows, names] = await Promise.all([call("GET", "/ready"), call("GET", "/v1/controls"), call("GET", "/v1/styles")]);
+      [ladder, table, styles] = [ready.ladder, rows, names.styles];
+      return buildSheets();
+    } catch {
+      show("loading");
+      await new Promise((next) => setTimeout(next, READY_MS));
+    }
+  }
+}
+
+async function begin(open) {
+  end();
+  lastSource = open;
+  await worker();
+  show("asking");
+  try {
+    source = await open();
+  } catch (error) {
+    return show(error.kind ?? "unknown");
+  }
+  source.onEnd(() => { end(); show("unplugged"); });
+  figure.shape = source.shape;
+  const wanted = { ...controls, mirror: controls.mirror ?? open === camera };
+  const onPlace = (line) => backdrop && line.ask("PUT", "backdrop", backdrop).catch(() => { backdrop = null; });
+  mirror = new Mirror(source.stream, video, wanted, { onState: show, onStats: showStats, onControls: showControls, onFigure: figure.see, onPlace });
+  mirror.start();
+  paint();
+}
+
+function end() {
+  mirror?.leave();
+  source?.stop();
+  mirror = source = null;
+  video.srcObject = null;
+  figure.forget();
+}
+
+/** Nobody is there any more: everything as the next visitor should find it. A kiosk goes on watching. */
+function rest() {
+  const fresh = Object.fromEntries(table.filter((row) => row.name in controls && row.name !== "mirror").map((row) => [row.name, row.default]));
+  if ("style" in fresh && !styles.includes(fresh.style)) fresh.style = styles[0];
+  if (backdrop) mirror?.ask("DELETE", "backdrop").catch(() => {});
+  backdrop = state.sheet = null;
+  hands.on = hands.wanted;
+  takeHome.close();
+  if (kiosk) {
+    mirror?.set(fresh);
+    state.resting = true;
+    return paint();
+  }
+  end();
+  controls = {};
+  show("idle");
+}
+
+function wake() {
+  state.resting = false;
+  paint();
+}
+
+function openSheet(name) {
+  state.sheet = state.sheet === name ? null : name;
+  paint();
+}
+
+$("start").onclick = () => begin(state.name === "idle" ? camera : lastSource);
+$("clip").onclick = () => begin(clip);
+$("stop").onclick = () => { end(); show("idle"); };
+$("dock").onclick = ({ target }) => {
+  const value = target.closest("button")?.value;
+  if (value in SHEETS) openSheet(value);
+  else if (value === "new") newLook();
+  else if (value === "home") { openSheet(null); hands.restart(); takeHome.start().finally(paint); paint(); }
+};
+video.onclick = () => openSheet(null);
+for (const [code, name] of Object.entries(languages)) {
+  const button = Object.assign(document.createElement("button"), { type: "button", value: code, textContent: name, lang: code });
+  button.onclick = () => { chooseLanguage(code); buildSheets(); };
+  $("languages").append(button);
+}
+$("attract").onerror = () => { $("attract").hidden = true; }; // a build without the clip
+if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
+  $("attract").autoplay = false;
+  $("attract").pause();
+}
+navigator.mediaDevices?.addEventListener("devicechange", () => ["absent", "unplugged"].includes(state.name) && begin(lastSource));
+addEventListener("pageshow", (event) => event.persisted && location.reload());
+guard();
+paint();
+worker().then(() => {
+  if (state.name === "loading") show("idle");
+  paint();
+  if (kiosk) begin(new URLSearchParams(location.search).get("auto") === "clip" ? clip : camera);
+});

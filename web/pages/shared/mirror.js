@@ -1,0 +1,242 @@
+// A live stream as the page sees it: sends a MediaStream, plays the stylized one, mends the line by itself.
+//
+// States told to `onState(state, detail)`: connecting, live, silent (the camera sends nothing), full (detail: one's
+// place in the queue), loading,
+// reconnecting, blocked (no path through the network), refused (detail: the worker's sentence), ended.
+
+import { call, Refusal } from "./api.js";
+
+const RETRY_MS = [0, 300, 1200, 2700, 4800, 7000]; // LiveKit's curve; its last step repeats
+const BUSY_MS = 3000; // between two asks for a place
+const BEAT_MS = 1000;
+const STALL_MS = 3000; // no new picture for this long: a new connection
+const CONNECT_MS = 8000;
+const GATHER_MS = 1000; // without STUN all candidates are there at once; a dead relay must not hold everything up
+const START_KBIT = 1500; // Chromium would begin at 300 kbit/s and send the first seconds small and blurred
+
+export class Mirror {
+  #source; #video; #onState; #onStats; #onControls; #onFigure; #onPlace;
+  #stream = null; #pc = null; #channel = null; #timers = []; #attempt = 0; #wanted = false; #round = 0;
+  #controls; #frames = 0; #newsAt = 0; #ticket = ""; #resume = null;
+
+  /** source: MediaStream to send, null for a page that only looks. video: element that plays the result.
+   *  controls: what shall hold from the start. */
+  constructor(source, video, controls, { onState, onStats, onControls, onFigure = () => {}, onPlace = () => {} }) {
+    this.#source = source;
+    this.#video = video;
+    this.#controls = { ...controls };
+    this.#onState = onState;
+    this.#onStats = onStats;
+    this.#onControls = onControls;
+    this.#onFigure = onFigure; // (outline) where the visitor stands: [[x, y], ...] of 0..1, empty with nobody there
+    this.#onPlace = onPlace; // (mirror) a place was taken, at first or anew
+  }
+
+  start() {
+    this.#wanted = true;
+    addEventListener("pagehide", this.leave);
+    this.#onState("connecting");
+    this.#connect();
+  }
+
+  /** Frees the place; works while the page is being closed. */
+  leave = () => {
+    this.#wanted = false;
+    this.#round++;
+    removeEventListener("pagehide", this.leave);
+    const stream = this.#stream;
+    this.#stream = null;
+    this.#disconnect();
+    if (stream) {
+      call("DELETE", `/v1/streams/${stream.id}`, { token: stream.token, keepalive: true }).catch(() => {});
+    }
+  };
+
+  /** Changes controls: at once when the channel is open, with the next connection otherwise. */
+  set(changes) {
+    Object.assign(this.#controls, changes);
+    if (this.#channel?.readyState === "open") this.#channel.send(JSON.stringify({ type: "set", changes }));
+    this.#onControls(this.#controls);
+  }
+
+  /** A request about this stream: `ask("POST", "keepsake")`. Throws Refusal. */
+  async ask(method, tail, body) {
+    if (!this.#stream) throw new Refusal(404, "not_found", "the line is lost just now");
+    return call(method, `/v1/streams/${this.#stream.id}/${tail}`, { token: this.#stream.token, body });
+  }
+
+  /** The stream's name at the worker, once it has one. */
+  get id() {
+    return this.#stream?.id ?? null;
+  }
+
+  /** Of the line now: round trip, and the time from a picture's first packet until it is decoded. */
+  async line() {
+    let round_trip_ms = 0, receive_ms = 0;
+    for (const report of (await this.#pc?.getStats())?.values() ?? []) {
+      if (report.type === "candidate-pair" && report.nominated) round_trip_ms = 1000 * (report.currentRoundTripTime ?? 0);
+      if (report.type === "inbound-rtp" && report.framesDecoded) receive_ms = (1000 * report.totalProcessingDelay) / report.framesDecoded;
+    }
+    return { round_trip_ms, receive_ms };
+  }
+
+  async #connect() {
+    const round = ++this.#round;
+    this.#disconnect();
+    try {
+      if (!this.#stream) {
+        const stream = await this.#open();
+        if (!this.#wanted) return;
+        this.#stream = stream;
+        this.#onPlace(this);
+      }
+      if (round !== this.#round) return;
+      await this.#negotiate(round);
+    } catch (error) {
+      if (round === this.#round) this.#recover(error);
+    }
+  }
+
+  async #open() {
+    const stream = await call("POST", "/v1/streams", { body: { controls: this.#controls, ticket: this.#ticket, resume: this.#resume } });
+    this.#resume = null;
+    if (!this.#wanted) {
+      call("DELETE", `/v1/streams/${stream.id}`, { token: stream.token, keepalive: true }).catch(() => {});
+    }
+    this.#ticket = "";
+    this.#controls = stream.controls;
+    this.#onControls(this.#controls);
+    return stream;
+  }
+
+  async #negotiate(round) {
+    const pc = new RTCPeerConnection({ iceServers: this.#stream.ice_servers, bundlePolicy: "max-bundle" });
+    this.#pc = pc;
+    this.#openChannel(pc);
+    if (!this.#source) pc.addTransceiver("video", { direction: "recvonly" });
+    for (const track of this.#source?.getVideoTracks() ?? []) {
+      track.contentHint = "motion";
+      pc.addTrack(track, this.#source);
+    }
+    pc.ontrack = ({ track, receiver }) => {
+      receiver.jitterBufferTarget = 0; // a mirror: now matters more than smooth
+      this.#video.srcObject = new MediaStream([track]);
+      this.#video.play().catch(() => {}); // a muted video may always play; a page being closed aborts it
+    };
+    pc.onconnectionstatechange = () => this.#lineChanged(pc);
+    await pc.setLocalDescription();
+    await gathered(pc);
+    const { id, token } = this.#stream;
+    const answer = await call("POST", `/v1/streams/${id}/offer`, { token, body: { sdp: pc.localDescription.sdp } });
+    if (round !== this.#round) return pc.close();
+    await pc.setRemoteDescription({ type: "answer", sdp: withStartBitrate(answer.sdp) });
+    this.#watch(pc);
+  }
+
+  #openChannel(pc) {
+    const channel = pc.createDataChannel("controls");
+    this.#channel = channel;
+    channel.onopen = () => channel.send(JSON.stringify({ type: "set", changes: this.#controls }));
+    channel.onmessage = ({ data }) => {
+      const message = JSON.parse(data);
+      if (message.type === "stats") this.#onStats(message);
+      if (message.type === "controls") this.#onControls((this.#controls = message.controls));
+      if (message.type === "figure") this.#onFigure(message.outline);
+      if (message.type === "error") this.#onState("refused", message.message);
+      if (message.type === "bye" && message.why !== "replaced") this.#recover(new Error(message.why));
+    };
+  }
+
+  /** Heartbeat, and a look each second whether pictures still come. */
+  #watch(pc) {
+    const since = performance.now();
+    this.#frames = 0;
+    this.#newsAt = since;
+    this.#timers.push(setInterval(() => {
+      if (this.#channel?.readyState === "open") this.#channel.send('{"type": "beat"}');
+    }, BEAT_MS));
+    this.#timers.push(setInterval(async () => {
+      if (pc !== this.#pc) return;
+      const decoded = await framesDecoded(pc);
+      if (pc !== this.#pc) return;
+      const now = performance.now();
+      if (decoded > this.#frames) this.#pictureCame(decoded, now);
+      else if (this.#frames > 0 && now - this.#newsAt > STALL_MS) this.#recover(new Error("stalled"));
+      else if (pc.connectionState !== "connected" && now - since > CONNECT_MS) this.#recover(new Error("blocked"));
+      else if (pc.connectionState === "connected" && now - this.#newsAt > STALL_MS) this.#silent(now);
+    }, 250));
+  }
+
+  #pictureCame(decoded, now) {
+    this.#frames = decoded;
+    this.#newsAt = now;
+    this.#attempt = 0;
+    this.#onState("live");
+  }
+
+  #silent(now) {
+    this.#newsAt = now;
+    this.#onState("silent");
+  }
+
+  #lineChanged(pc) {
+    if (pc !== this.#pc) return;
+    if (pc.connectionState === "failed") this.#recover(new Error(this.#frames ? "failed" : "blocked"));
+    if (pc.connectionState === "disconnected") {
+      setTimeout(() => pc === this.#pc && pc.connectionState === "disconnected" && this.#recover(new Error("lost")), 1000);
+    }
+  }
+
+  #recover(error) {
+    if (!this.#wanted) return;
+    this.#disconnect();
+    const round = ++this.#round;
+    let wait = RETRY_MS[Math.min(this.#attempt++, RETRY_MS.length - 1)];
+    if (error instanceof Refusal && error.code === "no_capacity") {
+      wait = BUSY_MS;
+      this.#ticket = error.data.ticket ?? "";
+      this.#onState("full", error.data.place);
+    } else if (error instanceof Refusal && error.status === 503) {
+      wait = Math.max(wait, 1000);
+      this.#onState("loading", error.message);
+    } else if (error instanceof Refusal && [401, 404].includes(error.status)) {
+      this.#resume = this.#stream?.token ?? null;
+      this.#stream = null; // the worker forgot us: a new place, with the controls that we remember
+      this.#onState("reconnecting");
+    } else if (error instanceof Refusal && error.status !== 429) {
+      this.#wanted = false;
+      return this.#onState("refused", error.message);
+    } else {
+      this.#onState(error.message === "blocked" ? "blocked" : "reconnecting");
+    }
+    setTimeout(() => this.#wanted && round === this.#round && this.#connect(), wait);
+  }
+
+  #disconnect() {
+    this.#timers.splice(0).forEach(clearInterval);
+    this.#pc?.close();
+    this.#pc = this.#channel = null;
+  }
+}
+
+/** Resolves when all candidates are in the description: aiortc takes none afterwards. */
+function gathered(pc) {
+  return new Promise((done) => {
+    const look = () => pc.iceGatheringState === "complete" && done();
+    pc.addEventListener("icegatheringstatechange", look);
+    setTimeout(done, GATHER_MS);
+    look();
+  });
+}
+
+async function framesDecoded(pc) {
+  for (const report of (await pc.getStats()).values()) {
+    if (report.type === "inbound-rtp" && report.kind === "video") return report.framesDecoded ?? 0;
+  }
+  return 0;
+}
+
+/** Chromium reads this parameter from the answer; others ignore it. */
+function withStartBitrate(sdp) {
+  return sdp.replace(/a=rtpmap:(\d+) VP8\/90000\r\n/, `$&a=fmtp:$1 x-google-start-bitrate=${START_KBIT}\r\n`);
+}

@@ -1,0 +1,82 @@
+// The two slots: which model plays, its picture, and a place where a .pict file may be dropped.
+
+import { element } from "./elements.js";
+import { t } from "./strings.js";
+
+const MAX_BYTES = 64 * 2 ** 20;
+
+export const picture = (kind, name) => `/v1/stage/thumbnails/${kind}/${encodeURIComponent(name)}`;
+
+export class Slot {
+  #place; #slot; #key; #change; #say; #image; #select; #models = []; #now = "";
+
+  /** slot: a or b. change(changes): as by hand. say(text, bad): a line for the VJ. */
+  constructor(place, slot, key, change, say) {
+    this.#place = place;
+    this.#slot = slot;
+    this.#key = key;
+    this.#change = change;
+    this.#say = say;
+    this.build();
+    place.addEventListener("dragover", (event) => { event.preventDefault(); place.classList.add("over"); });
+    place.addEventListener("dragleave", () => place.classList.remove("over"));
+    place.addEventListener("drop", (event) => {
+      event.preventDefault();
+      place.classList.remove("over");
+      this.load(event.dataTransfer.files[0]);
+    });
+  }
+
+  build() {
+    const letter = this.#slot.toUpperCase(), file = element("input", { type: "file", accept: ".pict", hidden: true });
+    file.onchange = () => { this.load(file.files[0]); file.value = ""; };
+    this.#image = element("img", { alt: "", width: 160, height: 160, hidden: true });
+    this.#select = element("select", { ariaLabel: t("model_of", { slot: letter }), onchange: () => this.#change({ [`model_${this.#slot}`]: this.#select.value }) });
+    const load = element("button", { type: "button", className: "quiet load", textContent: t("load"), onclick: () => file.click() });
+    this.#place.replaceChildren(element("div", { className: "thumb" }, this.#image, element("b", { textContent: letter }), element("span", { className: "drop", textContent: t("drop") })), this.#select, load, file);
+    this.#paint();
+  }
+
+  showModels(models) {
+    this.#models = models;
+    this.#paint();
+  }
+
+  show(name) {
+    this.#now = name;
+    this.#paint();
+  }
+
+  async load(file) {
+    if (!file) return;
+    if (!file.name.toLowerCase().endsWith(".pict")) return this.#say(t("only_pict", { name: file.name }), true);
+    if (file.size > MAX_BYTES) return this.#say(t("too_large", { name: file.name }), true);
+    this.#place.classList.add("busy");
+    this.#say(t("loading", { name: file.name }));
+    try {
+      const answer = await fetch(`/v1/stage/slots/${this.#slot}?name=${encodeURIComponent(file.name)}`, {
+        method: "POST", body: file, headers: { Authorization: `Bearer ${this.#key}` },
+      });
+      const data = await answer.json();
+      if (!answer.ok) throw new Error(data.message);
+      this.#say(t("loaded", { name: data.model, slot: this.#slot.toUpperCase() }));
+    } catch (error) {
+      this.#say(error.message, true);
+    } finally {
+      this.#place.classList.remove("busy");
+    }
+  }
+
+  #paint() {
+    const options = this.#models.some((m) => m.name === this.#now) || !this.#now ? this.#models : [...this.#models, { name: this.#now, title: this.#now }];
+    const names = options.map((m) => m.name).join("\n");
+    if (this.#select.dataset.names !== names) {
+      this.#select.replaceChildren(...options.map((m) => element("option", { value: m.name, textContent: m.title })));
+      this.#select.dataset.names = names;
+    }
+    this.#select.value = this.#now;
+    const ready = options.find((m) => m.name === this.#now)?.picture, source = picture("model", this.#now);
+    this.#image.hidden = !ready;
+    if (ready && this.#image.getAttribute("src") !== source) this.#image.src = source;
+  }
+}

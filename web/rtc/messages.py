@@ -1,0 +1,66 @@
+"""What page and worker say to each other over the data channel: JSON objects with a `type`.
+
+page   -> worker   {"type": "beat"}                                        each second: this tab is alive
+                   {"type": "set", "changes": {name: value}, "seq": n}     controls, all or nothing
+worker -> page     {"type": "controls", "controls": {...}, "seq": n}       what holds now
+                   {"type": "error", "code": "...", "message": "...", "seq": n}
+                   {"type": "stats", ...}                                  each second, see `SessionStats`
+                   {"type": "figure", "outline": [[x, y], ...]}            when it changes; empty: nobody in view
+                   {"type": "bye", "why": "..."}                           the worker ends the stream
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from stylizer.errors import BadInput, StylizerError
+from stylizer.live import SessionStats
+from stylizer.stages.outline import Outline
+from web.rtc.session import Session
+
+MAX_MESSAGE_BYTES = 4096
+
+
+def answer(session: Session, message: str | bytes) -> str | None:
+    """Carries out one message of the page; the reply, or None where there is none to give."""
+    seq: object = None
+    try:
+        data = _parse(message)
+        seq = data.get("seq")
+        match data.get("type"):
+            case "beat":
+                return None
+            case "set":
+                changes = data.get("changes")
+                if not isinstance(changes, dict):
+                    raise BadInput(f"changes: got {changes!r:.60}, allowed is an object of control names and values")
+                return json.dumps({"type": "controls", "controls": dict(session.set(changes)), "seq": seq})
+            case other:
+                raise BadInput(f"type: got {other!r:.60}, allowed is beat | set")
+    except StylizerError as error:
+        return json.dumps({"type": "error", "code": error.code, "message": str(error), "seq": seq})
+
+
+def stats_message(stats: SessionStats) -> str:
+    return json.dumps({"type": "stats", **stats_dict(stats)})
+
+
+def figure_message(outline: Outline) -> str:
+    return json.dumps({"type": "figure", "outline": outline})
+
+
+def stats_dict(stats: SessionStats) -> dict[str, object]:
+    return {name: dict(v) if isinstance(v, Mapping) else v for name, v in asdict(stats).items()}
+
+
+def _parse(message: str | bytes) -> dict[str, object]:
+    size = len(message.encode() if isinstance(message, str) else message)
+    if size > MAX_MESSAGE_BYTES:
+        raise BadInput(f"message: {size} bytes, at most {MAX_MESSAGE_BYTES} are allowed")
+    try:
+        data = json.loads(message)
+    except (ValueError, RecursionError):
+        raise BadInput("message: it is not JSON") from None
+    if not isinstance(data, dict) or not isinstance(data.get("seq", 0), int):
+        raise BadInput("message: allowed is a JSON object whose seq, if any, is a whole number")
+    return data

@@ -1,0 +1,43 @@
+"""The studio: what `streamlit run` executes for every visitor on every change."""
+
+from pathlib import Path
+
+import streamlit as st
+
+LOGO = Path(__file__).parent.parent / "pages" / "shared" / "logo.svg"
+STYLE = """
+<style>
+  [data-testid="stMainBlockContainer"] { padding-top: 5rem; max-width: 1280px; }
+  [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; font-size: 1.7rem; }
+  [data-testid="stAppDeployButton"], #MainMenu { display: none; }
+</style>
+"""
+
+
+def main() -> None:
+    st.set_page_config("stylizer studio", page_icon=str(LOGO), layout="wide")
+    st.logo(str(LOGO), size="large")
+    st.html(STYLE)
+    # Imported here: the networks' libraries take seconds, and until then the page would stay empty.
+    with st.spinner("Loading and warming up the networks. This happens once."):
+        from stylizer.errors import StylizerError
+        from web.studio import bench_page, compare_page, library_page, live_page, machine_page, resources, training_page
+
+        try:
+            resources.worker()
+        except StylizerError as error:
+            st.error(f"The pipeline could not be opened: {error}")
+            st.stop()
+    pages = [
+        st.Page(live_page.page, title="Live", icon=":material/videocam:", url_path="live", default=True),
+        st.Page(library_page.page, title="Library", icon=":material/palette:", url_path="library"),
+        st.Page(compare_page.page, title="Compare", icon=":material/compare:", url_path="compare"),
+        st.Page(training_page.page, title="Training", icon=":material/show_chart:", url_path="training"),
+        st.Page(bench_page.page, title="Bench", icon=":material/speed:", url_path="bench"),
+        st.Page(machine_page.page, title="Machine", icon=":material/memory:", url_path="machine"),
+    ]
+    st.navigation(pages, position="top").run()
+    machine_page.warnings()
+
+
+main()

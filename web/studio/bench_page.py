@@ -1,0 +1,125 @@
+"""Bench: results of the benchmarks as ladder, waterfall with floors and roofline; a fresh run; PNG and CSV."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+from matplotlib.figure import Figure
+
+from kernels.roofline import DATA_SHEETS
+from stylizer.bench import figures
+from stylizer.bench.results import Result, expected, parse_result, read_results, to_csv
+from stylizer.errors import BadInput
+
+RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
+RUN_LIMIT_S = 1800
+FRESH = "fresh run"
+FILTERS = 64
+
+
+def page() -> None:
+    left, right = st.columns([2, 1], vertical_alignment="bottom")
+    with right.popover("Add a result", icon=":material/add_chart:", width="stretch"):
+        _upload()
+        _fresh_run()
+    results, faults = read_results(RESULTS)
+    results |= st.session_state.get("bench_own", {})
+    for fault in faults:
+        st.warning(fault)
+    if results:
+        name = left.selectbox("Result", list(results), key="bench_result")
+        _show(name, results[name])
+    else:
+        left.info("No results yet: run a benchmark, or add the JSON file of one.")
+    if not any(result.peaks for result in results.values()):
+        _predicted()
+
+
+def _show(name: str, result: Result) -> None:
+    st.subheader(result.title)
+    st.caption(f"{result.machine} · `{result.command}`")
+    _figure(f"{name}-ladder", lambda: figures.ladder(result.ladder, result.unit))
+    if result.waterfall:
+        st.markdown("**Where the time goes**")
+        _figure(f"{name}-waterfall", lambda: figures.waterfall(result.waterfall, result.waterfall_unit))
+        if not any(bar.floor for bar in result.waterfall):
+            st.caption(
+                "No floor is known for these stages: only kernels whose bytes and arithmetic are counted have one."
+            )
+    if result.peaks:
+        peaks = result.peaks
+        st.markdown("**Under the roof**")
+        _figure(f"{name}-roofline", lambda: figures.roofline(result.points, peaks, f"peaks measured, {result.machine}"))
+    st.download_button(
+        "CSV", to_csv(result).encode(), f"{name}.csv", "text/csv", icon=":material/table:", key=f"{name}-csv"
+    )
+
+
+def _predicted() -> None:
+    """Without a result of a card: what the data sheets promise."""
+    st.subheader("The U-Net's floors on a card (prediction)")
+    card = st.segmented_control("Card", list(DATA_SHEETS), default="H200", required=True, key="bench_card")
+    st.caption(
+        "By the data sheet; nothing here was measured. `python -m kernels.bench --json F` on a card replaces it."
+    )
+    floors, points = expected(FILTERS, DATA_SHEETS[card])
+    title = f"{FILTERS} filters on {card}: every layer at its floor"
+    _figure(f"predicted-{card}-roofline", lambda: figures.roofline(points, DATA_SHEETS[card], title))
+    _figure(f"predicted-{card}-waterfall", lambda: figures.waterfall(floors, "least µs"))
+
+
+def _figure(name: str, draw: Callable[[], Figure]) -> None:
+    png = figures.to_png(draw())
+    st.image(png, width="stretch")
+    st.download_button("PNG", png, f"{name}.png", "image/png", icon=":material/image:", key=f"{name}-png")
+
+
+def _upload() -> None:
+    file = st.file_uploader("A result's JSON file", type="json", key="bench_file")
+    if file is not None and file.file_id != st.session_state.get("bench_file_id"):
+        st.session_state["bench_file_id"] = file.file_id  # the file stays in its widget; it is taken once
+        _keep(Path(file.name).stem, file.getvalue())
+
+
+def _fresh_run() -> None:
+    frames = st.number_input("Frames of the drawn clip", 6, 600, 60, step=6, key="bench_frames")
+    if not st.button("Run the pipeline's benchmark", icon=":material/timer:", width="stretch", key="bench_run"):
+        return
+    with (
+        st.spinner("Measuring. The studio's own stream would disturb it: stop that first."),
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        target = Path(folder) / "fresh.json"
+        command = [
+            sys.executable,
+            "-m",
+            "stylizer",
+            "bench",
+            "pipeline",
+            "--frames",
+            str(frames),
+            "--json",
+            str(target),
+        ]
+        try:
+            run = subprocess.run(command, capture_output=True, text=True, timeout=RUN_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            st.error(f"The run took longer than {RUN_LIMIT_S // 60} minutes and was ended.")
+            return
+        if run.returncode:
+            st.error(f"The run failed: {run.stderr.strip()[-400:]}")
+            return
+        _keep(FRESH, target.read_bytes())
+    st.rerun()
+
+
+def _keep(name: str, data: bytes) -> None:
+    """Reads and shows it. Runs before the choice of results is drawn, or that could not be set any more."""
+    try:
+        st.session_state.setdefault("bench_own", {})[name] = parse_result(data, name)
+        st.session_state["bench_result"] = name
+    except BadInput as error:
+        st.error(str(error))

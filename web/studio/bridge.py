@@ -1,0 +1,108 @@
+"""From streamlit-webrtc's tracks into one-frame slots and back. Nothing here calls Streamlit or runs a network."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+from aiortc import MediaStreamTrack
+
+from stylizer.frame import VIDEO_CLOCK, Frame
+from stylizer.live import LiveSession
+from stylizer.media import Reader
+from web import compat
+from web.rtc.intake import Intake
+from web.rtc.output import ResultTrack
+
+ABSENT_S = 8.0  # a page that lost its connection to us may be back: a closed tab frees its place after this
+CONNECT_S = 30.0  # from the browser's offer to its first picture, when the machine is not busy
+LOOK_S = 1.0
+
+
+class Bridge:
+    """One visitor of the studio. `results` is the track to the browser. `close` may be called from any thread.
+
+    present: whether the visitor's page is there; asked once a second, from a thread of its own. It alone says when a
+    visit is over: a machine too busy for pictures keeps its visitors waiting and loses none.
+    """
+
+    def __init__(self, session: LiveSession, present: Callable[[], bool]) -> None:
+        self.session = session
+        self.results = ResultTrack(session)
+        self.closed = threading.Event()
+        self._present = present
+        compat.call_when_studio_stream_ends(self.results, self.close)
+        threading.Thread(target=self._watch, name="studio visit", daemon=True).start()
+
+    def close(self) -> None:
+        """Frees the visitor's place."""
+        self.closed.set()
+        self.session.leave()
+        self.results.end_from_anywhere()
+
+    def _watch(self) -> None:
+        seen_s = time.monotonic()
+        while not self.closed.wait(LOOK_S):
+            if self._present():
+                seen_s = time.monotonic()
+            elif time.monotonic() - seen_s > ABSENT_S:
+                self.close()
+
+
+class CameraSink:
+    """What streamlit-webrtc feeds the camera's track to (its `MediaSink` protocol); runs in its event loop.
+
+    connect_s: without any picture for this long the bridge closes, and the page may try anew.
+    """
+
+    def __init__(self, bridge: Bridge, connect_s: float = CONNECT_S) -> None:
+        self.intake = Intake(bridge.session, time.monotonic())
+        self._bridge, self._connect_s = bridge, connect_s
+        self._track: MediaStreamTrack | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def addTrack(self, track: MediaStreamTrack) -> None:  # noqa: N802 (the protocol's name)
+        self._track = track
+
+    def hasTrack(self) -> bool:  # noqa: N802
+        return self._track is not None
+
+    def start(self) -> None:
+        self._task = asyncio.get_event_loop().create_task(self._run())
+
+    def stop(self) -> None:
+        self._bridge.close()
+        if self._task is not None:
+            self._task.get_loop().call_soon_threadsafe(self._task.cancel)
+
+    async def _run(self) -> None:
+        assert self._track is not None, "started without a track"
+        pictures = asyncio.create_task(self.intake.run(self._track))
+        try:
+            await asyncio.wait([pictures], timeout=self._connect_s)
+            if self.intake.last_at_s is not None:
+                await pictures
+        finally:
+            pictures.cancel()
+            self._bridge.close()
+
+
+def play_clip(bridge: Bridge, clip: Path) -> None:
+    """Feeds the drawn clip in a thread of its own, round and round, until the bridge closes."""
+    threading.Thread(target=_feed, args=(bridge, clip), name="clip", daemon=True).start()
+
+
+def _feed(bridge: Bridge, clip: Path) -> None:
+    began_s = time.monotonic()
+    lap_s = 0.0  # where on the stream's clock the current round begins
+    for _ in count():
+        with Reader(clip) as film:
+            at_s = 0.0
+            for frame in film:
+                at_s = lap_s + frame.time_s
+                if bridge.closed.wait(max(0.0, began_s + at_s - time.monotonic())):
+                    return
+                bridge.session.offer(Frame(frame.pixels, int(at_s / VIDEO_CLOCK), VIDEO_CLOCK, time.monotonic()))
+            lap_s = at_s + float(1 / film.rate)

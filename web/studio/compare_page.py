@@ -1,0 +1,57 @@
+"""Two styles, or two settings of one, side by side on the same clip."""
+
+import tempfile
+from pathlib import Path
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from stylizer.controls import CONTROLS
+from stylizer.errors import StylizerError
+from web.studio import resources
+from web.studio.comparison import side_by_side
+
+MAX_SECONDS = 10.0
+SUFFIXES = ["mp4", "mov", "mkv"]
+
+
+def page() -> None:
+    st.subheader("Compare")
+    left, right = st.columns(2, gap="large")
+    ways = [_way(left, "Left", 0), _way(right, "Right", 1)]
+    where, how_long, go = st.columns([2, 2, 1], vertical_alignment="bottom", gap="large")
+    upload = where.file_uploader("A film of your own, or the drawn clip", type=SUFFIXES, key="compare.film")
+    seconds = how_long.slider("Seconds", 1.0, MAX_SECONDS, 3.0, step=0.5, key="compare.seconds")
+    if go.button("Draw both", type="primary", icon=":material/compare:", width="stretch"):
+        with tempfile.TemporaryDirectory() as folder:
+            film = resources.CLIP
+            if upload is not None:
+                film = Path(folder) / f"film{Path(upload.name).suffix.lower()}"
+                film.write_bytes(upload.getvalue())
+            _draw(film, ways, seconds)
+    if made := st.session_state.get("compare.made"):
+        st.video(made, loop=True, autoplay=True, muted=True)
+        st.download_button("Save the film", made, "comparison.mp4", "video/mp4", icon=":material/download:")
+
+
+def _way(column: DeltaGenerator, title: str, index: int) -> dict[str, object]:
+    """The controls of one side."""
+    styles = resources.pipeline().styles
+    with column.container(border=True):
+        st.markdown(f"**{title}**")
+        name = st.selectbox("Style", styles, index=min(index, len(styles) - 1), key=f"compare.style.{index}")
+        strength = st.slider("Strength", 0.0, 1.0, 1.0 - 0.5 * index, step=0.05, key=f"compare.strength.{index}")
+        ink = st.slider("Ink", 0.0, 1.0, float(CONTROLS["ink"].default), step=0.05, key=f"compare.ink.{index}")
+        seed = st.number_input("Look (seed)", 0, 2**31 - 1, 0, key=f"compare.seed.{index}")
+    return {"style": name, "style_strength": strength, "ink": ink, "seed": int(seed)}
+
+
+def _draw(film: Path, ways: list[dict[str, object]], seconds: float) -> None:
+    bar = st.progress(0.0, "Drawing both sides")
+    try:
+        made, _ = side_by_side(resources.worker(), film, ways, seconds, lambda share: bar.progress(share))
+        st.session_state["compare.made"] = made
+    except StylizerError as error:
+        st.error(str(error))
+    finally:
+        bar.empty()

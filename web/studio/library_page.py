@@ -1,0 +1,121 @@
+"""The styles with their cards and a picture of each; weights pulled; a style of one's own brought in."""
+
+import streamlit as st
+
+from stylizer.errors import ModelMissing, ModelRejected, StylizerError
+from stylizer.frame import PixelsU8
+from stylizer.media import Reader
+from stylizer.weights.importing import import_style
+from stylizer.weights.manifest import Part
+from stylizer.weights.registry import Style
+from web.studio import resources
+
+MOMENT_S = 2.0  # of the drawn clip, for the previews
+
+
+def page() -> None:
+    st.subheader("Styles")
+    for refusal in resources.library().refused:
+        st.warning(f"Refused: {refusal}")
+    columns = st.columns(2, gap="large")
+    for index, style in enumerate(resources.library().styles):
+        with columns[index % 2].container(border=True):
+            _card(style)
+    left, right = st.columns(2, gap="large")
+    with left:
+        _parts()
+    with right:
+        _import()
+
+
+def _card(style: Style) -> None:
+    card = style.card
+    picture, words = st.columns([1, 1.3])
+    with picture, st.spinner("Drawing a preview"):
+        _show_preview(style)
+    words.markdown(f"**{card.title}** · `{card.name}`")
+    words.caption(f"{card.kind.value} · {style.origin} · {card.licence}")
+    if card.steps is not None:
+        words.caption(f"{card.steps} steps in {card.hours or 0:g} h, seed {card.seed}")
+    with words.popover("The whole card"):
+        st.markdown(f"**Trained on** {card.data}" + (f", with {card.machine}" if card.machine else ""))
+        st.markdown("**Weak points**\n" + "\n".join(f"- {each}" for each in card.weak_points))
+        if card.measures:
+            rows = [{"measure": name, "value": str(value)} for name, value in card.measures.items()]
+            st.dataframe(rows, hide_index=True)
+
+
+def _show_preview(style: Style) -> None:
+    try:
+        st.image(preview(style.card.name, style.card.sha256), width="stretch")
+    except StylizerError as error:
+        st.warning(str(error))
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def preview(name: str, sha256: str | None) -> PixelsU8:
+    """One moment of the drawn clip in this style. sha256: other weights under the same name are drawn anew."""
+    return resources.worker().stylize(_moment(), {"style": name})
+
+
+@st.cache_data(show_spinner=False)
+def _moment() -> PixelsU8:
+    with Reader(resources.CLIP) as film:
+        return next(frame.pixels for frame in film if frame.time_s >= MOMENT_S)
+
+
+def _parts() -> None:
+    st.subheader("Weights that others trained")
+    for part in resources.registry().parts.values():
+        _part(part)
+
+
+def _part(part: Part) -> None:
+    registry = resources.registry()
+    try:
+        found = registry.find(part.name)
+    except (ModelMissing, ModelRejected) as fault:
+        words, button = st.columns([2.4, 1], vertical_alignment="center")
+        words.markdown(f":material/cancel: **{part.title}**: {part.without} runs instead.")
+        words.caption(str(fault))
+        if part.pullable and button.button("Pull", key=f"pull.{part.name}", icon=":material/download:"):
+            _pull(part)
+        return
+    st.markdown(f":material/check_circle: **{part.title}** · {found.file.name} · {found.file.licence}")
+
+
+def _pull(part: Part) -> None:
+    bar = st.progress(0.0, f"{part.title}: connecting")
+
+    def tell(done: int, total: int) -> None:
+        bar.progress(min(1.0, done / total), f"{part.title}: {done / 1e6:.1f} of {total / 1e6:.1f} MB")
+
+    try:
+        resources.registry().pull(part.name, progress=tell)
+    except StylizerError as error:
+        bar.empty()
+        st.error(str(error))
+        return
+    st.success(f"{part.title} is here. It plays from the next start of the studio on.")
+
+
+def _import() -> None:
+    st.subheader("Bring in a style")
+    st.caption("Two files, as `stylizer train export` writes them. They are checked and tried before they are kept.")
+    with st.form("import", border=True):
+        card = st.file_uploader("Card (card.toml)", type=["toml"], key="import.card")
+        weights = st.file_uploader("Weights", type=["safetensors", "onnx"], key="import.weights")
+        asked = st.form_submit_button("Check and bring in", icon=":material/upload:")
+    if not asked:
+        return
+    if card is None or weights is None:
+        st.warning("Both files are needed: the card and the weights.")
+        return
+    try:
+        with st.spinner("Checking, and trying it out"):
+            style = import_style(resources.registry(), card.getvalue(), weights.getvalue(), resources.library().try_out)
+    except StylizerError as error:
+        st.error(f"Not taken: {error}")
+        return
+    resources.library().refresh()
+    st.success(f"{style.card.title} is here and plays at once.")

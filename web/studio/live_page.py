@@ -1,0 +1,248 @@
+"""Try it: camera or clip on the left, every control on the right, numbers below."""
+
+import random
+import time
+from dataclasses import dataclass
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from streamlit_webrtc import WebRtcMode, webrtc_streamer
+from streamlit_webrtc.webrtc import SignallingTimeoutError
+
+from stylizer.controls import CONTROLS, Value
+from stylizer.errors import StylizerError
+from web import compat
+from web.rtc.ice import browser_ice_servers
+from web.studio import before_after, presets, resources
+from web.studio.bridge import CONNECT_S, Bridge, CameraSink, play_clip
+from web.studio.widgets import key, widget
+
+TRIES = 4  # each waits twice as long as the one before it
+GROUPS = {
+    "Style": ("style", "style_strength", "ink"),
+    "Look": ("seed", "look", "truncation_psi"),
+    "Picture": ("background", "background_colour", "framing", "mirror"),
+}
+CAMERA = {"video": {"width": {"ideal": 640}, "height": {"ideal": 480}, "frameRate": {"ideal": 30}}, "audio": False}
+VIDEO = {
+    "autoPlay": True,
+    "muted": True,
+    "playsInline": True,
+    "controls": False,
+    "style": {
+        "width": "100%",
+        "aspectRatio": "4/3",
+        "objectFit": "contain",
+        "borderRadius": "14px",
+        "background": "#191b20",
+    },
+}
+TROUBLES = {
+    "media_api_not_available": "The browser hides the camera here: cameras work only on https:// addresses and on "
+    "http://localhost. The drawn clip works everywhere.",
+    "device_ask_permission": "Please allow the camera; the browser is asking for it, usually at the top of the window.",
+    "device_not_available": "No camera was found, or another program holds it. Connect one or close that program, then "
+    "press Stop and start again.",
+    "device_access_denied": "The camera was not allowed. Click the camera symbol in the address bar, allow it, then "
+    "press Stop and start again.",
+    "turn_camera_on": "Camera on",
+    "turn_camera_off": "Camera off",
+    "select_camera": "Choose the camera",
+}
+EMPTY_STAGE = """
+<div style="aspect-ratio: 4/3; border-radius: 14px; background: #191b20; color: #b3b1ab; display: grid;
+  place-items: center; text-align: center; padding: 10%; font-size: 1.15rem">
+  Stand so that the camera sees you from head to foot.<br>Nothing is recorded.
+</div>
+"""
+
+
+@dataclass
+class Visit:
+    """What one visitor has on the stage. `take` is new for each connection: a component that was stopped stays so."""
+
+    source: str
+    bridge: Bridge
+    sink: CameraSink | None
+    take: int
+    tries: int  # connections in a row that brought no picture
+    played: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"stage-{self.take}"
+
+
+def page() -> None:
+    stage, panel = st.columns([1.75, 1], gap="large")
+    with panel:
+        _panel()
+    with stage:
+        _stage()
+        _numbers()
+
+
+def _visit() -> Visit | None:
+    visit: Visit | None = st.session_state.get("visit")
+    return visit
+
+
+@st.fragment
+def _panel() -> None:
+    """A fragment: a control that moves does not run the stage's script anew."""
+    presets.panel()
+    controls = _controls()
+    visit = _visit()
+    if visit is not None and not visit.bridge.closed.is_set():
+        now = visit.bridge.session.controls
+        visit.bridge.session.set({name: value for name, value in controls.items() if value != now[name]})
+
+
+def _controls() -> dict[str, Value]:
+    styles = resources.pipeline().styles
+    values: dict[str, Value] = {}
+    for title, names in GROUPS.items():
+        with st.container(border=True):
+            for name in names:
+                values[name] = widget(CONTROLS[name], styles)
+            if title == "Look":
+                left, right = st.columns(2)
+                left.button("Reroll", icon=":material/casino:", width="stretch", on_click=_reroll)
+                right.button("Own colours", width="stretch", on_click=_own_colours)
+    return values
+
+
+def _reroll() -> None:
+    st.session_state[key("seed")] = random.randint(1, int(CONTROLS["seed"].hi))
+
+
+def _own_colours() -> None:
+    st.session_state[key("seed")] = 0
+
+
+def _stage() -> None:
+    visit = _visit()
+    if visit is not None and visit.bridge.closed.is_set():
+        visit = _connect_again(visit)
+    left, right = st.columns(2)
+    if visit is None:
+        _offer_sources(left, right)
+        return
+    left.button("Stop", icon=":material/stop_circle:", width="stretch", on_click=_end)
+    again = f", connecting again ({visit.tries})" if visit.tries else ""
+    right.caption(("Camera" if visit.source == "camera" else "Drawn clip") + again)
+    _stream(visit)
+
+
+def _offer_sources(left: DeltaGenerator, right: DeltaGenerator) -> None:
+    left.button(
+        "Start camera",
+        icon=":material/videocam:",
+        type="primary",
+        width="stretch",
+        on_click=_begin,
+        args=("camera",),
+    )
+    right.button(
+        "Play the drawn clip",
+        icon=":material/movie:",
+        width="stretch",
+        on_click=_begin,
+        args=("clip",),
+        disabled=not resources.CLIP.exists(),
+    )
+    if problem := st.session_state.pop("problem", None):
+        st.warning(problem)
+    else:
+        st.html(EMPTY_STAGE)
+
+
+def _begin(source: str) -> None:
+    """A button's callback, in the script's thread: takes the place before the browser is asked for anything."""
+    st.session_state[key("mirror")] = source == "camera"
+    st.session_state["visit"] = _join(source, tries=0)
+
+
+def _join(source: str, tries: int) -> Visit | None:
+    """A place with the controls as they stand, or None and the reason in `problem`."""
+    controls = {name: st.session_state[key(name)] for names in GROUPS.values() for name in names}
+    try:
+        bridge = Bridge(resources.worker().join(controls), compat.studio_page_present())
+    except StylizerError as error:
+        st.session_state["problem"] = str(error)
+        return None
+    sink = CameraSink(bridge, CONNECT_S * 2**tries) if source == "camera" else None
+    if sink is None:
+        play_clip(bridge, resources.CLIP)
+    return Visit(source, bridge, sink, time.time_ns(), tries)
+
+
+def _connect_again(lost: Visit) -> Visit | None:
+    """A stream that broke, or never began, is begun anew without a word from the visitor."""
+    tries = 0 if lost.bridge.results.unique else lost.tries + 1
+    visit = _join(lost.source, tries) if tries <= TRIES else None
+    if tries > TRIES:
+        st.session_state["problem"] = (
+            f"No connection came about in {tries} tries. Does a firewall between this browser  WebRTC (UDP)?"
+        )
+    st.session_state["visit"] = visit
+    return visit
+
+
+def _end() -> None:
+    if (visit := st.session_state.pop("visit", None)) is not None:
+        visit.bridge.close()
+
+
+def _stream(visit: Visit) -> None:
+    """The WebRTC component."""
+    servers = browser_ice_servers(resources.settings(), visit.bridge.session.id, time.time())
+    camera = visit.source == "camera"
+    compat.keep_studio_stream(visit.key)
+    try:
+        state = webrtc_streamer(
+            key=visit.key,
+            mode=WebRtcMode.SENDRECV if camera else WebRtcMode.RECVONLY,
+            rtc_configuration={"iceServers": servers},  # an empty list, or the library asks a server on the internet
+            media_stream_constraints=CAMERA if camera else {"video": True, "audio": False},
+            sink_video_track=visit.sink,
+            source_video_track=visit.bridge.results,
+            desired_playing_state=compat.studio_component_is_up(visit.key),
+            media_toggle_controls=camera,  # with more than one camera: which one
+            translations=TROUBLES,
+            video_html_attrs=VIDEO,
+        ).state
+    except SignallingTimeoutError:  # a machine too busy to answer within the library's 10 s
+        visit.bridge.close()
+        st.rerun()
+    if visit.played and not state.playing:  # the browser lost us and offers anew, which the library would not answer
+        visit.bridge.close()
+        st.rerun()
+    visit.played |= state.playing
+
+
+@st.fragment(run_every=1.0)
+def _numbers() -> None:
+    visit = _visit()
+    if visit is None:
+        return
+    if visit.bridge.closed.is_set():
+        st.rerun()  # the whole page: it connects again
+    bridge = visit.bridge
+    stats = bridge.session.stats()
+    columns = st.columns(4)
+    columns[0].metric("Pictures per second", f"{stats.fps:.0f}")
+    columns[1].metric("Latency p50", _ms(stats.latency_ms.get("p50")))
+    columns[2].metric("Latency p95", _ms(stats.latency_ms.get("p95")))
+    columns[3].metric(
+        "Dropped", stats.dropped, help="camera pictures replaced by a newer one before the pipeline was free"
+    )
+    if stats.stages_ms:
+        st.caption(" · ".join(f"{name} {ms:.1f} ms" for name, ms in stats.stages_ms.items()))
+    if stats.failed:
+        st.warning(f"{stats.failed} pictures failed in a stage; the last good one was shown instead.")
+    before_after.panel(bridge.session)
+
+
+def _ms(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0f} ms"

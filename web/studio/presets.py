@@ -1,0 +1,98 @@
+"""Sets of controls kept by name, and as files that people send each other."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import streamlit as st
+
+from stylizer.controls import CONTROLS, Value, defaults
+from stylizer.errors import BadInput, StylizerError
+from stylizer.vj.presets import Preset, parse_preset
+from web.studio import resources
+from web.studio.widgets import key
+
+MAX_BYTES = 64 * 1024
+
+
+def as_preset(title: str, controls: Mapping[str, Value]) -> Preset:
+    """What differs from the table. Raises BadInput for a title without a letter or digit."""
+    name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60]
+    if not name:
+        raise BadInput(f"title: got {title!r:.60}, allowed is one with a Latin letter or a digit")
+    table = defaults("person")
+    return Preset(name, title, {n: v for n, v in controls.items() if n in table and v != table[n]})
+
+
+def kept() -> dict[str, Preset]:
+    """Those of this machine; one that cannot be read is left out and named on the page."""
+    presets = {}
+    for path in sorted(_folder().glob("*.toml")):
+        try:
+            presets[path.stem] = parse_preset(path.read_bytes(), path.stem, path.name, "person")
+        except BadInput as fault:
+            st.caption(f":material/warning: {fault}")
+    return presets
+
+
+def keep(preset: Preset) -> None:
+    _folder().mkdir(parents=True, exist_ok=True)
+    (_folder() / f"{preset.name}.toml").write_text(preset.to_toml(), encoding="utf-8")
+
+
+def panel() -> None:
+    """To be drawn inside the panel of controls, before the controls themselves."""
+    with st.expander("Presets", icon=":material/bookmarks:"):
+        known = kept()
+        if known:
+            name = st.selectbox("Kept here", known, format_func=lambda n: known[n].title, key="preset.name")
+            play, save = st.columns(2)
+            play.button("Play", width="stretch", on_click=_play, args=(known[name],), key="preset.play")
+            text = known[name].to_toml()
+            save.download_button("As a file", text, f"{name}.toml", "application/toml", width="stretch")
+        st.text_input("Keep what is set now as", key="preset.title", placeholder="Festival evening")
+        st.button("Keep", width="stretch", on_click=_keep_now, key="preset.keep")
+        brought = st.file_uploader("From a file", type=["toml"], key="preset.file")
+        st.button("Keep and play it", disabled=brought is None, on_click=_bring, width="stretch", key="preset.bring")
+        if said := st.session_state.pop("preset.said", None):
+            st.info(said)
+
+
+def _play(preset: Preset) -> None:
+    """The callback runs before the controls are drawn: they then stand where the preset wants them."""
+    for name, value in (defaults("person") | dict(preset.controls)).items():
+        if name != "style" or value in resources.pipeline().styles:
+            st.session_state[key(name)] = value
+
+
+def _keep_now() -> None:
+    controls = {name: st.session_state[key(name)] for name, row in CONTROLS.items() if row.page == "person"}
+    try:
+        preset = as_preset(st.session_state["preset.title"], controls)
+        keep(preset)
+    except (StylizerError, OSError) as fault:
+        st.session_state["preset.said"] = str(fault)
+        return
+    st.session_state["preset.said"] = f"{preset.title} is kept."
+
+
+def _bring() -> None:
+    brought = st.session_state["preset.file"]
+    try:
+        content = brought.getvalue()
+        if len(content) > MAX_BYTES:
+            raise BadInput(f"{brought.name}: at most {MAX_BYTES} bytes are taken")
+        preset = parse_preset(content, "file", brought.name, "person")
+        preset = as_preset(
+            preset.title if preset.title != "file" else brought.name.removesuffix(".toml"), preset.controls
+        )
+        keep(preset)
+    except (StylizerError, OSError) as fault:
+        st.session_state["preset.said"] = str(fault)
+        return
+    _play(preset)
+    st.session_state["preset.said"] = f"{preset.title} is kept and plays."
+
+
+def _folder() -> Path:
+    return resources.settings().cache / "presets"

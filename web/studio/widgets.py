@@ -1,0 +1,64 @@
+"""One widget for each kind of control in THE table."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from stylizer.controls import Control, Value
+
+LABELS = {
+    "style_strength": "Strength",
+    "seed": "Look (seed)",
+    "look": "Share of the look",
+    "truncation_psi": "Truncation",
+    "background_colour": "Colour",
+}
+
+
+def key(name: str) -> str:
+    """The widget's name in `st.session_state`."""
+    return f"control.{name}"
+
+
+def widget(control: Control, styles: Sequence[str]) -> Value:
+    """Draws the control and returns what it stands at; first the table's default.
+
+    The value is set anew in every run: a widget that the browser builds again (another page was shown, a run was cut
+    short) would otherwise begin at Streamlit's own default, black or nothing, and send that as the visitor's choice.
+    """
+    value = _standing_at(control, styles)
+    st.session_state[key(control.name)] = value
+    st.session_state[_kept(control.name)] = value
+    _draw(control, styles)
+    return value
+
+
+def _draw(control: Control, styles: Sequence[str]) -> None:
+    name, tip = key(control.name), control.help
+    label = LABELS.get(control.name, control.name.replace("_", " ").capitalize())
+    match control.kind:
+        case "float":
+            st.slider(label, float(control.lo), float(control.hi), step=0.01, key=name, help=tip)
+        case "int":
+            st.number_input(label, int(control.lo), int(control.hi), step=1, key=name, help=tip)
+        case "bool":
+            st.toggle(label, key=name, help=tip)
+        case "colour":
+            st.color_picker(label, key=name, help=tip)
+        case "choice":
+            st.segmented_control(label, control.choices, required=True, key=name, help=tip)
+        case "name":
+            st.selectbox(label, list(styles), key=name, help=tip)
+
+
+def _standing_at(control: Control, styles: Sequence[str]) -> Value:
+    """The visitor's newest choice; without one what it stood at when its page was last shown, or the default."""
+    first = styles[0] if control.kind == "name" and control.default not in styles else control.default
+    kept: Value = st.session_state.get(_kept(control.name), first)
+    chosen: Value | None = st.session_state.get(key(control.name))
+    return kept if chosen is None else chosen
+
+
+def _kept(name: str) -> str:
+    """Streamlit forgets a widget's value while another page is shown; under this name it stays."""
+    return f"kept.{name}"

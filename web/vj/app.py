@@ -1,0 +1,62 @@
+"""The stage's application: control page, output page, their socket and streams."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+
+from stylizer.config import Settings
+from web import compat
+from web.api import streams
+from web.api.app import DOCS_PATH, PAGES, add_error_answers
+from web.api.doors import Doors, RateLimit
+from web.api.models import Health
+from web.vj import routes
+from web.vj.service import StageService
+from web.vj.stage import Stage
+
+
+def create_stage_app(settings: Settings, stage: Stage, limit: RateLimit | None = None) -> FastAPI:
+    """A fresh application around a show; somebody else runs the show itself."""
+    service = StageService(settings, stage)
+    compat.raise_video_bitrates()
+    compat.offer_loopback_candidate()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with service.running():
+            yield
+
+    app = FastAPI(title="stylizer stage", lifespan=lifespan, docs_url=DOCS_PATH, redoc_url=None)
+    app.state.service = service
+    app.add_middleware(
+        Doors,
+        origins=settings.origins,
+        limit=limit or RateLimit(),
+        docs_path=DOCS_PATH,
+        uploads=(routes.SLOTS_PATH,),
+    )
+    add_error_answers(app)
+    _add_pages(app)
+    app.include_router(routes.outputs)  # before the visitors' routes: a place here needs no queue
+    app.include_router(streams.router)
+    app.include_router(routes.router)
+    app.mount("/", StaticFiles(directory=PAGES, html=True), name="pages")
+    return app
+
+
+def _add_pages(app: FastAPI) -> None:
+    @app.get("/health", tags=["state"])
+    async def health() -> Health:
+        """Alive: the show's end ends the process."""
+        return Health(alive=True)
+
+    @app.get("/", include_in_schema=False)
+    async def control() -> FileResponse:
+        return FileResponse(PAGES / "vj" / "index.html")
+
+    @app.get("/output", include_in_schema=False)
+    async def output() -> FileResponse:
+        return FileResponse(PAGES / "vj" / "output.html")

@@ -1,0 +1,80 @@
+"""What a control page and the stage say to each other over the WebSocket: JSON objects with a `type`.
+
+page  -> stage  {"type": "hello", "key": "..."}                              first, within five seconds
+                {"type": "set", "changes": {name: value}}                    controls, all or none
+                {"type": "preset", "name": "...", "beats": n}                played at once (0) or over n beats
+                {"type": "key", "key": "f"}                                  a key of the window's map
+                {"type": "tempo", "bpm": n}
+                {"type": "learn", "control": name | null}                    the next knob touched turns it
+                {"type": "forget", "control": name}                          no knob turns it any more
+                {"type": "follow", "control": name, "source": name | null, "gain": n | null}
+                {"type": "camera", "stream": id | null}                      this stream's camera enters the show
+stage -> page   welcome (table, keys), shelf (models, presets), controls, wiring, each when it changes;
+                meters ten times a second; {"type": "error", "code": "...", "message": "..."}
+"""
+
+import hmac
+import json
+
+from stylizer.errors import BadInput
+from web.errors import WrongToken
+from web.vj.stage import Stage
+from web.vj.viewers import Audience
+
+MAX_MESSAGE_BYTES = 4096
+
+
+def parsed(text: str) -> dict[str, object]:
+    """Raises BadInput for what is too long, no JSON, or no object."""
+    size = len(text.encode())
+    if size > MAX_MESSAGE_BYTES:
+        raise BadInput(f"message: {size} bytes, at most {MAX_MESSAGE_BYTES} are allowed")
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        raise BadInput("message: it is not JSON") from None
+    if not isinstance(data, dict):
+        raise BadInput("message: allowed is a JSON object with a type")
+    return data
+
+
+def check_hello(data: dict[str, object], key: str) -> None:
+    """Raises WrongToken unless this is a hello with the show's key."""
+    if data.get("type") != "hello":
+        raise WrongToken("the first message must be a hello with the show's key")
+    check_key(str(data.get("key", "")), key)
+
+
+def check_key(given: str, key: str) -> None:
+    if not hmac.compare_digest(given.encode(), key.encode()):
+        raise WrongToken("the key is not this show's; open the address that the terminal printed")
+
+
+def carry_out(stage: Stage, audience: Audience, data: dict[str, object]) -> None:
+    """One message. May load a model: not for an event loop. Raises StylizerError."""
+    match data.get("type"):
+        case "set":
+            changes = data.get("changes")
+            if not isinstance(changes, dict):
+                raise BadInput(f"changes: got {changes!r:.60}, allowed is an object of control names and values")
+            stage.set(changes)
+        case "preset":
+            stage.play(data.get("name"), data.get("beats", 0))
+        case "key":
+            stage.press(data.get("key"))
+        case "tempo":
+            stage.set_tempo(data.get("bpm"))
+        case "learn":
+            stage.learn(data.get("control"))
+        case "forget":
+            stage.forget(data.get("control"))
+        case "follow":
+            stage.follow(data.get("control"), data.get("source"), data.get("gain"))
+        case "camera":
+            stream = data.get("stream")
+            audience.let_send(stream if isinstance(stream, str) else None)
+        case other:
+            raise BadInput(f"type: got {other!r:.40}, allowed is {' | '.join(TYPES)}")
+
+
+TYPES = ("set", "preset", "key", "tempo", "learn", "forget", "follow", "camera")

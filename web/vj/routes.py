@@ -1,0 +1,158 @@
+"""Doors of the stage: the control page's socket, dropped models, thumbnails."""
+
+import asyncio
+import contextlib
+import json
+import time
+from itertools import count
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response, WebSocket, WebSocketDisconnect
+from pydantic import BaseModel, Field
+
+from stylizer.errors import BadInput, NoCapacity, NotFound, StylizerError
+from web.api.deps import problems
+from web.api.doors import RateLimit
+from web.api.models import IceServer, OpenedStream, OpenStream
+from web.errors import TooLarge, TooManyRequests, WrongToken
+from web.rtc.ice import browser_ice_servers
+from web.vj.hub import MAX_PAGES, Outbox
+from web.vj.messages import carry_out, check_hello, check_key, parsed
+from web.vj.service import StageService
+
+MAX_PICT_BYTES = 64 << 20  # the published 64-filter network is 54 MB
+HELLO_S = 5.0
+MESSAGES_PER_S, MESSAGES_BURST = 120.0, 240  # a slider sends one with each picture of the screen
+KINDS = ("model", "preset")
+SLOTS_PATH = "/v1/stage/slots/"
+
+router = APIRouter(prefix="/v1/stage", tags=["stage"])
+outputs = APIRouter(prefix="/v1/streams", tags=["live streams"])
+_page_numbers = count()
+
+
+class Dropped(BaseModel):
+    model: str = Field(description="the name under which the slot now plays it", examples=["edges2cats.pict"])
+
+
+def _service(request: Request | WebSocket) -> StageService:
+    service = request.app.state.service
+    assert isinstance(service, StageService)
+    return service
+
+
+@outputs.post("", status_code=201, responses=problems(403, 422, 429, 503))
+async def open_output(asked: OpenStream, request: Request) -> OpenedStream:
+    """Look at the show, `output_size` in px for a small preview. 503 when too many pages look already."""
+    service = _service(request)
+    stream = await service.streams.open(asked.controls)
+    ice = [IceServer(**server) for server in browser_ice_servers(service.settings, stream.id, time.time())]
+    return OpenedStream(id=stream.id, token=stream.token, ice_servers=ice, controls=dict(stream.session.controls))
+
+
+@router.websocket("")
+async def control(socket: WebSocket) -> None:
+    """The control page: see `web/vj/messages.py`."""
+    service = _service(socket)
+    await socket.accept()
+    try:
+        async with asyncio.timeout(HELLO_S):
+            check_hello(parsed(await socket.receive_text()), service.key)
+        if service.hub.pages >= MAX_PAGES:
+            raise NoCapacity(f"{MAX_PAGES} control pages are open already; close one of them")
+    except TimeoutError:
+        await _refuse(socket, WrongToken(f"no hello came within {HELLO_S:g} s"))
+    except StylizerError as error:
+        await _refuse(socket, error)
+    except (WebSocketDisconnect, KeyError):  # KeyError: the first message was binary
+        return
+    else:
+        await _serve(socket, service)
+
+
+async def _refuse(socket: WebSocket, error: StylizerError) -> None:
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # it may be gone already
+        await socket.send_text(_error(error))
+        await socket.close(4401 if isinstance(error, WrongToken) else 1008, error.code)
+
+
+async def _serve(socket: WebSocket, service: StageService) -> None:
+    box = service.hub.enter()
+    sending = asyncio.create_task(_send(socket, box))
+    try:
+        await _receive(socket, service, box)
+    except (WebSocketDisconnect, KeyError):
+        pass
+    finally:
+        service.hub.leave(box)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+
+
+async def _send(socket: WebSocket, box: Outbox) -> None:
+    while True:
+        await socket.send_text(await box.get())
+
+
+async def _receive(socket: WebSocket, service: StageService, box: Outbox) -> None:
+    """In order; what cannot be done is answered in words."""
+    limit, page = RateLimit(MESSAGES_BURST, MESSAGES_PER_S), str(next(_page_numbers))
+    while True:
+        text = await socket.receive_text()
+        try:
+            _within(limit, page)
+            await asyncio.to_thread(carry_out, service.stage, service.audience, parsed(text))
+        except StylizerError as error:
+            box.put("error", _error(error))
+
+
+def _within(limit: RateLimit, page: str) -> None:
+    try:
+        limit.take(page)
+    except TooManyRequests:
+        raise TooManyRequests(f"more than {MESSAGES_PER_S:g} messages a second; the rest is not carried out") from None
+
+
+def _error(error: StylizerError) -> str:
+    return json.dumps({"type": "error", "code": error.code, "message": str(error)})
+
+
+@router.post("/slots/{slot}", responses=problems(401, 403, 404, 413, 415, 422, 429, 503))
+async def drop(
+    slot: str,
+    request: Request,
+    name: Annotated[str, Query(max_length=200, description="the file's name")],
+    authorization: Annotated[str | None, Header()] = None,
+) -> Dropped:
+    """Put a `.pict` file (the body) into slot a or b and play it.
+
+    401 without the show's key; 404 no such slot; 413 more than 64 MiB; 415 not a whole U-Net-256; 422 another suffix.
+    """
+    service = _service(request)
+    check_key((authorization or "").removeprefix("Bearer ").strip(), service.key)
+    if service.dropping.locked():
+        raise NoCapacity("another model is being loaded; please try again in a moment")
+    async with service.dropping:
+        data = await _body(request)
+        return Dropped(model=await asyncio.to_thread(service.stage.drop, slot, name, data))
+
+
+async def _body(request: Request) -> bytes:
+    """Given up at the first byte too many."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_PICT_BYTES:
+            raise TooLarge(f"file: more than {MAX_PICT_BYTES >> 20} MiB, the most that a slot takes")
+    if not body:
+        raise BadInput("file: it is empty")
+    return bytes(body)
+
+
+@router.get("/thumbnails/{kind}/{name}", response_class=Response, responses=problems(404))
+async def thumbnail(kind: str, name: str, request: Request) -> Response:
+    """A JPEG of 160 px. 404 while it is not made; the message `shelf` says when it is."""
+    picture = _service(request).stage.thumbnails.get(kind, name)
+    if picture is None:
+        raise NotFound(f"no picture of {kind!r:.20} {name!r:.60} yet; kinds are {', '.join(KINDS)}")
+    return Response(picture, media_type="image/jpeg", headers={"Cache-Control": "max-age=3600"})
