@@ -204,16 +204,20 @@ def test_a_message_beyond_the_limit_is_refused_unread(worker: Worker) -> None:
 # ---------------------------------------------------------------- studio
 
 
-def test_the_studios_clip_plays_round_and_round_on_one_clock(worker: Worker, tmp_path: Path) -> None:
-    clip = tmp_path / "clip.mp4"
+def _clip(folder: Path) -> Path:
+    clip = folder / "clip.mp4"
     with av.open(str(clip), "w") as film:
         stream = film.add_stream("mpeg4", rate=40)
         stream.width = stream.height = 64
         for index in range(8):  # a fifth of a second
             film.mux(stream.encode(VideoFrame.from_ndarray(np.full((64, 64, 3), index * 20, np.uint8), format="rgb24")))
         film.mux(stream.encode(None))
+    return clip
+
+
+def test_the_studios_clip_plays_round_and_round_on_one_clock(worker: Worker, tmp_path: Path) -> None:
     bridge = Bridge(worker.join(), lambda: True)
-    play_clip(bridge, clip)
+    play_clip(bridge, _clip(tmp_path))
 
     async def run() -> list[int]:
         return [(await asyncio.wait_for(bridge.results.recv(), 2)).pts for _ in range(20)]
@@ -251,7 +255,20 @@ def test_a_studio_page_that_is_gone_frees_the_place_and_a_slow_one_keeps_it(
     slow.close()
 
 
-def test_a_studio_camera_without_a_picture_is_given_up_after_its_time(worker: Worker) -> None:
+def test_a_studio_stream_that_no_browser_takes_is_given_up_after_its_time(
+    worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bridge_module, "LOOK_S", 0.02)
+    bridge = Bridge(worker.join(), lambda: True)
+    play_clip(bridge, _clip(tmp_path), connect_s=0.2)
+    wait_for(bridge.closed.is_set, 5)
+    assert worker.visitors == 0
+
+
+def test_a_studio_camera_without_a_picture_is_given_up_after_its_time(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bridge_module, "LOOK_S", 0.02)
     bridge = Bridge(worker.join(), lambda: True)
 
     async def run() -> None:

@@ -19,13 +19,14 @@ from web.rtc.output import ResultTrack
 ABSENT_S = 8.0  # a page that lost its connection to us may be back: a closed tab frees its place after this
 CONNECT_S = 30.0  # from the browser's offer to its first picture, when the machine is not busy
 LOOK_S = 1.0
+STALL_S = 1.0
 
 
 class Bridge:
     """One visitor of the studio. `results` is the track to the browser. `close` may be called from any thread.
 
-    present: whether the visitor's page is there; asked once a second, from a thread of its own. It alone says when a
-    visit is over: a machine too busy for pictures keeps its visitors waiting and loses none.
+    present: whether the visitor's page is there; asked once a second, from a thread of its own. A visit is over when it
+    is not, or when `connecting` set a time by which the browser should have had its first picture and it has none.
     """
 
     def __init__(self, session: LiveSession, present: Callable[[], bool]) -> None:
@@ -33,8 +34,13 @@ class Bridge:
         self.results = ResultTrack(session)
         self.closed = threading.Event()
         self._present = present
+        self._deadline_s: float | None = None
         compat.call_when_studio_stream_ends(self.results, self.close)
         threading.Thread(target=self._watch, name="studio visit", daemon=True).start()
+
+    def connecting(self, connect_s: float) -> None:
+        """From now on the first picture has this long; a bridge without one closes, and the page may try anew."""
+        self._deadline_s = time.monotonic() + connect_s
 
     def close(self) -> None:
         """Frees the visitor's place."""
@@ -45,17 +51,16 @@ class Bridge:
     def _watch(self) -> None:
         seen_s = time.monotonic()
         while not self.closed.wait(LOOK_S):
+            now_s = time.monotonic()
             if self._present():
-                seen_s = time.monotonic()
-            elif time.monotonic() - seen_s > ABSENT_S:
+                seen_s = now_s
+            late = self._deadline_s is not None and now_s > self._deadline_s and not self.results.unique
+            if late or now_s - seen_s > ABSENT_S:
                 self.close()
 
 
 class CameraSink:
-    """What streamlit-webrtc feeds the camera's track to (its `MediaSink` protocol); runs in its event loop.
-
-    connect_s: without any picture for this long the bridge closes, and the page may try anew.
-    """
+    """What streamlit-webrtc feeds the camera's track to (its `MediaSink` protocol); runs in its event loop."""
 
     def __init__(self, bridge: Bridge, connect_s: float = CONNECT_S) -> None:
         self.intake = Intake(bridge.session, time.monotonic())
@@ -70,6 +75,7 @@ class CameraSink:
         return self._track is not None
 
     def start(self) -> None:
+        self._bridge.connecting(self._connect_s)
         self._task = asyncio.get_event_loop().create_task(self._run())
 
     def stop(self) -> None:
@@ -79,18 +85,15 @@ class CameraSink:
 
     async def _run(self) -> None:
         assert self._track is not None, "started without a track"
-        pictures = asyncio.create_task(self.intake.run(self._track))
         try:
-            await asyncio.wait([pictures], timeout=self._connect_s)
-            if self.intake.last_at_s is not None:
-                await pictures
+            await self.intake.run(self._track)
         finally:
-            pictures.cancel()
             self._bridge.close()
 
 
-def play_clip(bridge: Bridge, clip: Path) -> None:
+def play_clip(bridge: Bridge, clip: Path, connect_s: float = CONNECT_S) -> None:
     """Feeds the drawn clip in a thread of its own, round and round, until the bridge closes."""
+    bridge.connecting(connect_s)
     threading.Thread(target=_feed, args=(bridge, clip), name="clip", daemon=True).start()
 
 
@@ -102,7 +105,10 @@ def _feed(bridge: Bridge, clip: Path) -> None:
             at_s = 0.0
             for frame in film:
                 at_s = lap_s + frame.time_s
-                if bridge.closed.wait(max(0.0, began_s + at_s - time.monotonic())):
+                ahead_s = began_s + at_s - time.monotonic()
+                if ahead_s < -STALL_S:  # the machine slept: what was missed is not caught up with
+                    began_s -= ahead_s
+                if bridge.closed.wait(max(0.0, ahead_s)):
                     return
                 bridge.session.offer(Frame(frame.pixels, int(at_s / VIDEO_CLOCK), VIDEO_CLOCK, time.monotonic()))
             lap_s = at_s + float(1 / film.rate)

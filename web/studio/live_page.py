@@ -48,6 +48,9 @@ TROUBLES = {
     "turn_camera_on": "Camera on",
     "turn_camera_off": "Camera off",
     "select_camera": "Choose the camera",
+    "select_device": "Choose the camera",
+    "stop": "Connect anew",
+    "start": "Connect",
 }
 EMPTY_STAGE = """
 <div style="aspect-ratio: 4/3; border-radius: 14px; background: #191b20; color: #b3b1ab; display: grid;
@@ -66,6 +69,7 @@ class Visit:
     sink: CameraSink | None
     take: int
     tries: int  # connections in a row that brought no picture
+    begun: bool = False  # the browser has made its offer
     played: bool = False
 
     @property
@@ -171,9 +175,10 @@ def _join(source: str, tries: int) -> Visit | None:
     except StylizerError as error:
         st.session_state["problem"] = str(error)
         return None
-    sink = CameraSink(bridge, CONNECT_S * 2**tries) if source == "camera" else None
+    connect_s = CONNECT_S * 2**tries
+    sink = CameraSink(bridge, connect_s) if source == "camera" else None
     if sink is None:
-        play_clip(bridge, resources.CLIP)
+        play_clip(bridge, resources.CLIP, connect_s)
     return Visit(source, bridge, sink, time.time_ns(), tries)
 
 
@@ -183,7 +188,7 @@ def _connect_again(lost: Visit) -> Visit | None:
     visit = _join(lost.source, tries) if tries <= TRIES else None
     if tries > TRIES:
         st.session_state["problem"] = (
-            f"No connection came about in {tries} tries. Does a firewall between this browser  WebRTC (UDP)?"
+            f"No connection came about in {tries} tries. Does a firewall between here and the studio stop WebRTC (UDP)?"
         )
     st.session_state["visit"] = visit
     return visit
@@ -207,7 +212,9 @@ def _stream(visit: Visit) -> None:
             media_stream_constraints=CAMERA if camera else {"video": True, "audio": False},
             sink_video_track=visit.sink,
             source_video_track=visit.bridge.results,
-            desired_playing_state=compat.studio_component_is_up(visit.key),
+            # Told to play for longer than it takes, the frontend would meet a break with offers without end, as fast as
+            # it can, and a server that was away for some seconds would never be done with them.
+            desired_playing_state=None if visit.begun else compat.studio_component_is_up(visit.key),
             media_toggle_controls=camera,  # with more than one camera: which one
             translations=TROUBLES,
             video_html_attrs=VIDEO,
@@ -218,6 +225,7 @@ def _stream(visit: Visit) -> None:
     if visit.played and not state.playing:  # the browser lost us and offers anew, which the library would not answer
         visit.bridge.close()
         st.rerun()
+    visit.begun |= state.signalling or state.playing
     visit.played |= state.playing
 
 
