@@ -18,6 +18,7 @@ from stylizer.stages.box import Box
 from stylizer.stages.detect import Detection, load_detector
 from stylizer.stages.face import HeadFinder, body_from_head
 from stylizer.stages.matte import Matte, RvmMatte, SegmentationMatte, SubtractionMatte
+from stylizer.stages.pose import PoseDetector, PoseMatte
 from stylizer.weights.registry import Registry
 
 MAX_BATCH = 16  # visitors in one step of a GPU
@@ -103,12 +104,19 @@ def _person(registry: Registry, engine: Engine, find_head: HeadFinder) -> tuple[
         found = registry.find("person")
         return load_detector(found.path, engine), Rung("person", f"YOLOv5 ({found.path.name})")
     except (ModelMissing, ModelRejected, Unreadable) as error:
-        return FaceLook(find_head), Rung("person", "MTCNN's face, body by proportion; else the whole frame", str(error))
+        why = str(error)
+    by_face = FaceLook(find_head)
+    try:
+        pose = PoseDetector.load(registry.find("pose").path, engine)
+        return lambda pixels: pose(pixels) or by_face(pixels), Rung("person", "MediaPipe pose; else MTCNN's face", why)
+    except (ModelMissing, ModelRejected, Unreadable) as error:
+        return by_face, Rung("person", "MTCNN's face, body by proportion; else the whole frame", f"{why}; {error}")
 
 
 def _matte(registry: Registry, engine: Engine) -> tuple[Matte, Rung]:
     rungs: Sequence[tuple[str, str, Callable[..., Matte]]] = (
         ("matte", "RobustVideoMatting", RvmMatte.load),
+        ("silhouette", "MediaPipe pose", PoseMatte.load),
         ("segmentation", "MediaPipe selfie segmentation", SegmentationMatte.load),
     )
     why: list[str] = []
@@ -128,7 +136,7 @@ def _device_note(engine: Engine, settings: Settings) -> str:
 
 
 class FaceLook:
-    """Without YOLO: MTCNN looks for a face in the whole picture, made small, and the body is guessed below it.
+    """Without a person detector: MTCNN looks for a face in the whole picture, made small; the body is guessed below.
 
     With no face either, the whole frame is taken for the person: what moves in it, the matte will tell.
     """

@@ -22,7 +22,7 @@ from stylizer.logs import log
 from stylizer.stages.box import Box
 from stylizer.stages.closeup import Closeup, closeup_box, cut_closeup
 from stylizer.stages.compose import Backdrop, compose, neutral
-from stylizer.stages.crop import cut
+from stylizer.stages.crop import cut, only_seen
 from stylizer.stages.mark import held
 from stylizer.stages.matte import MatteState, View, extent
 from stylizer.stages.outline import EVERY_S, outline
@@ -188,6 +188,7 @@ class Pipeline:
             job.state.matte = memory
             job.foreground, job.matte = foreground[i : i + 1], alpha[i : i + 1]
             if job.box is not None:
+                job.matte = only_seen(job.matte, job.box, job.frame.size)
                 job.state.tracker.see_extent(extent(job.matte, job.box), looked=job.looked)
 
     def _convert(self, jobs: Sequence[Job]) -> None:

@@ -13,6 +13,7 @@ from stylizer.ladder import Parts, open_parts
 from stylizer.picture import read_picture
 from stylizer.stages.box import Box
 from stylizer.stages.matte import View
+from stylizer.weights import registry
 from tests.conftest import Finder
 
 
@@ -25,16 +26,29 @@ def threads() -> Iterator[None]:
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> Parts:
+def fresh(tmp_path: Path) -> Parts:
     """A machine on which nothing was pulled."""
     return open_parts(Settings.load(models=(), cache=tmp_path, device=Device.CPU, threads=1))
 
 
-def test_without_weights_each_part_stands_on_a_lower_rung_and_says_why(bare: Parts) -> None:
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Parts:
+    """The same without the package that brings the pose networks."""
+    monkeypatch.setattr(registry, "_brought_by", lambda package: tmp_path / package)
+    return open_parts(Settings.load(models=(), cache=tmp_path, device=Device.CPU, threads=1))
+
+
+def test_without_weights_the_pose_networks_of_a_package_stand_in(fresh: Parts) -> None:
+    rungs = {rung.part: rung for rung in fresh.rungs}
+    assert "MediaPipe pose" in rungs["person"].standing and "models pull person" in rungs["person"].why
+    assert "MediaPipe pose" in rungs["matte"].standing and "models pull matte" in rungs["matte"].why
+
+
+def test_without_that_package_each_part_stands_on_the_lowest_rung_and_says_why(bare: Parts) -> None:
     rungs = {rung.part: rung for rung in bare.rungs}
     assert "MTCNN" in rungs["person"].standing and "person" in rungs["person"].why
     assert "subtraction" in rungs["matte"].standing
-    assert "matte" in rungs["matte"].why and "segmentation" in rungs["matte"].why
+    assert all(word in rungs["matte"].why for word in ("matte", "segmentation", "the package mediapipe brings it"))
 
 
 def test_the_lowest_rungs_run(bare: Parts) -> None:

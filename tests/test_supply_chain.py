@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-LOCK = dict(line.split("==") for line in (ROOT / "requirements.lock").read_text().split())
+PINS = (ROOT / "requirements.lock").read_text().splitlines()
+LOCK = dict(pin.partition(";")[0].strip().split("==") for pin in PINS)
 NOWHERE = "http://127.0.0.1:9"  # a proxy at which nobody answers
 
 

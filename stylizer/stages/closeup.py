@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stylizer.frame import PixelsU8, u8_from_unit, unit_from_u8
+from stylizer.frame import PixelsU8, u8_from_unit
 from stylizer.stages.box import Box
-from stylizer.stages.crop import cut, paste_region, uncut
+from stylizer.stages.crop import cut, only_seen, paste_region, uncut
 
 SIDE_PX = 128
 REACH = 2.2  # side of the square in heads: hair and hat are in it, and some of the shoulders to draw the neck on
@@ -52,14 +52,7 @@ def cut_closeup(pixels: PixelsU8, matte: Tensor, crop: Box, box: Box) -> tuple[T
     height, width = matte.shape[-2:]
     inner = box.moved(-crop.x0, -crop.y0).scaled(width / crop.width, height / crop.height)
     alpha = cut(cv2.merge([u8_from_unit(matte)[..., 0]] * 3), inner, SIDE_PX)[:, :1]
-    reach = box.within(pixels.shape[1], pixels.shape[0])
-    if reach.area < box.area:  # outside the frame nobody is: there `cut` continues the edge
-        inside = np.zeros((SIDE_PX, SIDE_PX, 3), np.uint8)
-        k = SIDE_PX / box.width
-        rows, columns = paste_region(reach.moved(-box.x0, -box.y0).scaled(k, k), (SIDE_PX, SIDE_PX))
-        inside[rows, columns] = 255
-        alpha = alpha * unit_from_u8(inside)[:, :1]
-    return cut(pixels, box, SIDE_PX), alpha
+    return cut(pixels, box, SIDE_PX), only_seen(alpha, box, (pixels.shape[1], pixels.shape[0]))
 
 
 def lay_over(drawn: PixelsU8, near: PixelsU8, box: Box) -> None:

@@ -15,11 +15,12 @@ class File(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    file: str = Field(description="path below a search folder")
+    file: str = Field(description="path below a search folder, or below the package that brings it")
     what: str
     licence: str
     source: str
     url: str | None = None
+    package: str | None = Field(default=None, description="an installed package that brings the file")
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     size: int | None = Field(default=None, gt=0, description="bytes")
 

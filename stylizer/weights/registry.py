@@ -1,9 +1,11 @@
 """Where weights are: the one registry behind `stylizer models` and `stylizer styles`.
 
-Searched in this order: the folders of STYLIZER_MODELS, the user's cache, and for styles the package itself. A search
-folder holds parts by file name and styles as `styles/<name>/{card.toml, weights.safetensors}`.
+Searched in this order: the folders of STYLIZER_MODELS, the user's cache, the packages that bring a file with them, and
+for styles our own package. A search folder holds parts by file name, and styles as
+`styles/<name>/{card.toml, weights.safetensors}`.
 """
 
+import importlib.util
 import json
 import os
 from collections.abc import Iterator
@@ -83,6 +85,8 @@ class Registry:
             return Found(part, file, path)
         names, folders = ", ".join(f.file for f in part.files), ", ".join(map(str, self.folders))
         cure = f"`stylizer models pull {part.name}` brings it" if part.pullable else "set STYLIZER_MODELS to its folder"
+        if package := next((file.package for file in part.files if file.package), None):
+            cure = f"the package {package} brings it"
         raise ModelMissing(f"{part.title}: none of {names} in {folders}; {cure}")
 
     def pull(self, name: str, *, client: httpx.Client | None = None, progress: Progress = silent) -> Found:
@@ -159,6 +163,9 @@ class Registry:
             for file in part.files:
                 if (folder / file.file).is_file():
                     yield file, folder / file.file
+        for file in part.files:
+            if file.package and (path := _brought_by(file.package) / file.file).is_file():
+                yield file, path
 
     def _check(self, file: File, path: Path) -> Check:
         return _compare(path, self._known(file, path))
@@ -181,6 +188,12 @@ class Registry:
         fresh = self._recorded.with_suffix(".new")
         fresh.write_text(json.dumps(self._records() | {file.file: sha256}, indent=2) + "\n", encoding="utf-8")
         os.replace(fresh, self._recorded)
+
+
+def _brought_by(package: str) -> Path:
+    """The package's folder, without importing it; a folder that is not there when it is not installed."""
+    spec = importlib.util.find_spec(package)
+    return Path(spec.origin).parent if spec is not None and spec.origin else Path(package)
 
 
 def new_client() -> httpx.Client:
