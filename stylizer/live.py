@@ -182,7 +182,7 @@ class Worker:
         self.restarts = 0
         self.latency = Histogram()
         self.stages: dict[str, Histogram] = {}
-        self._delivered_s: float | None = None
+        self._began_s: dict[str, float] = {}  # by thread: when the step that it is in took its frames
         self.wake = threading.Condition()
         self._clock = clock
         self._sessions: dict[str, LiveSession] = {}
@@ -203,10 +203,9 @@ class Worker:
 
     @property
     def busy_s(self) -> float:
-        """For how long a frame has waited while nothing was delivered; 0 while nobody waits."""
-        began_s = self._delivered_s
-        waiting = any(s._pending is not None for s in self.sessions)
-        return self._clock() - began_s if waiting and began_s is not None else 0.0
+        """How long the oldest step under way has taken so far; 0 while there is none."""
+        began_s = list(self._began_s.values())
+        return self._clock() - min(began_s) if began_s else 0.0
 
     @property
     def visitors(self) -> int:
@@ -289,6 +288,8 @@ class Worker:
 
         def take() -> tuple[list[Frame], list[VisitorState]] | None:
             self._next(batch, stills)
+            if batch or stills:
+                self._began_s[threading.current_thread().name] = self._clock()
             for still in stills:
                 for tick in range(STILL_PASSES - 1):
                     self.pipeline.see([Frame(still.pixels, pts=tick)], [still.state])
@@ -300,24 +301,28 @@ class Worker:
                 _answer(still, results[0].pixels)
             for (session, frame), result in zip(batch, results, strict=not stills):
                 if session.here:
-                    session._deliver(frame, result)
+                    try:
+                        session._deliver(frame, result)
+                    except Exception:  # whoever listens: the next visitor of the batch gets theirs all the same
+                        log.exception("a result was not taken")
                     self._measure(session, frame)
 
         try:
             self._lanes.step(take, deliver)
         except Exception as error:  # the pipeline answers for its stages; what still comes must not end the show
             log.exception("step failed", visitors=len(batch))
-            for still in stills:
-                refusal = Unavailable("the picture could not be drawn")
-                still.result.set_exception(error if isinstance(error, StylizerError) else refusal)
+            refusal = Unavailable("the picture could not be drawn")
+            _refuse(stills, error if isinstance(error, StylizerError) else refusal)
+        finally:
+            self._began_s.pop(threading.current_thread().name, None)
+            _refuse(stills, Unavailable("the pipeline's thread ended over this picture"))
 
     def _measure(self, session: LiveSession, frame: Frame) -> None:
-        self._delivered_s = self._clock()
         stages_ms = session._state.stages_ms
         if stages_ms:
             self.budget.note(sum(stages_ms.values()) / 1000, visitors=1)
         if frame.captured_at is not None:
-            self.latency.add(self._delivered_s - frame.captured_at)
+            self.latency.add(self._clock() - frame.captured_at)
         for stage, ms in stages_ms.items():
             self.stages.setdefault(stage, Histogram()).add(ms / 1000)
 
@@ -338,6 +343,13 @@ class Worker:
 
     def _has_work(self) -> bool:
         return not self._running or bool(self._stills) or any(s._pending is not None for s in self._sessions.values())
+
+
+def _refuse(stills: Sequence[_Still], why: StylizerError) -> None:
+    """Those that have no answer yet: whoever waits for one would wait for ever."""
+    for still in stills:
+        if not still.result.done():
+            still.result.set_exception(why)
 
 
 def _answer(still: _Still, picture: PixelsU8) -> None:

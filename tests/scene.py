@@ -37,6 +37,22 @@ class Trouble:
             raise RuntimeError(f"scripted fault in {stage}")
 
 
+STAGES = ("look", "track", "face", "crop", "matte", "convert", "compose")
+RED_STEP = 30  # between the visitors of two stages: a video codec changes a red by a few
+
+
+class OneStageEach(Trouble):
+    """Every visitor meets the fault of one stage in each picture, by their red; who is redder than `red_of` the last
+    meets none."""
+
+    @staticmethod
+    def red_of(stage: str) -> int:
+        return RED_STEP * (STAGES.index(stage) + 1)
+
+    def struck(self, stage: str, red: int) -> bool:
+        return abs(red - self.red_of(stage)) < RED_STEP / 2
+
+
 class Scene:
     """Small real parts: everybody fills the frame; the drawing is the camera's picture with another blue."""
 

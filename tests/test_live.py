@@ -1,7 +1,8 @@
 """One-frame slots: newest wins, drops are counted, places are counted, nobody's fault is another's."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from stylizer.frame import Frame, PixelsU8
 from stylizer.live import MAX_STILLS_WAITING, Worker
 from stylizer.visitor import VisitorState
 
-WAIT_S = 5.0
+WAIT_S = 20.0
 
 
 class Inverter:
@@ -25,7 +26,7 @@ class Inverter:
         self.gate.set()
         self.entered = threading.Semaphore(0)
         self.batches: list[int] = []
-        self.broken = False
+        self.faults: dict[str, BaseException] = {}  # by third, "see" or "draw"; taken up when the third begins
 
     def new_state(self, controls: Mapping[str, object] | None = None) -> VisitorState:
         return VisitorState(controls=table.defaults() | self.checked(controls or {}))
@@ -34,14 +35,17 @@ class Inverter:
         return table.checked(changes)
 
     def see(self, frames: Sequence[Frame], states: Sequence[VisitorState]) -> list[Frame]:
+        fault = self.faults.get("see")
         self.batches.append(len(frames))
         self.entered.release()
         self.gate.wait(WAIT_S)
-        if self.broken:
-            raise RuntimeError("scripted fault")
+        if fault is not None:
+            raise fault
         return list(frames)
 
     def draw(self, jobs: list[Frame]) -> list[Frame]:
+        if (fault := self.faults.get("draw")) is not None:
+            raise fault
         return jobs
 
     def finish(self, jobs: list[Frame]) -> list[Frame]:
@@ -60,6 +64,13 @@ def worker(pipeline: Inverter) -> Iterator[Worker]:
     yield worker
     pipeline.gate.set()
     worker.stop()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < end, f"not within {WAIT_S:g} s"
+        time.sleep(0.005)
 
 
 def grey(value: int) -> PixelsU8:
@@ -123,14 +134,79 @@ def test_wrong_controls_change_nothing(worker: Worker) -> None:
 
 def test_failing_step_does_not_end_the_show(worker: Worker, pipeline: Inverter) -> None:
     session = worker.join()
-    pipeline.broken = True
+    pipeline.faults["see"] = RuntimeError("scripted fault")
     session.offer(Frame(grey(1), pts=1))
     assert pipeline.entered.acquire(timeout=WAIT_S)
-    pipeline.broken = False
+    pipeline.faults.clear()
     session.offer(Frame(grey(2), pts=2))
     result = session.take(WAIT_S)
     assert result is not None and result.pts == 2
     assert worker.alive
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("third", ["see", "draw"])
+def test_a_dead_thread_is_started_again_and_visitors_keep_their_places(
+    worker: Worker, pipeline: Inverter, third: str
+) -> None:
+    session = worker.join()
+    pipeline.faults[third] = SystemExit("scripted end of a thread")
+    session.offer(Frame(grey(1), pts=1))
+    wait_for(lambda: not worker.alive)
+    pipeline.faults.clear()
+    assert worker.revive() and worker.alive and worker.restarts == 1
+    assert not worker.revive(), "nobody is dead any more"
+    for pts in range(2, 6):  # more frames than there are lanes: neither is held by the dead
+        session.offer(Frame(grey(pts), pts=pts))
+        result = session.take(WAIT_S)
+        assert result is not None and result.pts == pts
+    assert worker.busy_s == 0 and worker.session(session.id) is session
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_who_waits_for_a_picture_is_told_when_its_thread_ends(worker: Worker, pipeline: Inverter) -> None:
+    pipeline.faults["draw"] = SystemExit("scripted end of a thread")
+    with pytest.raises(Unavailable, match="thread ended"):
+        worker.stylize(grey(5))
+
+
+def test_a_listener_that_fails_costs_nobody_else_a_picture(worker: Worker, pipeline: Inverter) -> None:
+    def fail() -> None:
+        raise RuntimeError("scripted fault of a listener")
+
+    first, second = worker.join(), worker.join()
+    second.on_result = fail
+    pipeline.gate.clear()
+    first.offer(Frame(grey(1), pts=1))
+    assert pipeline.entered.acquire(timeout=WAIT_S)
+    second.offer(Frame(grey(30), pts=2))  # has waited longer: comes first in the batch
+    first.offer(Frame(grey(20), pts=2))
+    pipeline.gate.set()
+    result = first.take(WAIT_S)
+    while result is not None and result.pts != 2:
+        result = first.take(WAIT_S)
+    assert result is not None and (result.pixels == 235).all()
+    assert pipeline.batches == [1, 2], "they were one batch"
+
+
+def test_a_step_that_hangs_is_known_by_its_age_and_idle_hours_do_not_count(pipeline: Inverter) -> None:
+    now_s = [1000.0]
+    worker = Worker(pipeline, capacity=1, clock=lambda: now_s[0])
+    worker.start()
+    session = worker.join()
+    for hours in (0, 1):  # the very first step, and the first after an hour in which nobody came
+        now_s[0] += hours * 3600
+        pipeline.gate.clear()
+        session.offer(Frame(grey(1), pts=1))
+        assert pipeline.entered.acquire(timeout=WAIT_S)
+        session.offer(Frame(grey(1), pts=2))
+        assert worker.busy_s == 0
+        now_s[0] += 130
+        assert worker.busy_s == 130
+        pipeline.gate.set()
+        assert pipeline.entered.acquire(timeout=WAIT_S)
+        wait_for(lambda: worker.busy_s == 0)
+    worker.stop()
 
 
 def test_nothing_is_delivered_to_who_has_left(worker: Worker, pipeline: Inverter) -> None:

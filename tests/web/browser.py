@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
@@ -24,6 +25,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+CAMERA_FPS = 12
 WATCH = Path(__file__).with_name("watch.js").read_text()
 
 
@@ -83,6 +85,14 @@ def save_mjpeg(path: Path, pictures: Iterable[PixelsU8], fps: int) -> Path:
             film.mux(stream.encode(frame))
         film.mux(stream.encode(None))
     return path
+
+
+def walking_block() -> Iterator[PixelsU8]:
+    """Three seconds at CAMERA_FPS, 320x240: a red block walks over green ground; every picture is another."""
+    for step in range(3 * CAMERA_FPS):
+        pixels = np.full((240, 320, 3), (60, 150, 60), np.uint8)
+        pixels[60:220, step * 7 : step * 7 + 60] = (230, 80, 60)
+        yield pixels
 
 
 def frames_of(film: Path, size: tuple[int, int], count: int) -> Iterator[PixelsU8]:

@@ -3,19 +3,16 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from playwright.sync_api import Browser
 
 from stylizer.config import Settings
-from stylizer.frame import PixelsU8
-from tests.web.browser import Launch, browsers, mean_colour, save_mjpeg, visit, wait_unique, watch
+from tests.web.browser import CAMERA_FPS, Launch, mean_colour, visit, wait_unique, watch
 from tests.web.doubles import ColourPipeline, Running, free_port, running, wait_for
 from web.api.app import CLIP, create_app
 from web.api.doors import RateLimit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
-CAMERA_FPS = 20
 
 
 @pytest.fixture(scope="module")
@@ -29,25 +26,6 @@ def worker(served: Running) -> Iterator[Running]:
     """One place, free at the start and, however the browser ended, free again within six seconds."""
     yield served
     wait_for(lambda: served.visitors() == 0, 6)
-
-
-@pytest.fixture(scope="module")
-def launch() -> Iterator[Launch]:
-    with browsers() as start:
-        yield start
-
-
-@pytest.fixture(scope="module")
-def camera(launch: Launch, tmp_path_factory: pytest.TempPathFactory) -> Browser:
-    """A browser whose camera shows a red block walking over green ground: three seconds, each picture another."""
-
-    def pictures() -> Iterator[PixelsU8]:
-        for step in range(3 * CAMERA_FPS):
-            pixels = np.full((240, 320, 3), (60, 150, 60), np.uint8)
-            pixels[60:220, step * 4 : step * 4 + 60] = (230, 80, 60)
-            yield pixels
-
-    return launch(save_mjpeg(tmp_path_factory.mktemp("camera") / "walk.mjpeg", pictures(), CAMERA_FPS))
 
 
 def test_a_visitor_sees_the_stylized_mirror_and_changes_it(worker: Running, camera: Browser, tmp_path: Path) -> None:

@@ -17,8 +17,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 from stylizer.config import Settings
-from stylizer.frame import PixelsU8
-from tests.web.browser import Launch, browsers, save_mjpeg, visit, wait_unique, watch
+from tests.web.browser import CAMERA_FPS, visit, wait_unique, watch
 from tests.web.doubles import ColourPipeline, Running, free_port, running, wait_for
 from tests.web.line import Line
 from web.api.app import create_app
@@ -32,7 +31,6 @@ pytestmark = [
         os.environ.get("STYLIZER_LINE") != "1", reason="times a quiet machine (STYLIZER_LINE=1 runs it)"
     ),
 ]
-CAMERA_FPS = 12
 CHECKOUT = Path(__file__).parents[2]
 WORKER = (
     "from stylizer.config import Settings; from tests.web.doubles import ColourPipeline; "
@@ -45,25 +43,6 @@ CURVE_MS = [0, 300, 1200, 2700, 4800, 7000]
 def worker() -> Iterator[Running]:
     with running(create_app(Settings.load(visitors=2), ColourPipeline(), RateLimit(burst=10_000))) as served:
         yield served
-
-
-@pytest.fixture(scope="module")
-def launch() -> Iterator[Launch]:
-    with browsers() as start:
-        yield start
-
-
-@pytest.fixture(scope="module")
-def camera(launch: Launch, tmp_path_factory: pytest.TempPathFactory) -> Browser:
-    """A block that walks: every picture is another."""
-
-    def pictures() -> Iterator[PixelsU8]:
-        for step in range(3 * CAMERA_FPS):
-            pixels = np.full((240, 320, 3), (60, 150, 60), np.uint8)
-            pixels[60:220, step * 7 : step * 7 + 60] = (230, 80, 60)
-            yield pixels
-
-    return launch(save_mjpeg(tmp_path_factory.mktemp("camera") / "walk.mjpeg", pictures(), CAMERA_FPS))
 
 
 def _lay(line: Line, context: BrowserContext) -> None:

@@ -4,10 +4,11 @@ import asyncio
 import base64
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
-import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -17,17 +18,19 @@ from fastapi import FastAPI
 from PIL import Image
 
 from stylizer.frame import PixelsU8
+from tests.scene import STAGES, OneStageEach
 from tests.web.doubles import PaintedTrack, Running, Visitor, free_port
 
 pytestmark = pytest.mark.timeout(150)
 CHECKOUT = Path(__file__).parents[2]
-FACE = (213, 97, 41)  # a colour that occurs nowhere else, as camera picture and as the upload
-LONGEST_FACE = bytes(FACE) * 8
+FACE = (240, 97, 41)  # a colour that occurs nowhere else, as camera picture and as the upload; every stage draws it
+TOLERANCE = 8  # of each channel: what the codec on the way makes of it
+RUN = 8  # pixels of it in a row
 WORKER = """
 from stylizer.config import Settings
-from tests.scene import Trouble, pipeline
+from tests.scene import OneStageEach, pipeline
 from web.api.server import serve
-serve(Settings.load(), pipeline(Trouble(seed=2, rate=0.2)))
+serve(Settings.load(), pipeline(OneStageEach()))
 """
 
 
@@ -35,30 +38,63 @@ def _files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
 
 
+def _near(value: int) -> bytes:
+    return b"[" + b"".join(re.escape(bytes([v])) for v in range(value - TOLERANCE, value + TOLERANCE + 1)) + b"]"
+
+
+def _colour_of(stage: str) -> tuple[int, int, int]:
+    """Of the visitor whom this stage fails."""
+    return OneStageEach.red_of(stage), FACE[1], FACE[2]
+
+
+_COLOURS = (FACE, *map(_colour_of, STAGES))
+_ROWS = re.compile(
+    b"|".join(b"(?:" + b"".join(map(_near, way)) + b"){%d}" % RUN for c in _COLOURS for way in (c, c[::-1])), re.DOTALL
+)
+_TRIPLES = re.compile(rb"(?<!\d)(\d{1,3})(?:,\s*|\s+)(\d{1,3})(?:,\s*|\s+)(\d{1,3})(?!\d)")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]{32,}")
+_HEX = re.compile(rb"(?:[0-9a-fA-F]{2}){24,}")
+
+
 def _traces(content: bytes) -> list[str]:
-    """In which form the face is in there: raw RGB or BGR rows, base64 of them, or written out as numbers."""
-    forms = {
-        "rgb": LONGEST_FACE,
-        "bgr": bytes(reversed(LONGEST_FACE)),
-        "base64": base64.b64encode(LONGEST_FACE * 3)[4:-4],
-        "hex": (bytes(FACE) * 2).hex().encode(),
-        "numbers": b"213,  97,  41",
-        "list": b"213, 97, 41",
-        "picture file": b"\x89PNG\r\n",
-        "jpeg": b"\xff\xd8\xff\xe0",
+    """In which form a face is in there: raw RGB or BGR rows, base64 or hex of them, or written out as numbers."""
+    base64_runs = (run[i : i + (len(run) - i) // 4 * 4] for run in _BASE64.findall(content) for i in range(4))
+    found = {
+        "rows": bool(_ROWS.search(content)),
+        "base64": any(_ROWS.search(base64.b64decode(run)) for run in base64_runs),
+        "hex": any(_ROWS.search(bytes.fromhex(run.decode())) for run in _HEX.findall(content)),
+        "numbers": any(
+            all(abs(int(number) - channel) <= TOLERANCE for number, channel in zip(triple, c, strict=True))
+            for triple in _TRIPLES.findall(content)
+            for c in _COLOURS
+        ),
+        "picture file": b"\x89PNG\r\n" in content or b"\xff\xd8\xff\xe0" in content,
     }
-    return [name for name, form in forms.items() if form in content]
+    return [name for name, there in found.items() if there]
 
 
 def test_the_search_finds_what_it_looks_for() -> None:
-    picture: PixelsU8 = np.full((4, 64, 3), FACE, np.uint8)
-    assert _traces(picture.tobytes()) and _traces(base64.b64encode(picture.tobytes()))
-    assert _traces(repr(picture).encode()) and _traces(str(picture.tolist()).encode())
-    assert not _traces(zlib.compress(os.urandom(10_000)))
+    """As it was sent, and as the codec leaves it."""
+    for colour in (FACE, tuple(channel + 3 for channel in _colour_of("matte"))):
+        picture: PixelsU8 = np.full((4, 64, 3), colour, np.uint8)
+        raw = picture.tobytes()
+        for form, content in {
+            "rows": raw,
+            "base64": b"data:," + base64.b64encode(raw),
+            "hex": raw.hex().encode(),
+            "numbers": repr(picture).encode(),
+        }.items():
+            assert form in _traces(b"some text, " + content + b", and more"), form
+        assert _traces(str(picture.tolist()).encode()) == ["numbers"]
+    assert not _traces(os.urandom(10_000))
 
 
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGABRT], ids=["told to end", "crashed"])
-def test_nothing_of_a_visitors_picture_is_written(tmp_path: Path, ending: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    "ending, stages", [(signal.SIGTERM, STAGES), (signal.SIGABRT, ("matte",))], ids=["told to end", "crashed"]
+)
+def test_nothing_of_a_visitors_picture_is_written(
+    tmp_path: Path, ending: signal.Signals, stages: Sequence[str]
+) -> None:
     """Streamed, uploaded, refused, failed in every stage and crashed: nothing on disk, nothing in the log."""
     home = tmp_path / "home"
     home.mkdir()
@@ -77,33 +113,52 @@ def test_nothing_of_a_visitors_picture_is_written(tmp_path: Path, ending: signal
     with log.open("wb") as sink:
         process = subprocess.Popen([sys.executable, "-c", WORKER], cwd=home, env=environment, stdout=sink, stderr=sink)
         try:
-            asyncio.run(_visit(Running(f"http://127.0.0.1:{port}", FastAPI())))
+            asyncio.run(_visit(Running(f"http://127.0.0.1:{port}", FastAPI()), stages))
             process.send_signal(ending)
             process.wait(20)
         finally:
             process.kill()
             process.wait()
     text = log.read_bytes()
+    assert text.count(b"frame failed") >= len(stages), "each fault wrote its traceback: there is something to search"
     assert b"127.0.0.1" not in text.replace(b"http://127.0.0.1:", b""), "no visitor's address is logged"
     found = {str(path.relative_to(home)): traces for path in _files(home) if (traces := _traces(path.read_bytes()))}
     assert found == {}
     assert not list(tmp_path.rglob("core*")), "no core dump"
 
 
-async def _visit(worker: Running) -> None:
+async def _visit(worker: Running, stages: Sequence[str]) -> None:
     async with httpx.AsyncClient(base_url=worker.base, timeout=20) as http:
         async with asyncio.timeout(100):
             while not await _ready(http):
                 await asyncio.sleep(0.2)
-    visitor = Visitor(worker, PaintedTrack(FACE, pause_s=0.05))
-    await visitor.open({"framing": "scene", "background": "room", "style": "plain"})
-    await visitor.connect()
-    await visitor.frames(30, 60)
-    picture = _png(FACE)
-    for query, body in (("", picture), ("?seed=x", picture), ("", picture[:-20]), ("?format=jpeg", picture)):
-        await visitor.http.post(f"/v1/stylize{query}", content=body)
+    for stage in stages:
+        await _fail(worker, stage)
+    visitor = await _enter(worker, FACE)
+    await visitor.frames(10, 60)
+    for colour in (FACE, *map(_colour_of, stages)):
+        picture = _png(colour)
+        for query, body in (("", picture), ("?seed=x", picture), ("", picture[:-20]), ("?format=jpeg", picture)):
+            await visitor.http.post(f"/v1/stylize{query}", content=body)
     await visitor.http.post("/v1/stylize", files={"image": ("face.png", picture + bytes(2_000_000))})
     await visitor.frames(5, 40)
+    await visitor.vanish()
+
+
+async def _enter(worker: Running, colour: tuple[int, int, int]) -> Visitor:
+    visitor = Visitor(worker, PaintedTrack(colour, pause_s=0.05))
+    await visitor.open({"framing": "scene", "background": "room", "style": "plain"})
+    await visitor.connect()
+    return visitor
+
+
+async def _fail(worker: Running, stage: str) -> None:
+    """A visitor stays until this stage has failed on their picture."""
+    visitor = await _enter(worker, _colour_of(stage))
+    async with asyncio.timeout(60):
+        while not (await visitor.http.get(visitor.path("stats"))).json()["failed"]:
+            await asyncio.sleep(0.05)
+    await visitor.http.delete(visitor.path())
     await visitor.vanish()
 
 

@@ -66,13 +66,13 @@ class Service:
 
     @property
     def ready(self) -> Ready:
-        """Raises Unavailable while the pipeline loads, when it could not be loaded, and when its thread has died."""
+        """Raises Unavailable while the pipeline loads, when only a new process can help, and while a thread is dead."""
+        if self.error is not None:
+            raise Unavailable(self.error)
         if self._ready is None:
-            raise Unavailable(self.error or "the worker is loading its networks; please try again in a moment")
+            raise Unavailable("the worker is loading its networks; please try again in a moment")
         if not self._ready.worker.alive:
-            raise Unavailable(
-                self.error or "the pipeline's thread is being started again; please try again in a moment"
-            )
+            raise Unavailable("the pipeline's thread is being started again; please try again in a moment")
         return self._ready
 
     @property

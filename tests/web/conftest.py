@@ -1,0 +1,20 @@
+"""Browsers for every module that asks for one: started once for each module, since Playwright takes over its thread."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.web.browser import CAMERA_FPS, Launch, browsers, save_mjpeg, walking_block
+
+
+@pytest.fixture(scope="module")
+def launch() -> Iterator[Launch]:
+    with browsers() as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def camera(launch: Launch, tmp_path_factory: pytest.TempPathFactory) -> Browser:
+    """A browser whose camera shows a red block walking over green ground: three seconds, each picture another."""
+    return launch(save_mjpeg(tmp_path_factory.mktemp("camera") / "walk.mjpeg", walking_block(), CAMERA_FPS))

@@ -1,0 +1,91 @@
+"""What watches over the worker: a dead thread is started again, one that hangs ends the service, in words."""
+
+import asyncio
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from stylizer.config import Settings
+from stylizer.errors import Unavailable
+from stylizer.frame import Frame
+from stylizer.live import LiveSession
+from stylizer.visitor import VisitorState
+from tests.web.doubles import ColourPipeline
+from web.api import service as service_module
+from web.api.service import Service
+
+pytestmark = pytest.mark.timeout(60)
+WAIT_S = 20.0
+
+
+class Troubled(ColourPipeline):
+    """Ends the thread of the step that meets `end`; holds every step while `gate` is cleared."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.end: SystemExit | None = None
+
+    def see(self, frames: Sequence[Frame], states: Sequence[VisitorState]) -> list[Frame]:
+        if (end := self.end) is not None:
+            self.end = None
+            raise end
+        self.gate.wait(WAIT_S)
+        return super().see(frames, states)
+
+
+async def _ready(service: Service) -> LiveSession:
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            try:
+                return service.ready.worker.join()
+            except Unavailable:
+                await asyncio.sleep(0.02)
+
+
+def _grey(pts: int) -> Frame:
+    return Frame(np.full((8, 8, 3), 90, np.uint8), pts)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_dead_thread_is_started_again_without_being_asked_and_the_visitor_goes_on() -> None:
+    pipeline = Troubled()
+    service = Service(Settings.load(), lambda _: pipeline)
+
+    async def run() -> None:
+        async with service.running():
+            session = await _ready(service)
+            worker = service.ready.worker
+            pipeline.end = SystemExit("scripted end of a thread")
+            session.offer(_grey(1))
+            async with asyncio.timeout(WAIT_S):
+                while not worker.restarts:
+                    await asyncio.sleep(0.02)
+            session.offer(_grey(2))
+            result = await asyncio.to_thread(session.take, WAIT_S)
+            assert result is not None and result.pts == 2
+            assert service.alive and service.ready.worker is worker
+
+    asyncio.run(run())
+
+
+def test_a_step_that_never_ends_is_given_up_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its very first one: nothing has been delivered yet."""
+    monkeypatch.setattr(service_module, "STUCK_S", 0.1)
+    pipeline = Troubled()
+    service = Service(Settings.load(), lambda _: pipeline)
+
+    async def run() -> None:
+        given_up = asyncio.Event()
+        service.give_up = given_up.set
+        async with service.running():
+            session = await _ready(service)
+            pipeline.gate.clear()
+            session.offer(_grey(1))
+            await asyncio.wait_for(given_up.wait(), WAIT_S)
+            assert not service.alive
+            with pytest.raises(Unavailable, match="does not end"):
+                _ = service.ready
+            pipeline.gate.set()
+
+    asyncio.run(run())
