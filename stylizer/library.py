@@ -45,6 +45,8 @@ class Library:
         """Raises NotFound naming the styles there are, ModelRejected or ModelMissing for unusable weights."""
         if name not in self._styles:
             raise NotFound(f"no style is called {name!r}; there are {', '.join(self.names) or 'none'}")
+        if (loaded := self._loaded.get(name)) is not None:  # without the lock: frames do not wait for another's style
+            return loaded
         with self._lock:
             if name not in self._loaded:
                 converter = self._open(self._registry.style(name))

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from stylizer.stages.box import Box, iou
+from stylizer.stages.box import Box
+from stylizer.stages.bystanders import Crossing
 from stylizer.stages.detect import Detection
 
 __all__ = ["ALPHA", "REFERENCE_HZ", "Box", "SubjectTracker", "rescaled_alpha", "smooth"]
@@ -13,7 +14,7 @@ RELEASE_S = 1.0
 CALM, REST = 0.04, 3  # who has moved less than this share of their height is looked for this many times less often
 LOOK_SHARE = 0.1  # of the time may be spent on looking
 MAX_CARRIED = 0.25  # of the body's height; a matte that moves further since the last look has taken in something else
-MIN_IOU = 0.2  # a walker 0.5 m wide, seen every 0.2 s, still overlaps himself by 0.25
+COVERED_S = 3.0  # whoever is hidden by somebody else is waited for this long
 
 
 def smooth(prev: Box | None, new: Box, *, alpha: float) -> Box:
@@ -74,14 +75,16 @@ class SubjectTracker:
         self.moved: float | None = None
         self._head_target: Box | None = None
         self._anchor: tuple[Box, Box] | None = None
+        self._crossing: Crossing | None = None
         self._seen_s = 0.0
         self._time_s = 0.0
 
     def update(self, detections: Sequence[Detection] | None, time_s: float) -> Box | None:
         """One frame at `time_s`; `detections` None when nobody looked. Returns the smoothed body.
 
-        The largest person is taken at entry, later the one that overlaps the last most. Unseen, the box is held for 1
-        s of looks in vain and then released. A time before the last frame's (a film starts again) begins anew.
+        The largest person is taken at entry, later whoever goes on as they did (see `Crossing`). Unseen, the box is
+        held for 1 s of looks in vain, behind somebody else for 3 s, and then released. A time before the last frame's
+        (a film starts again) begins anew.
         """
         if time_s < self._time_s:
             self.reset()
@@ -116,17 +119,18 @@ class SubjectTracker:
                 self._move_target(Box(*(side + shift for side, shift in zip(body, shifts, strict=True))))
 
     def _match(self, boxes: Sequence[Box], time_s: float) -> None:
-        if self.target is not None:
-            best = max(boxes, key=lambda b: iou(self.target, b) if self.target else 0.0, default=None)
-            if best is not None and iou(self.target, best) >= MIN_IOU:
-                self._move_target(best)
+        if self.target is not None and self._crossing is not None:
+            own = self._crossing.look(boxes, self.target, time_s)
+            if own is not None:
+                self._move_target(own)
                 self._seen_s = time_s
                 return
-            if time_s - self._seen_s <= self._release_s:
+            if time_s - self._seen_s <= (COVERED_S if self._crossing.covered(time_s) else self._release_s):
                 return
             self.reset()
         self.target = max(boxes, key=lambda b: b.area, default=None)
         if self.target is not None:
+            self._crossing = Crossing(self.target, boxes, time_s)
             self.generation += 1
             self._seen_s = time_s
 

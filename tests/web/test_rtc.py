@@ -10,6 +10,8 @@ import av
 import numpy as np
 import pytest
 from aiortc import MediaStreamTrack
+from aiortc.codecs.h264 import H264Encoder
+from aiortc.codecs.vpx import Vp8Encoder
 from aiortc.mediastreams import MediaStreamError
 from av import VideoFrame
 from hypothesis import HealthCheck, given, settings, strategies
@@ -17,6 +19,7 @@ from hypothesis import HealthCheck, given, settings, strategies
 from stylizer.frame import VIDEO_CLOCK, Frame
 from stylizer.live import Worker
 from tests.web.doubles import ColourPipeline, PaintedTrack, wait_for
+from web import compat
 from web.rtc.intake import Intake, fit
 from web.rtc.messages import MAX_MESSAGE_BYTES, answer
 from web.rtc.output import ResultTrack
@@ -168,6 +171,19 @@ def test_the_last_result_is_repeated_once_a_second_while_nothing_comes(worker: W
         assert again.pts - first == pytest.approx(90_000, rel=0.3) and track.unique == 1
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("encoder", [Vp8Encoder, H264Encoder])
+def test_encoders_start_and_end_at_our_rates_whatever_the_browser_asks(encoder: type[Vp8Encoder | H264Encoder]) -> None:
+    compat.raise_video_bitrates()
+    made = encoder()
+    assert made.target_bitrate == compat.START_BITRATE
+    made.target_bitrate = 10**9
+    assert made.target_bitrate == compat.MAX_BITRATE
+    frame = VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")
+    frame.pts, frame.time_base = 0, VIDEO_CLOCK
+    made.encode(frame)
+    assert made.codec.bit_rate == compat.MAX_BITRATE
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))

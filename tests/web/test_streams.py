@@ -2,17 +2,20 @@
 
 import asyncio
 import json
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pytest
 
 from stylizer.config import Settings
+from stylizer.controls import Value
 from stylizer.frame import PixelsU8
 from tests.web.doubles import ColourPipeline, PaintedTrack, Running, Visitor, running, tinted, visiting
 from web.api.app import create_app
 from web.api.doors import RateLimit
+from web.rtc.threads import FRAME_THREADS, SLOW_THREADS
 
 pytestmark = pytest.mark.timeout(60)
 RED, GREEN = (230, 20, 20), (20, 200, 40)
@@ -65,6 +68,45 @@ def test_a_control_over_the_channel_changes_the_picture(worker: Running) -> None
             assert replies[-1]["seq"] == 7 and replies[-1]["controls"]["style"] == "red"
 
     asyncio.run(visit())
+
+
+class SlowToLoad(ColourPipeline):
+    """Style "red" takes until `loaded` is set; `asked`: when each of those who wait for it did."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded = threading.Event()
+        self.asked: list[float] = []
+
+    def checked(self, changes: Mapping[str, object]) -> dict[str, Value]:
+        if changes.get("style") == "red":
+            self.asked.append(time.monotonic())
+            assert self.loaded.wait(40)
+        return super().checked(changes)
+
+
+def test_styles_that_load_do_not_hold_up_the_pictures() -> None:
+    """As many requests at once as there are threads for anything."""
+    pipeline = SlowToLoad()
+
+    async def visit(worker: Running) -> None:
+        async with visiting(worker, GREEN) as visitor:
+            await visitor.frames(3)
+            waiting = [
+                asyncio.ensure_future(visitor.http.patch(visitor.path("controls"), json={"style": "red"}))
+                for _ in range(FRAME_THREADS + SLOW_THREADS + 4)
+            ]
+            async with asyncio.timeout(20):
+                while len(pipeline.asked) < SLOW_THREADS or time.monotonic() - pipeline.asked[-1] < 0.3:
+                    await asyncio.sleep(0.02)
+            try:
+                _assert_colour((await visitor.frames(10))[-1], _expected(GREEN))
+            finally:
+                pipeline.loaded.set()
+            assert {answer.status_code for answer in await asyncio.gather(*waiting)} == {200}
+
+    with running(create_app(Settings.load(visitors=1), pipeline, RateLimit(burst=10_000))) as worker:
+        asyncio.run(visit(worker))
 
 
 def test_a_wrong_control_over_the_channel_is_answered_and_changes_nothing(worker: Running) -> None:

@@ -11,9 +11,11 @@ from stylizer.config import Settings
 from stylizer.errors import StylizerError, Unavailable
 from stylizer.live import Stepper, Worker
 from stylizer.logs import log
+from web import memory
 from web.api.turns import Turns
 from web.keepsake import Shelf
 from web.rtc.streams import Streams
+from web.rtc.threads import keep_for_frames, slowly
 
 SUPERVISE_S = 0.5
 STUCK_S = 120.0  # one step takes at most some seconds, where a network is compiled within it; beyond, it never ends
@@ -83,6 +85,7 @@ class Service:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Loads in a thread while the application answers already; ends every stream and the worker on the way out."""
+        keep_for_frames(asyncio.get_running_loop())
         opening = asyncio.create_task(self._open())
         try:
             yield
@@ -104,7 +107,7 @@ class Service:
         streams = Streams(worker)
         self._ready = Ready(pipeline, worker, streams)
         log.info("ready", ladder=[list(rung) for rung in pipeline.ladder])
-        await asyncio.gather(streams.run(), self._supervise(worker))
+        await asyncio.gather(streams.run(), self._supervise(worker), _tidy())
 
     async def _supervise(self, worker: Worker) -> None:
         """A dead thread is started again; one that hangs cannot be ended, so then the process gives up."""
@@ -125,6 +128,12 @@ class Service:
         if self._ready is not None:
             await self._ready.streams.close("shutdown")
             await asyncio.to_thread(self._ready.worker.stop)
+
+
+async def _tidy() -> None:
+    while True:
+        await asyncio.sleep(memory.EVERY_S)
+        await slowly(memory.give_back)
 
 
 class _Loading:

@@ -24,6 +24,7 @@ from web.api.stills import FORMATS
 from web.errors import TooLarge
 from web.rtc.ice import browser_ice_servers
 from web.rtc.messages import stats_dict
+from web.rtc.threads import slowly
 
 MAX_BACKDROP_BYTES = 256 * 1024  # pages send it no larger than the screen needs
 MAX_BACKDROP_PIXELS = 4_000_000
@@ -77,7 +78,7 @@ async def read_controls(stream: StreamDep) -> ControlsNow:
 @router.patch("/{stream_id}/controls", responses=problems(400, 401, 403, 404, 413, 422, 503))
 async def change_controls(changes: Controls, stream: StreamDep) -> ControlsNow:
     """Change some controls, all or none. 404 an unknown name; 422 a value out of range."""
-    return ControlsNow(controls=dict(await asyncio.to_thread(stream.session.set, changes)))  # may load a style
+    return ControlsNow(controls=dict(await slowly(stream.session.set, changes)))  # may load a style
 
 
 @router.put("/{stream_id}/backdrop", status_code=204, responses=problems(401, 403, 404, 413, 415, 422))

@@ -22,6 +22,7 @@ from web.rtc.intake import Intake
 from web.rtc.messages import answer, figure_message, stats_message
 from web.rtc.output import ResultTrack
 from web.rtc.session import Session
+from web.rtc.threads import slowly
 
 ANSWER_S = 5.0  # gathering takes some milliseconds without STUN
 TICK_S = 1.0
@@ -120,7 +121,7 @@ class Peer:
     async def _reply(self, channel: RTCDataChannel, inbox: "asyncio.Queue[str | bytes]") -> None:
         """In order and in a thread: a message may ask for a style that must first be loaded."""
         while True:
-            reply = await asyncio.to_thread(answer, self._session, await inbox.get())
+            reply = await slowly(answer, self._session, await inbox.get())
             if reply is not None and channel.readyState == "open":
                 channel.send(reply)
 

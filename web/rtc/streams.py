@@ -14,6 +14,7 @@ from web.errors import WrongToken
 from web.rtc.peer import Peer
 from web.rtc.sdp import checked_offer
 from web.rtc.session import Host, Session
+from web.rtc.threads import slowly
 
 CONNECT_S = 10.0  # from the stream's making, or from its newest offer, to a connection
 SILENCE_S = 4.5  # no picture and no heartbeat for this long: the tab is gone. With SWEEP_S the place is free in 5 s
@@ -104,7 +105,7 @@ class Streams:
         resume: the token of a stream that was lost; what held there holds again, `controls` over it. No picture is.
         """
         wanted = {**self._held(resume), **(controls or {})}
-        session = await asyncio.to_thread(self.worker.join, wanted)  # may load a style
+        session = await slowly(self.worker.join, wanted)  # may load a style
         self._kept.pop(resume or "", None)
         stream = Stream(session, self._clock)
         self._streams[stream.id] = stream

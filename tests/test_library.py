@@ -1,0 +1,39 @@
+"""Styles by name: one that loads holds up nobody who plays another."""
+
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+
+from stylizer.config import Settings
+from stylizer.engines.torch_eager import TorchEngine
+from stylizer.library import Library
+from stylizer.weights.registry import Registry
+from tests.web.doubles import wait_for
+
+WAIT_S = 60.0
+
+
+def test_a_style_that_loads_holds_up_nobody_who_plays_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = Library(Registry(Settings.load(models=(), cache=tmp_path)), TorchEngine(torch.device("cpu"), 1, tmp_path))
+    first, second = library.names[:2]
+    playing = library.get(first)
+    loading, go_on = threading.Event(), threading.Event()
+    open_style = library._open
+
+    def slow(style: object) -> object:
+        loading.set()
+        assert go_on.wait(WAIT_S)
+        return open_style(style)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(library, "_open", slow)
+    threads = [threading.Thread(target=library.get, args=(name,)) for name in (second, first)]
+    threads[0].start()
+    assert loading.wait(WAIT_S)
+    threads[1].start()
+    wait_for(lambda: not threads[1].is_alive(), WAIT_S)
+    assert threads[0].is_alive() and library.get(first) is playing
+    go_on.set()
+    threads[0].join(WAIT_S)
+    assert library.get(second) is not playing

@@ -1,0 +1,72 @@
+"""What visitors leave behind: nothing that is counted, and no memory that was freed but kept."""
+
+import asyncio
+import gc
+import platform
+import threading
+from collections import Counter
+
+import psutil
+import pytest
+
+from stylizer.config import Settings
+from tests.web.doubles import ColourPipeline, running, visiting
+from web import memory
+from web.api.app import create_app
+from web.api.doors import RateLimit
+
+pytestmark = pytest.mark.timeout(120)
+MIB = 2**20
+VISITS = 6
+LEFT_BEHIND = {  # of one visitor, and of aiortc's connection
+    "Peer", "Intake", "ResultTrack", "Stream", "LiveSession", "VisitorState", "Frame", "VideoFrame", "Task",
+    "RTCPeerConnection", "RTCRtpSender", "RTCRtpReceiver", "RTCDtlsTransport", "RTCSctpTransport", "RTCIceTransport",
+    "RemoteStreamTrack", "Vp8Encoder", "Vp8Decoder", "Thread", "socket", "StunProtocol", "TransactionTimeout",
+}  # fmt: skip
+
+
+def _counted() -> Counter[str]:
+    for _ in range(3):  # what a finaliser frees may hold more
+        gc.collect()
+    names = (type(each).__name__ for each in gc.get_objects())
+    return Counter(name for name in names if name in LEFT_BEHIND)
+
+
+def test_visitors_who_come_and_go_leave_nothing_behind() -> None:
+    async def visits(count: int) -> None:
+        for _ in range(count):
+            async with visiting(worker, (200, 40, 40)) as visitor:
+                await visitor.frames(3)
+
+    process = psutil.Process()
+    with running(create_app(Settings.load(visitors=2), ColourPipeline(), RateLimit(burst=10_000))) as worker:
+        asyncio.run(visits(2))
+        before, descriptors, threads = _counted(), process.num_fds(), threading.active_count()
+        asyncio.run(visits(VISITS))
+        after = _counted()
+        assert worker.visitors() == 0
+        grown = {name: after[name] - before[name] for name in after if after[name] - before[name] >= VISITS}
+        assert not grown, f"after {VISITS} more visitors there are more of: {grown}"
+        assert process.num_fds() - descriptors < VISITS and threading.active_count() - threads < VISITS
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library: its allocator keeps less")
+def test_freed_memory_goes_back_to_the_system() -> None:
+    """Freed between blocks that stay, as one visitor's pictures between another's."""
+    process = psutil.Process()
+    blocks = [bytearray(b"x" * 60_000) for _ in range(2000)]
+    kept = blocks[::50]
+    del blocks
+    gc.collect()
+    scattered = process.memory_info().rss
+    memory.give_back()
+    assert scattered - process.memory_info().rss > 60 * MIB
+    assert len(kept) == 40
+
+
+def test_the_worker_does_so_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_back = threading.Event()
+    monkeypatch.setattr(memory, "EVERY_S", 0.05)
+    monkeypatch.setattr(memory, "give_back", given_back.set)
+    with running(create_app(Settings.load(), ColourPipeline())):
+        assert given_back.wait(20)
