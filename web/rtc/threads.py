@@ -10,7 +10,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-P, T = ParamSpec("P"), TypeVar("T")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 FRAME_THREADS = (os.cpu_count() or 1) + 2  # encoding keeps the cores busy; two more for what waits
 SLOW_THREADS = 4  # loading styles: the library lets one at a time do it anyway
