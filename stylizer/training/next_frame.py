@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kernels.pict import Weights
-from kernels.weights import random_weights
+from kernels.weights import filters_of, random_weights
 from stylizer.convert.pix2pix import Unet256, weights_of
 from stylizer.errors import ModelRejected
 from stylizer.frame import PixelsU8, u8_from_unit
@@ -100,6 +100,17 @@ class NextFrameTrainer:
     def weights(self) -> Weights:
         """The running mean's tensors under their `.pict` names."""
         return weights_of(self.mean)
+
+    def begin_from(self, weights: Weights, where: str = "the weights") -> None:
+        """Starts at a trained model in place of noise; the discriminator begins anew. where: what the message calls it.
+
+        Raises ModelRejected when it has another number of filters than the plan.
+        """
+        if (filters := filters_of(weights)) != self.plan.filters:
+            raise ModelRejected(f"{where}: has {filters} filters, the plan says {self.plan.filters}")
+        state = Unet256.from_weights(weights).state_dict()
+        self.generator.load_state_dict(state)
+        self.mean.load_state_dict(state)
 
     def save(self, path: Path) -> None:
         """All that `load` needs to go on as if nothing had happened, but for the pool of dreams, which starts anew."""

@@ -20,12 +20,16 @@ def next_frame(
     seed: Annotated[int, typer.Option(min=0)] = 1,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads, 0 for all")] = 0,
     title: Annotated[str | None, typer.Option(help="the name that people see")] = None,
+    begin_from: Annotated[
+        str | None, typer.Option("--from", help="start at this model: an embedded one's name, .pict or .safetensors")
+    ] = None,
 ) -> None:
     """Train a model for the VJ instrument; goes on where a run of that name stopped, then exports."""
     import torch
 
     from stylizer.training.next_frame import Plan
     from stylizer.training.next_frame_run import run
+    from stylizer.vj.bank import Bank
 
     if threads:
         torch.set_num_threads(threads)
@@ -34,6 +38,7 @@ def next_frame(
         out / name,
         Plan(filters=filters, batch=batch, learning_rate=learning_rate, seed=seed),
         minutes=minutes,
+        begin_from=Bank().get(begin_from) if begin_from else None,
         title=title or name.capitalize(),
         say=lambda line: err.print(line, highlight=False, soft_wrap=True),
     )

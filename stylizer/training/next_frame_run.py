@@ -15,6 +15,7 @@ import torch
 from kernels.weights import save_weights
 from stylizer.training.data.films import load_films
 from stylizer.training.next_frame import NextFrameTrainer, Plan, dream
+from stylizer.vj.bank import Model
 from stylizer.vj.outputs.recorder import FilmFile
 from stylizer.weights.card import CARD, Card, Kind
 
@@ -24,10 +25,24 @@ SAMPLE_RATE = Fraction(25)
 NOTE_EVERY = 50  # steps between two rows of log.csv
 
 
-def run(clips: list[str], folder: Path, plan: Plan, *, minutes: float, title: str, say: Callable[[str], None]) -> None:
-    """Trains until `minutes` are over in all runs together, or Ctrl-C; then exports into `folder`."""
+def run(
+    clips: list[str],
+    folder: Path,
+    plan: Plan,
+    *,
+    minutes: float,
+    title: str,
+    say: Callable[[str], None],
+    begin_from: Model | None = None,
+) -> None:
+    """Trains until `minutes` are over in all runs together, or Ctrl-C; then exports into `folder`.
+
+    begin_from: a trained model that the first run starts at. Raises ModelRejected when its filters are not the plan's.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     trainer = NextFrameTrainer(load_films(clips), plan)
+    if begin_from is not None:
+        trainer.begin_from(begin_from.weights, begin_from.name)
     start = time.monotonic() - _resume(trainer, folder)
     if trainer.steps:
         say(f"goes on at step {trainer.steps}")
@@ -37,7 +52,8 @@ def run(clips: list[str], folder: Path, plan: Plan, *, minutes: float, title: st
         say("stopped by hand: what was learned so far is exported")
     spent_s = time.monotonic() - start
     _save(trainer, folder, spent_s)
-    _export(trainer, folder, title, clips, spent_s / 3600)
+    data = ", ".join(clips) + (f"; begun from {begin_from.name}" if begin_from is not None else "")
+    _export(trainer, folder, title, data, spent_s / 3600)
     say(f"{folder}: {trainer.steps} steps in {spent_s / 60:.1f} minutes")
 
 
@@ -89,7 +105,7 @@ def _note(path: Path, row: dict[str, float]) -> None:
         writer.writerow(row)
 
 
-def _export(trainer: NextFrameTrainer, folder: Path, title: str, clips: list[str], hours: float) -> None:
+def _export(trainer: NextFrameTrainer, folder: Path, title: str, data: str, hours: float) -> None:
     weights = trainer.weights()
     save_weights(folder / "weights.safetensors", weights)
     save_weights(folder / "weights.pict", weights)
@@ -97,7 +113,7 @@ def _export(trainer: NextFrameTrainer, folder: Path, title: str, clips: list[str
         name=folder.name,
         title=title,
         kind=Kind.PIX2PIX,
-        data=", ".join(clips),
+        data=data,
         licence="AGPL-3.0-or-later",
         seed=trainer.plan.seed,
         steps=trainer.steps,

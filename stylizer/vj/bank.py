@@ -1,6 +1,7 @@
 """The models an instrument can play: embedded ones by name, anybody's `.pict` or `.safetensors` by path."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from stylizer.weights.card import CARD, Card
 
 EMBEDDED = Path(__file__).parent / "models"
 SUFFIXES = (".pict", ".safetensors")
+SLOTS = ("model_a", "model_b")  # the controls that name a model
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +55,15 @@ class Bank:
         weights = self._read(path)
         self.add(Model(path.name, filters_of(weights), weights))
         return path.name
+
+    def check_known(self, changes: Mapping[str, object]) -> None:
+        """For hands that reach in from elsewhere: a slot takes a model by name, no file of this machine is opened.
+
+        changes: of controls. Raises NotFound.
+        """
+        for slot in SLOTS:
+            if slot in changes and changes[slot] not in self.names:
+                raise NotFound(f"no model is called {changes[slot]!r:.60}; there are {', '.join(self.names) or 'none'}")
 
     def get(self, name: str) -> Model:
         """`name`: of an embedded model, or a path. Raises NotFound, ModelMissing or ModelRejected."""

@@ -1,5 +1,6 @@
 """`stylizer vj`: play the instrument, render a show, list what there is."""
 
+import gc
 import importlib
 from dataclasses import replace
 from fractions import Fraction
@@ -70,6 +71,9 @@ def play(
     midi_map: Annotated[Path | None, typer.Option(help="learned knobs, besides Ngx's own; `m` saves to it")] = None,
     soft: Annotated[bool, typer.Option(help="a knob takes over only where it meets its control")] = True,
     osc_port: Annotated[int, typer.Option(min=0, max=65535, help="UDP port of OSC, 0 for none")] = 9000,
+    osc_host: Annotated[
+        str, typer.Option(help="address of OSC; 0.0.0.0 lets everybody in the network play, without a password")
+    ] = "127.0.0.1",
     sound: Annotated[bool, typer.Option(help="listen to the microphone or line")] = True,
     sound_file: Annotated[Path | None, typer.Option(help="listen to a file in its place")] = None,
     follow: Annotated[list[str] | None, typer.Option(help=FOLLOW_HELP)] = None,
@@ -81,6 +85,7 @@ def play(
     port: Annotated[int | None, typer.Option(help="port of the pages")] = None,
 ) -> None:
     """Play in a window, or with --web in a browser. What is missing is said, and the show goes on without it."""
+    gc.disable()  # a fifth of the start would go into looking for rubbish among modules that stay
     from stylizer.vj.inputs.gamepad import GAMEPAD_MAP
     from stylizer.vj.inputs.mapping import Mapper, ngx_map, read_map
     from stylizer.vj.inputs.midi import MidiInput
@@ -109,7 +114,14 @@ def play(
         map_path=midi_map or Path("knobs.toml"),
         tell=lambda line: None if web else out.print(f"\r{line:78}", end="", highlight=False),
     )
-    plugs = Plugs(osc_port=osc_port, microphone=sound and not sound_file, sound_file=sound_file, link=link, guest=guest)
+    plugs = Plugs(
+        osc_host=osc_host,
+        osc_port=osc_port,
+        microphone=sound and not sound_file,
+        sound_file=sound_file,
+        link=link,
+        guest=guest,
+    )
     opened = open_inputs(show, plugs, _missing)
     try:
         if isinstance(screen, Broadcast):
@@ -117,6 +129,7 @@ def play(
             _serve(settings, show, screen, mapper, shows, lambda: tuple(d for m in devices for d in m.devices))
         else:
             out.print("  ".join(help_lines()), highlight=False)
+            collect_the_new_only()
             show.run()
     finally:
         for each in opened:
@@ -126,7 +139,15 @@ def play(
 
 def _serve(*parts: object) -> None:
     """The pages are above this package (imports run downwards only), so they are looked up by name."""
-    importlib.import_module("web.vj.server").serve(*parts)
+    serve = importlib.import_module("web.vj.server").serve
+    collect_the_new_only()
+    serve(*parts)
+
+
+def collect_the_new_only() -> None:
+    """What the start left in memory is never looked through again: that would stop the show for 0.2 s each time."""
+    gc.freeze()
+    gc.enable()
 
 
 def with_models(bank: Bank, preset: Preset, a: str | None, b: str | None) -> Preset:

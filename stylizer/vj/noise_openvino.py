@@ -3,6 +3,7 @@
 OpenVINO turns the long chain of arithmetic into a few compiled loops; torch walks through memory at each step.
 """
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
@@ -14,24 +15,31 @@ from torch import Tensor
 
 from stylizer.vj.noise import AMPLITUDE, EDGE, PERIOD, PRIME_SQUARE, RADIUS_2, SIZE, away
 
+_COMPILER = ThreadPoolExecutor(1, "vj-noise")
 Node = Any  # an OpenVINO operation: the library has no types of its own
 
 
 class PictureNoise:
-    """For any frequency and time; for one caller at a time."""
+    """For any frequency and time; for one caller at a time. Compiled in a thread, which the first call waits for."""
 
     def __init__(self, threads: int) -> None:
-        self._request = _compiled(threads).create_infer_request()
+        self._compiled = _compiling(threads)
+        self._request: Any = None
 
     def __call__(self, frequency: float, z: float, *, seed: int = 0) -> Tensor:
         """See `noise.picture_noise`."""
+        self._request = self._request or self._compiled.result().create_infer_request()
         inputs = [np.full((1, 1), value, np.float32) for value in (frequency, z % PERIOD, away(seed))]
         return torch.from_numpy(np.asarray(self._request.infer(inputs, share_inputs=True)[0], np.float32))
 
 
 @cache
+def _compiling(threads: int) -> Future[Any]:
+    """Once in a process: it takes 0.3 s, while the rest of the instrument is opened."""
+    return _COMPILER.submit(_compiled, threads)
+
+
 def _compiled(threads: int) -> Any:
-    """Once in a process: it takes 0.3 s."""
     options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
     return ov.Core().compile_model(_graph(), "CPU", options)
 

@@ -99,11 +99,8 @@ def render(
 
 def listen(session: VjSession, sounds: Sequence[Heard]) -> None:
     """Since the last step: the newest features, an onset if there was one, and the tempo."""
-    if not sounds:
-        return
-    features = sounds[-1].features()
-    session.modulators.features = features | {"onset": max(sound.features()["onset"] for sound in sounds)}
     for sound in sounds:
+        session.modulators.hear(sound.features())
         if sound.tempo is not None:
             period_s, beat_s = sound.tempo
             session.tempo.heard(period_s, beat_s, session.time_s)

@@ -21,8 +21,12 @@ Part = TypeVar("Part", bound=Closing)
 
 @dataclass(frozen=True, slots=True)
 class Plugs:
-    """Which inputs are wanted. MIDI and gamepad always are. osc_port: 0 for none. guest: see GuestFeed."""
+    """Which inputs are wanted. MIDI and gamepad always are. osc_port: 0 for none. guest: see GuestFeed.
 
+    osc_host: the address that OSC listens on. It knows no password: who reaches it plays.
+    """
+
+    osc_host: str = "127.0.0.1"
     osc_port: int = 9000
     microphone: bool = True
     sound_file: Path | None = None
@@ -41,12 +45,17 @@ def open_inputs(show: Show, plugs: Plugs, missing: Missing) -> list[Closing]:
     from stylizer.vj.inputs.sound_file import SoundFilePlayer
 
     session = show.session
+
+    def by_name(changes: dict[str, object]) -> None:
+        session.bank.check_known(changes)
+        session.apply(changes)
+
     wanted: list[Callable[[], Closing]] = [
         lambda: MidiInput(show.turned, show.midi_clock),
         lambda: Gamepad(show.turned),
     ]
     if plugs.osc_port:
-        wanted.append(lambda: OscInput(session.apply, show.gesture, port=plugs.osc_port))
+        wanted.append(lambda: OscInput(by_name, show.gesture, host=plugs.osc_host, port=plugs.osc_port))
     if plugs.microphone:
         wanted.append(lambda: Microphone(show.heard))
     if plugs.sound_file is not None:

@@ -23,6 +23,7 @@ from stylizer.vj.session import VjSession
 LONGEST_STEP_S = 0.1  # after a stall the show goes on where it was, it does not leap
 MORPH_BEATS = 4.0
 TELL_EVERY_S = 1.0
+SILENT_AFTER_S = 0.5  # without a word from the ear, which speaks 190 times a second
 LATENCIES = 200  # whose median is told
 
 
@@ -72,6 +73,7 @@ class Show:
         self.touched: Touch | None = None
         self._outlets, self._map_path, self._tell = outlets, map_path, tell
         self._told_s, self._sound_s = -1e9, 0.0
+        self._heard_s: float | None = None
         self._latencies_s: deque[float] = deque(maxlen=LATENCIES)
         self._by_key = ""  # the control that a key turned last
 
@@ -84,7 +86,7 @@ class Show:
         last = self._clock() - 1 / self._rate
         try:
             while self._running:
-                now, sound_s = self._clock(), self._sound_s
+                now, sound_s = self._clock(), self._newest_sound_s()
                 pixels = self.session.step(min(max(now - last, 1e-3), LONGEST_STEP_S))
                 last = now
                 if self._recorder:
@@ -113,8 +115,15 @@ class Show:
         parts += [f"sound to picture {self.sound_to_picture_ms:.0f} ms"] if self._latencies_s else []
         return " · ".join(parts + (["recording"] if self._recorder else []))
 
+    def _newest_sound_s(self) -> float:
+        """When what this picture hears was in the air; 0 when that is nothing new. A device that is gone is silence."""
+        when, self._sound_s = self._sound_s, 0.0
+        if self._heard_s is not None and self._clock() - self._heard_s > SILENT_AFTER_S:
+            self.session.modulators.features, self._heard_s = {}, None
+        return when
+
     def _note(self, sound_s: float) -> None:
-        """After a picture was shown. sound_s: when the sound that moved it was in the air, 0 for none yet."""
+        """After a picture was shown. sound_s: when the sound that moved it was in the air, 0 for nothing new."""
         now = self._clock()
         if sound_s:
             self._latencies_s.append(now - sound_s)
@@ -149,8 +158,8 @@ class Show:
 
     def heard(self, sound: Heard, when: float = 0.0) -> None:
         """when: on this show's clock, the moment at which the sound was in the air; 0 leaves the latency alone."""
-        self.session.modulators.features = sound.features()
-        self._sound_s = when
+        self.session.modulators.hear(sound.features())
+        self._sound_s, self._heard_s = when, self._clock()
         if sound.tempo is not None:
             period_s, beat_s = sound.tempo
             now = self.session.time_s

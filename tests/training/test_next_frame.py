@@ -80,6 +80,19 @@ def test_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
         NextFrameTrainer([film()], Plan(filters=3)).load(tmp_path / "state.pt")
 
 
+def test_training_begins_at_a_trained_model() -> None:
+    taught = NextFrameTrainer([film()], PLAN)
+    taught.step()
+    again = NextFrameTrainer([film()], Plan(filters=2, batch=2, places=4, depth=3, seed=9))
+    again.begin_from(taught.weights())
+    for network in (again.generator, again.mean):
+        for given, taken in zip(taught.mean.parameters(), network.parameters(), strict=True):
+            torch.testing.assert_close(taken, given)
+    assert again.steps == 0 and np.isfinite(again.step()["l1"])
+    with pytest.raises(ModelRejected, match="mine: has 2 filters, the plan says 3"):
+        NextFrameTrainer([film()], Plan(filters=3)).begin_from(taught.weights(), "mine")
+
+
 def test_exported_weights_are_the_running_mean() -> None:
     trainer = NextFrameTrainer([film()], PLAN)
     trainer.step()

@@ -12,11 +12,17 @@ from pythonosc.udp_client import SimpleUDPClient
 
 from stylizer.controls import Value, control, defaults
 from stylizer.errors import BadInput, Unavailable
+from stylizer.vj.bank import Bank
 from stylizer.vj.inputs.audio import HOP, Ear, Heard
 from stylizer.vj.inputs.clock import Tempo
 from stylizer.vj.inputs.mapping import Binding, Mapper, ngx_map, read_map, save_map
 from stylizer.vj.inputs.midi import MidiInput
 from stylizer.vj.inputs.osc import OscInput, addresses
+from stylizer.vj.outputs.broadcast import Broadcast
+from stylizer.vj.rig import Plugs, open_inputs
+from stylizer.vj.session import VjSession
+from stylizer.vj.show import Show
+from tests.web.doubles import free_port
 
 RATE = 48_000
 
@@ -133,6 +139,25 @@ def test_osc_sets_controls_and_refuses_what_is_wrong() -> None:
     assert changes == [{"rate": 1.5}, {"freeze": True}, {"fold": "quad"}]
     assert gestures == ["tap"] and osc.refused == 2 and "nobody" in osc.reason
     assert ("/stylizer/rate", "0 to 2") in addresses()
+
+
+def test_osc_listens_where_it_is_told_and_opens_no_files(bank: Bank) -> None:
+    """Another address of this machine stands for the network's. A slot takes names: a path is refused."""
+    show = Show(VjSession(bank, compiles=False), Broadcast(), [], Mapper())
+    opened = open_inputs(show, Plugs(osc_host="127.0.0.2", osc_port=free_port(), microphone=False), lambda error: None)
+    (osc,) = [each for each in opened if isinstance(each, OscInput)]
+    client = SimpleUDPClient("127.0.0.2", osc.port)
+    for name, value in (("model_a", "two"), ("model_b", "/etc/some.pict"), ("rate", 1.5)):
+        client.send_message(f"/stylizer/{name}", value)
+    deadline = time.monotonic() + 10
+    while show.session.controls["rate"] != 1.5 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    client._sock.close()
+    for each in opened:
+        each.close()
+    now = show.session.controls
+    assert (now["model_a"], now["model_b"], now["rate"]) == ("two", "flames", 1.5)
+    assert osc.refused == 1 and "no model is called '/etc/some.pict'" in osc.reason
 
 
 def test_an_osc_port_that_is_taken_is_named() -> None:

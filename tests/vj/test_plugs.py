@@ -20,6 +20,7 @@ from stylizer.vj.inputs.audio import HOP, Heard, Microphone
 from stylizer.vj.inputs.clock import TOLD_RULES_S, Tempo
 from stylizer.vj.inputs.gamepad import EVENT, Gamepad, address_of
 from stylizer.vj.inputs.guests import GuestFeed
+from stylizer.vj.inputs.link import AbletonLink
 from stylizer.vj.inputs.sound_file import RATE, SoundTrack, read_sound
 from stylizer.vj.outputs.outlet import Outlet
 from stylizer.vj.person import PersonMatte
@@ -59,6 +60,21 @@ def test_a_gamepad_may_come_late(tmp_path: Path) -> None:
     assert eventually(lambda: len(turned) == 2)
     pad.close()
     os.close(descriptor)
+
+
+def test_a_gamepad_may_be_unplugged_and_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stylizer.vj.inputs.gamepad.LOOK_EVERY_S", 0.01)
+    turned: list[tuple[str, float]] = []
+    device = tmp_path / "js0"
+    pad = Gamepad(lambda a, p: turned.append((a, p)), device)
+    for button in (1, 2):
+        os.mkfifo(device)
+        descriptor = os.open(device, os.O_RDWR)
+        os.write(descriptor, EVENT.pack(0, 1, 1, button))
+        assert eventually(lambda button=button: (f"button:{button}", 1.0) in turned)  # type: ignore[misc]
+        device.unlink()
+        os.close(descriptor)
+    pad.close()
 
 
 def test_a_gamepad_needs_its_interface(tmp_path: Path) -> None:
@@ -157,6 +173,33 @@ def test_a_file_is_heard_step_by_step(tmp_path: Path) -> None:
     assert period_s == pytest.approx(0.5, abs=0.01)
     with pytest.raises(Unreadable, match="none.wav"):
         read_sound(tmp_path / "none.wav")
+
+
+class Session:
+    """aalink and its Link in one: who else plays comes and goes."""
+
+    num_peers, tempo, beat, enabled = 0, 90.0, 1.25, False
+
+    def Link(self, bpm: float) -> "Session":  # noqa: N802
+        return self
+
+
+def test_link_is_followed_while_somebody_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stylizer.vj.inputs.link.ASK_EVERY_S", 0.005)
+    told: list[tuple[float, float]] = []
+    session = Session()
+    link = AbletonLink(lambda bpm, beat: told.append((bpm, beat)), library=session)
+    try:
+        assert not told
+        session.num_peers = 2
+        assert eventually(lambda: told[:1] == [(90.0, 1.25)])
+        session.num_peers = 0
+        assert eventually(lambda: link.peers == 0)
+        count = len(told)
+        session.num_peers = 1
+        assert eventually(lambda: len(told) > count), "and again when they are back"
+    finally:
+        link.close()
 
 
 def test_a_told_tempo_rules_over_a_heard_one_for_a_while() -> None:

@@ -1,8 +1,10 @@
 """A show from the first key to the recording, and the film that is rendered off-line."""
 
 import json
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +13,10 @@ from stylizer.errors import BadInput
 from stylizer.frame import PixelsU8
 from stylizer.media import Reader
 from stylizer.vj.bank import Bank
+from stylizer.vj.inputs.audio import Heard
 from stylizer.vj.inputs.keyboard import GESTURES, TOGGLES, TURNS
-from stylizer.vj.inputs.mapping import Binding, Mapper
+from stylizer.vj.inputs.mapping import Binding, Mapper, read_map
+from stylizer.vj.inputs.modulation import Modulator
 from stylizer.vj.outputs.recorder import FilmFile, Recorder
 from stylizer.vj.presets import Preset
 from stylizer.vj.render import render
@@ -21,17 +25,25 @@ from stylizer.vj.show import Show
 from tests.conftest import Rng
 from tests.vj.conftest import SMALL
 
+Hand = Callable[[], None]  # something that happens between two pictures
+
 
 class Stage:
-    """A screen whose keys are scripted, with a clock that only its own frames move."""
+    """A screen whose keys and hands are scripted, with a clock that only its own frames move."""
 
-    def __init__(self, keys: list[str]) -> None:
-        self.keys, self.shown, self.closed, self.now = keys, 0, False, 0.0
+    def __init__(self, keys: Sequence[str | Hand]) -> None:
+        self.keys, self.shown, self.closed, self.now = list(keys), 0, False, 0.0
+        self.brightness: list[float] = []
 
     def show(self, pixels: PixelsU8) -> str:
         self.shown += 1
         self.now += 0.04
-        return self.keys.pop(0)
+        self.brightness.append(float(pixels.mean()))
+        key = self.keys.pop(0)
+        if isinstance(key, str):
+            return key
+        key()
+        return ""
 
     def close(self) -> None:
         self.closed = True
@@ -58,6 +70,77 @@ def test_a_show_is_played_by_keys_and_recorded(bank: Bank, tmp_path: Path) -> No
     (film,) = tmp_path.glob("show-*.mp4")
     with Reader(film) as reader:
         assert 5 <= sum(1 for _ in reader) <= 9
+
+
+def played(bank: Bank, keys: Sequence[str | Hand], mapper: Mapper | None = None, **options: Any) -> tuple[Show, Stage]:
+    """A show and its screen, not yet run; the screen's clock is the show's."""
+    stage, session = Stage(keys), VjSession(bank, compiles=False)
+    session.apply(SMALL | {"noise_2": 0.2, "strobe_guard": False})
+    clock: dict[str, Any] = {"clock": lambda: stage.now, "sleep": lambda s: None}
+    return Show(session, stage, [], mapper or Mapper(soft=False), **clock, **options), stage
+
+
+def test_a_knob_is_learned_and_saved_by_keys_alone(bank: Bank, tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def knob() -> None:
+        show.turned("cc:3:9", 0.5)
+
+    keys: list[str | Hand] = ["l", "6", "l", knob, "m", "q"]  # the first `l` has nothing to learn yet
+    show, _ = played(bank, keys, map_path=tmp_path / "mine.toml", tell=told.append)
+    show.run()
+    assert read_map(tmp_path / "mine.toml") == (Binding("cc:3:9", "noise_2"),)
+    assert show.session.controls["noise_2"] == 0.5
+    assert "touch the knob for noise_2" in told and any("mine.toml" in line for line in told)
+    again, _ = played(bank, ["q"], Mapper(read_map(tmp_path / "mine.toml"), soft=False))
+    again.turned("cc:3:9", 1.0)
+    assert again.session.controls["noise_2"] == 1.0
+
+
+def test_a_knob_is_seen_two_pictures_later_at_most(bank: Bank) -> None:
+    def knob() -> None:
+        show.turned("cc:0:1", 1.0)
+
+    show, stage = played(bank, ["", "", knob, "", "q"], Mapper([Binding("cc:0:1", "blackout")], soft=False))
+    show.run()
+    assert min(stage.brightness[:3]) > 0
+    assert stage.brightness[3:] == [0.0, 0.0]  # the knob was turned after the third: the fourth is black
+
+
+def test_sound_is_timed_from_the_air_to_the_screen_and_ends_with_its_device(bank: Bank) -> None:
+    loud = Heard(0.0, level=0.9, low=0.9, mid=0.9, high=0.9, flux=0.9, onset=True)
+
+    def sound() -> None:
+        show.heard(loud, stage.now - 0.03)
+
+    def quiet() -> None:
+        assert show.session.modulators.features == {}, "a device that is gone is no loud tone for ever"
+
+    keys: list[str | Hand] = ["", sound, sound, *[""] * 14, quiet, "q"]
+    show, stage = played(bank, keys)
+    show.run()
+    assert show.sound_to_picture_ms == pytest.approx(70)  # 30 in the device, 40 until the screen had the picture
+    assert "sound to picture 70 ms" in show.status()
+
+
+def test_an_onset_between_two_pictures_is_seen_once(bank: Bank) -> None:
+    click, silence = (Heard(0.0, 0, 0, 0, 0, 0, onset=onset) for onset in (True, False))
+
+    def hops() -> None:
+        for hop in (silence, click, silence, silence):  # 5 ms each: all between two pictures
+            show.heard(hop)
+
+    def quiet_hops() -> None:
+        show.heard(silence)
+        show.heard(silence)
+
+    show, stage = played(bank, [hops, quiet_hops, quiet_hops, "q"])
+    show.session.modulators.always = (Modulator("onset", "invert", gain=1.0, attack_s=0, release_s=0),)
+    show.run()
+    unmoved, straight = played(bank, ["", "", "", "q"])
+    unmoved.run()
+    moved = [abs(a - b) for a, b in zip(stage.brightness, straight.brightness, strict=True)]
+    assert moved[1] > 5 and moved[0] == moved[2] == moved[3] == 0
 
 
 def test_no_key_means_two_things() -> None:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,14 +65,8 @@ class Staged:
     def control(self) -> str:
         return f"{self.base}/#{KEY}"
 
-    @contextlib.contextmanager
-    def socket(self, key: str | None = KEY, origin: str | None = None) -> Iterator["Page"]:
-        address = self.base.replace("http", "ws") + "/v1/stage"
-        with connect(address, origin=Origin(origin or self.base), open_timeout=20) as line:
-            page = Page(line)
-            if key is not None:
-                page.send(type="hello", key=key)
-            yield page
+    def socket(self, key: str | None = KEY, origin: str | None = None) -> AbstractContextManager["Page"]:
+        return connected(self.base, key, origin)
 
 
 class Page:
@@ -103,6 +98,16 @@ class Page:
         controls = self.newest["controls"]["controls"]
         assert isinstance(controls, dict)
         return controls
+
+
+@contextlib.contextmanager
+def connected(base: str, key: str | None = KEY, origin: str | None = None) -> Iterator[Page]:
+    """A control page of the stage at this address."""
+    with connect(base.replace("http", "ws") + "/v1/stage", origin=Origin(origin or base), open_timeout=20) as line:
+        page = Page(line)
+        if key is not None:
+            page.send(type="hello", key=key)
+        yield page
 
 
 def _holds(message: object, fields: JSON) -> bool:

@@ -56,9 +56,7 @@ class Stage:
 
     def set(self, changes: Mapping[str, object]) -> None:
         """Controls, all or none. Models go by name only: a page opens no files of this machine."""
-        for slot in SLOTS.values():
-            if slot in changes and changes[slot] not in self.bank.names:
-                raise NotFound(f"no model is called {changes[slot]!r:.60}; there are {', '.join(self.bank.names)}")
+        self.bank.check_known(changes)
         self.session.apply(changes)
 
     def play(self, name: object, beats: object) -> None:

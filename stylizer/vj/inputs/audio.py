@@ -3,6 +3,7 @@
 Own STFT in NumPy: 1024 samples every 256, so at 48 kHz an onset is known 5 ms after its block and placed to 5 ms.
 """
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -145,12 +146,13 @@ class Microphone:
         """Opens the device if it is not open; True while sound comes in."""
         if self._stream is not None and self._stream.active:
             return True
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
-            self._sound._terminate()  # PortAudio lists its devices once, at its start
-            self._sound._initialize()
         try:
+            if self._stream is not None:
+                gone, self._stream = self._stream, None
+                with contextlib.suppress(self._sound.PortAudioError):
+                    gone.close()
+                self._sound._terminate()  # PortAudio lists its devices once, at its start
+                self._sound._initialize()
             rate = int(self._sound.query_devices(self._device, "input")["default_samplerate"])
             self.ear = Ear(rate)
             stream = self._sound.InputStream(device=self._device, samplerate=rate, blocksize=HOP, callback=self._block)

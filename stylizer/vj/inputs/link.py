@@ -13,15 +13,11 @@ ASK_EVERY_S = 0.1
 class AbletonLink:
     """Tells `beat_is(bpm, beat)` ten times a second while anybody else is in the session, until `close`.
 
-    Raises Unavailable without aalink.
+    library: aalink itself. Raises Unavailable without it.
     """
 
-    def __init__(self, beat_is: Callable[[float, float], None], bpm: float = 120.0) -> None:
-        try:
-            import aalink
-        except ImportError:
-            raise Unavailable("Ableton Link needs aalink: install stylizer[venue]") from None
-        self._library, self._beat_is, self._bpm = aalink, beat_is, bpm
+    def __init__(self, beat_is: Callable[[float, float], None], bpm: float = 120.0, library: Any | None = None) -> None:
+        self._library, self._beat_is, self._bpm = library or _aalink(), beat_is, bpm
         self.peers = 0
         self._closing = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="link", daemon=True)
@@ -40,3 +36,11 @@ class AbletonLink:
                 self._beat_is(float(link.tempo), float(link.beat))
             await asyncio.sleep(ASK_EVERY_S)
         link.enabled = False
+
+
+def _aalink() -> Any:
+    try:
+        import aalink
+    except ImportError:
+        raise Unavailable("Ableton Link needs aalink: install stylizer[venue]") from None
+    return aalink

@@ -58,8 +58,8 @@ class MidiInput:
         """Opens ports that are new, closes those that are gone. A port that cannot be opened is tried again later."""
         names = self._backend.get_input_names()
         for gone in [n for n in self._ports if n not in names]:
-            self._ports.pop(gone).close()
             log.info("midi device gone", device=gone)
+            self._ports.pop(gone).close()
         for name in names:
             if name not in self._ports:
                 try:
@@ -83,7 +83,10 @@ class MidiInput:
 
     def _keep_looking(self) -> None:
         while not self._closing.wait(LOOK_EVERY_S):
-            self.look()
+            try:
+                self.look()
+            except Exception as error:  # rtmidi's own errors have no common base: the next look may be luckier
+                log.debug("midi was not looked through", reason=str(error))
 
 
 def _mido() -> Backend:

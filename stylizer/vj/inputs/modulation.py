@@ -1,6 +1,7 @@
 """Lets sound and tempo move controls: each modulator adds a feature, shaped, to one control."""
 
 import math
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Self
@@ -73,7 +74,7 @@ class Modulator:
 
 
 class Modulators:
-    """Memory between frames: each envelope. `features`: the newest of the sound, set from any thread.
+    """Memory between frames: each envelope. `features`: the newest of the sound; `hear` sets them from any thread.
 
     rows: of the preset that plays, or as a page sets them. always: of the command line, whatever preset plays.
     """
@@ -83,13 +84,21 @@ class Modulators:
         self.always: tuple[Modulator, ...] = ()
         self.features: Mapping[str, float] = {}
         self._envelopes: dict[Modulator, float] = {}
+        self._seen, self._lock = True, threading.Lock()
+
+    def hear(self, features: Mapping[str, float]) -> None:
+        """The newest features. An onset lasts 5 ms, a picture longer: it stays until a picture has seen it."""
+        with self._lock:
+            onset = 0.0 if self._seen else self.features.get("onset", 0.0)
+            self.features = {**features, "onset": max(onset, features.get("onset", 0.0))}
+            self._seen = False
 
     def applied(self, controls: dict[str, Value], tempo: Tempo, time_s: float, dt_s: float) -> dict[str, Value]:
         """`controls` with all modulators added."""
         rows = self.rows + self.always
-        if not rows:
-            return controls
-        features = {**self.features, "beat": 1 - tempo.phase(time_s)}
+        with self._lock:
+            features = {**self.features, "beat": 1 - tempo.phase(time_s)}
+            self._seen = True
         for row in rows:
             heard, envelope = features.get(row.source, 0.0), self._envelopes.get(row, 0.0)
             constant = row.attack_s if heard > envelope else row.release_s

@@ -26,7 +26,8 @@ class OscInput:
     """Listens on a UDP port until `close`. What cannot be understood is counted and the last reason kept.
 
     apply(changes): usually VjSession.apply. gesture(name): usually Show.gesture. Both are called on OSC's own thread.
-    Raises Unavailable when the port cannot be had or python-osc is not installed.
+    host: an address of this machine, 0.0.0.0 for all of them: OSC has no password, who reaches the port plays.
+    Raises Unavailable when address and port cannot be had or python-osc is not installed.
     """
 
     def __init__(

@@ -1,0 +1,39 @@
+"""A fader that rests runs compiled: a wide model in int8 once it has been quantised, all else in floating point."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from kernels.weights import random_weights
+from stylizer.convert.pix2pix import Unet256
+from stylizer.convert.pix2pix_int8 import float_unet, int8_path, int8_unet
+from stylizer.vj.rest import Rest
+from tests.conftest import Rng
+
+
+@pytest.mark.slow
+def test_a_wide_model_is_quantised_once_and_then_runs_in_int8(
+    tmp_path: Path, rng: Rng, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two filters stand for 48: the way is the same and takes seconds. Off-line the quantising is waited for."""
+    monkeypatch.setattr("stylizer.vj.rest.WIDE", 2)
+    weights = {n: w * 10 if n.endswith("kernel") else w for n, w in random_weights(2).items()}
+    picture = rng.unit_f32(1, 3, 256, 256)
+    rest = Rest(1, tmp_path, wait=True)
+    mixed = rest.run("mixed", lambda: weights, own=False)
+    assert mixed is not None and not int8_path(weights, tmp_path).exists(), "a mixture is not worth half a minute"
+    own = rest.run("own", lambda: weights, own=True)
+    kept = int8_unet(weights, 1, tmp_path)
+    assert own is not None and kept is not None
+    drawn = own(picture).copy()
+    assert np.array_equal(drawn, kept(picture))
+    assert not np.array_equal(drawn, float_unet(weights, 1)(picture))
+    with torch.inference_mode():
+        error = np.abs(drawn - Unet256.from_weights(weights)(torch.from_numpy(picture)).numpy()).mean()
+    assert error < 0.05  # of 1
+    again = Rest(1, tmp_path, wait=True)
+    monkeypatch.setattr("stylizer.vj.rest.quantize_apart", None)  # a second start quantises nothing
+    found = again.run("own", lambda: weights, own=True)
+    assert found is not None and np.array_equal(found(picture), drawn)

@@ -1,0 +1,63 @@
+"""One command, and the pictures move: what the start loads, and what it leaves for later."""
+
+import gc
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stylizer.vj.cli import collect_the_new_only
+from tests.web.doubles import free_port, wait_for
+from tests.web.stages import KEY, connected
+
+# Each takes a second or more to import, and nothing in a show without a person or a wide model needs it.
+FOR_LATER = {
+    "cupy", "facenet_pytorch", "matplotlib", "mediapipe", "nncf", "onnx", "onnxruntime", "pandas", "scipy", "skia",
+    "sklearn", "streamlit", "sympy", "torch._dynamo", "torch._inductor", "torchvision", "ultralytics",
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_play_moves_without_loading_what_it_does_not_need(tmp_path: Path) -> None:
+    """As a user starts it; Python itself writes down what is imported until the second picture."""
+    port, imports = free_port(), tmp_path / "imports"
+    command = [sys.executable, "-X", "importtime", "-m", "stylizer", "vj", "play", "--web", "--port", str(port)]
+    own = {"STYLIZER_STAGE_KEY": KEY, "STYLIZER_CACHE": str(tmp_path)}
+    with (
+        imports.open("w") as told,
+        subprocess.Popen([*command, "--osc-port", "0"], stdout=told, stderr=told, env=os.environ | own) as show,
+    ):
+        try:
+            wait_for(lambda: _moves(port), 120)
+        finally:
+            show.terminate()
+    lines = [line for line in imports.read_text().splitlines() if line.startswith("import time:")]
+    loaded = {line.rpartition("|")[2].strip() for line in lines}
+    assert {"torch", "openvino", "web.vj.stage"} <= loaded, "this is the list of what the show loaded"
+    assert not loaded & FOR_LATER
+    assert "openvino_telemetry.main" not in loaded, "a show tells nobody that it is played"
+
+
+def _moves(port: int) -> bool:
+    try:
+        with connected(f"http://127.0.0.1:{port}") as page:
+            frames = page.until("meters")["frames"]
+            assert isinstance(frames, int)
+            return frames > 1 and page.newest["meters"]["motion"] != 0
+    except OSError:
+        return False
+
+
+def test_a_show_is_not_stopped_to_look_through_what_the_start_left() -> None:
+    was_on = gc.isenabled()
+    try:
+        gc.disable()
+        collect_the_new_only()
+        assert gc.isenabled() and gc.get_freeze_count() > 10_000
+    finally:
+        gc.unfreeze()
+        if not was_on:
+            gc.disable()
