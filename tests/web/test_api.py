@@ -321,6 +321,7 @@ def test_a_form_works_as_well_and_the_answer_takes_the_form_asked_for(http: http
         (_picture()[:60], "", 415, "unreadable"),
         (b"x" * (UPLOAD_LIMIT + 100_000), "", 413, "too_large"),
         (_picture(8000, 5001), "", 422, "bad_input"),
+        (_picture(8000, 5001)[:60], "", 422, "bad_input"),  # its size is read before a single pixel
         (_picture(), "?seed=many", 422, "bad_input"),
         (_picture(), "?look=7", 422, "bad_input"),
         (_picture(), "?hat=1", 404, "not_found"),

@@ -9,10 +9,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from aiortc import MediaStreamTrack
+from aiortc import MediaStreamTrack, rtcrtpreceiver
 from aiortc.codecs.h264 import H264Encoder
 from aiortc.codecs.vpx import Vp8Encoder
+from aiortc.jitterbuffer import JitterBuffer
 from aiortc.mediastreams import MediaStreamError
+from aiortc.rtp import RtpPacket
 from av import VideoFrame
 from hypothesis import HealthCheck, given, settings, strategies
 
@@ -184,6 +186,19 @@ def test_encoders_start_and_end_at_our_rates_whatever_the_browser_asks(encoder: 
     frame.pts, frame.time_base = 0, VIDEO_CLOCK
     made.encode(frame)
     assert made.codec.bit_rate == compat.MAX_BITRATE
+
+
+@pytest.mark.parametrize("prompt, with_packet", [(True, 3), (False, 4)])
+def test_a_picture_is_complete_with_its_last_packet(prompt: bool, with_packet: int) -> None:
+    """aiortc's own buffer waits for the first packet of the next picture."""
+    compat.receive_promptly()
+    buffer = (rtcrtpreceiver.JitterBuffer if prompt else JitterBuffer)(capacity=16, is_video=True)
+    for number in range(1, 7):
+        packet = RtpPacket(sequence_number=number, timestamp=3000 * ((number - 1) // 3), marker=number % 3 == 0)
+        packet._data = bytes([number])
+        if (frame := buffer.add(packet)[1]) is not None:
+            break
+    assert frame is not None and (frame.data, number) == (b"\1\2\3", with_packet)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))

@@ -12,9 +12,13 @@ import pytest
 from stylizer.config import Settings
 from stylizer.controls import Value
 from stylizer.frame import PixelsU8
+from stylizer.live import Worker
 from tests.web.doubles import ColourPipeline, PaintedTrack, Running, Visitor, running, tinted, visiting
+from tests.web.test_api import OFFER
 from web.api.app import create_app
 from web.api.doors import RateLimit
+from web.rtc import streams as streams_module
+from web.rtc.streams import CONNECT_S, Streams
 from web.rtc.threads import FRAME_THREADS, SLOW_THREADS
 
 pytestmark = pytest.mark.timeout(60)
@@ -219,3 +223,28 @@ def test_results_are_sent_once_each_when_the_pipeline_is_slower_than_the_camera(
 
     with running(app) as served:
         asyncio.run(visit(served))
+
+
+@pytest.mark.parametrize("offers", [False, True], ids=["no offer", "an offer that leads nowhere"])
+def test_who_does_not_connect_loses_the_place_at_the_deadline(offers: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams_module, "SWEEP_S", 0.01)
+    now_s = [100.0]
+    worker = Worker(ColourPipeline(), capacity=1)
+
+    async def run() -> None:
+        streams = Streams(worker, clock=lambda: now_s[0])
+        sweeping = asyncio.ensure_future(streams.run())
+        stream = await streams.open()
+        if offers:
+            now_s[0] += 5
+            await stream.answer(OFFER, "127.0.0.1")
+        now_s[0] += CONNECT_S - 0.1
+        await asyncio.sleep(0.1)
+        assert len(streams) == worker.visitors == 1
+        now_s[0] += 0.2
+        async with asyncio.timeout(20):
+            while len(streams) or worker.visitors:
+                await asyncio.sleep(0.01)
+        sweeping.cancel()
+
+    asyncio.run(run())

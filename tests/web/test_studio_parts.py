@@ -9,7 +9,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from streamlit import config
 
+from stylizer.config import Settings
 from stylizer.controls import CONTROLS, defaults
 from stylizer.errors import BadInput, NoCapacity, NotFound
 from stylizer.frame import Frame
@@ -19,6 +21,7 @@ from stylizer.vj.presets import parse_preset
 from tests.web.doubles import ColourPipeline, tinted
 from web.studio.before_after import pair
 from web.studio.comparison import side_by_side
+from web.studio.launch import command
 from web.studio.live_page import GROUPS
 from web.studio.presets import as_preset
 from web.studio.runs import MAX_POINTS, Run, curves, runs
@@ -123,3 +126,10 @@ def test_before_and_after_belong_together(worker: Worker) -> None:
     walker.join()
     assert shown is not None and shown[0].pts == shown[1].pts
     assert np.array_equal(tinted(shown[0].pixels, "blue"), shown[1].pixels)
+
+
+def test_nothing_on_the_command_line_or_in_a_file_opens_the_studio_to_foreign_pages() -> None:
+    """Streamlit's protection against cross-site requests is on unless somebody turns it off."""
+    asked = " ".join(command(Settings.load())).lower()
+    assert "xsrf" not in asked and "cors" not in asked
+    assert config.get_option("server.enableXsrfProtection") and config.get_option("server.enableCORS")
