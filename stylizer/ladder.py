@@ -18,6 +18,7 @@ from stylizer.stages.box import Box
 from stylizer.stages.detect import Detection, load_detector
 from stylizer.stages.face import HeadFinder, body_from_head
 from stylizer.stages.matte import Matte, RvmMatte, SegmentationMatte, SubtractionMatte
+from stylizer.stages.mesh import FaceMesh
 from stylizer.stages.pose import PoseDetector, PoseMatte
 from stylizer.weights.registry import Registry
 
@@ -54,7 +55,7 @@ class Styles(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """All that the pipeline runs on. batch: how many visitors are worth one step."""
+    """All that the pipeline runs on. batch: how many visitors are worth one step. mesh: None, and no eyes are drawn."""
 
     look: Look
     find_head: FindHead
@@ -62,6 +63,7 @@ class Parts:
     library: Styles
     rungs: tuple[Rung, ...]
     batch: int = MAX_BATCH
+    mesh: FaceMesh | None = None
 
 
 def open_parts(settings: Settings) -> Parts:
@@ -72,15 +74,16 @@ def open_parts(settings: Settings) -> Parts:
     find_head = HeadFinder(engine.device)
     look, person = _person(registry, engine, find_head)
     matte, matte_rung = _matte(registry, engine)
+    mesh, face = _mesh(registry, engine)
     library = Library(registry, engine)
     rungs = (
         Rung("device", engines.describe(engine), _device_note(engine, settings)),
         person,
-        Rung("face", "MTCNN"),
+        face,
         matte_rung,
         Rung("style", ", ".join(library.names), "; ".join(str(refusal) for refusal in library.refused)),
     )
-    return Parts(look, find_head, matte, library, rungs, 1 if engine.device.type == "cpu" else MAX_BATCH)
+    return Parts(look, find_head, matte, library, rungs, 1 if engine.device.type == "cpu" else MAX_BATCH, mesh)
 
 
 def open_matte(settings: Settings) -> Matte:
@@ -127,6 +130,13 @@ def _matte(registry: Registry, engine: Engine) -> tuple[Matte, Rung]:
         except (ModelMissing, ModelRejected, Unreadable) as error:
             why.append(str(error))
     return SubtractionMatte(), Rung("matte", "background subtraction (OpenCV)", "; ".join(why))
+
+
+def _mesh(registry: Registry, engine: Engine) -> tuple[FaceMesh | None, Rung]:
+    try:
+        return FaceMesh.load(registry.find("mesh").path, engine), Rung("face", "MTCNN, MediaPipe face mesh")
+    except (ModelMissing, ModelRejected, Unreadable) as error:
+        return None, Rung("face", "MTCNN", str(error))
 
 
 def _device_note(engine: Engine, settings: Settings) -> str:

@@ -21,10 +21,12 @@ from stylizer.ladder import Parts, Rung, open_parts
 from stylizer.logs import log
 from stylizer.stages.box import Box
 from stylizer.stages.closeup import Closeup, closeup_box, cut_closeup
-from stylizer.stages.compose import Backdrop, compose, neutral
+from stylizer.stages.compose import Backdrop, canvas_scale, compose, neutral
 from stylizer.stages.crop import cut, only_seen
+from stylizer.stages.eyes import LEAST_HEAD_PX, Eyes
 from stylizer.stages.mark import held
 from stylizer.stages.matte import MatteState, View, extent
+from stylizer.stages.mesh import steadied
 from stylizer.stages.outline import EVERY_S, outline
 from stylizer.stages.track import look_every
 from stylizer.visitor import VisitorState
@@ -53,6 +55,7 @@ class Job:
     picture: Tensor | None = None
     alpha: Tensor | None = None
     closeup: Closeup | None = None
+    eyes: Eyes | None = None
     output: PixelsU8 | None = None
     error: Exception | None = None
     stages_ms: dict[str, float] = field(default_factory=dict)
@@ -151,7 +154,15 @@ class Pipeline:
                 with _answering_for(job), _timed([job], "compose"):
                     backdrop = Backdrop.of(job.controls, job.state.backdrop)
                     job.output = compose(
-                        job.pixels, job.box, job.picture, job.alpha, backdrop, job.controls, job.matte, job.closeup
+                        job.pixels,
+                        job.box,
+                        job.picture,
+                        job.alpha,
+                        backdrop,
+                        job.controls,
+                        job.matte,
+                        job.closeup,
+                        job.eyes,
                     )
                     _outline(job)
         return [_closed(job) for job in jobs]
@@ -178,6 +189,25 @@ class Pipeline:
             if job.box is not None:
                 job.crop = cut(job.pixels, job.box, self._crop_px)
                 job.near = closeup_box(state.tracker.head, job.box)
+        self._find_eyes(job)
+
+    def _find_eyes(self, job: Job) -> None:
+        """Where a near face has its eyes, if they are to be drawn."""
+        state, controls = job.state, job.controls
+        amount = float(controls["eyes"]) * float(controls["style_strength"])
+        if state.subject != state.tracker.generation:
+            state.face = None
+        head, mesh = state.tracker.head, self._parts.mesh
+        if mesh is None or amount <= 0 or job.box is None or head is None:
+            return
+        small = head.height * canvas_scale(controls, job.box) < LEAST_HEAD_PX
+        if small or not self._parts.library.get(str(controls["style"])).any_size:
+            return
+        with _timed([job], "mesh"):
+            seen = mesh(job.pixels, head, state.face)
+        state.face = None if seen is None else steadied(state.face, seen)
+        if state.face is not None:
+            job.eyes = Eyes(state.face, amount, int(controls["seed"]))
 
     def _separate(self, jobs: Sequence[Job]) -> None:
         crops = torch.cat([job.crop for job in jobs if job.crop is not None])

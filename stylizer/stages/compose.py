@@ -21,6 +21,7 @@ from stylizer.frame import PixelsU8, check_pixels, u8_from_unit
 from stylizer.stages.box import Box, around
 from stylizer.stages.closeup import Closeup, lay_over
 from stylizer.stages.crop import cut_u8, paste_region, uncut
+from stylizer.stages.eyes import Eyes, draw_eyes
 from stylizer.stages.fill import continued
 
 FIGURE_PX = 512
@@ -68,12 +69,14 @@ def compose(
     controls: Mapping[str, Value],
     matte: Tensor | None = None,
     closeup: Closeup | None = None,
+    eyes: Eyes | None = None,
 ) -> PixelsU8:
     """The finished picture: uint8, [512, 512, 3] for framing "figure" or as large as the frame for "scene".
 
     pixels: the frame, uint8 [H, W, 3]. box: the crop's box in it; None, like picture and alpha, with nobody in view.
     picture: the drawing [1, 3, h, w] unit, straight. alpha: its opacity [1, 1, h, w]. matte: the person's own opacity,
-    where the drawing has another outline. closeup: the head's own drawing, laid over the first.
+    where the drawing has another outline. closeup: the head's own drawing, laid over the first. eyes: to be
+    drawn over that, in px of the frame.
     """
     check_pixels("frame", pixels)
     canvas = _figure(pixels, box) if controls["framing"] == "figure" else _Canvas(pixels, box)
@@ -85,8 +88,15 @@ def compose(
     near = None
     if closeup is not None and box is not None:
         near = u8_from_unit(torch.cat([closeup.picture, closeup.alpha], dim=1)), closeup.in_canvas(box, canvas.place)
-    _draw(result, rgba, canvas.place, near)
+    if eyes is not None and box is not None:
+        eyes = eyes.in_canvas(box, canvas.place)
+    _draw(result, rgba, canvas.place, near, eyes)
     return result
+
+
+def canvas_scale(controls: Mapping[str, Value], box: Box) -> float:
+    """Pixels of the finished picture for one of the frame."""
+    return FIGURE_PX / box.width if controls["framing"] == "figure" else 1.0
 
 
 def neutral(frame_size: tuple[int, int], controls: Mapping[str, Value]) -> PixelsU8:
@@ -138,10 +148,10 @@ def _background(backdrop: Backdrop, canvas: _Canvas, person: NDArray[np.uint8] |
     return _blurred(canvas, hidden)
 
 
-def _draw(base: PixelsU8, rgba: PixelsU8, place: Box, near: tuple[PixelsU8, Box] | None) -> None:
+def _draw(base: PixelsU8, rgba: PixelsU8, place: Box, near: tuple[PixelsU8, Box] | None, eyes: Eyes | None) -> None:
     """The drawing [h, w, 4] into its place, in `base` itself; only the part that is not transparent costs time.
 
-    near: the head's drawing [h, w, 4] and its box in `base`.
+    near: the head's drawing [h, w, 4] and its box in `base`. eyes: in its pixels.
     """
     part, inner = _occupied(np.ascontiguousarray(rgba[..., 3]), place)
     reach = inner if near is None else around(inner, near[1])
@@ -150,6 +160,8 @@ def _draw(base: PixelsU8, rgba: PixelsU8, place: Box, near: tuple[PixelsU8, Box]
         drawn = uncut(rgba[part], inner, region)
         if near is not None:
             lay_over(drawn, near[0], near[1].moved(-region[1].start, -region[0].start))
+        if eyes is not None:
+            draw_eyes(drawn, eyes.moved(-region[1].start, -region[0].start))
         base[region] = over(base[region], cv2.cvtColor(drawn, cv2.COLOR_RGBA2RGB), np.ascontiguousarray(drawn[..., 3]))
 
 

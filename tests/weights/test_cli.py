@@ -20,7 +20,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
-BROUGHT = ("pose", "silhouette")  # inside a package that is always installed
+BROUGHT = ("pose", "silhouette", "mesh")  # inside a package that is always installed
 
 
 def test_list_names_every_part_and_why_it_is_missing() -> None:

@@ -171,7 +171,7 @@ def test_damaged_records_are_refused(tmp_path: Path) -> None:
 
 def test_the_real_manifest_names_licence_and_address_of_every_part() -> None:
     parts = manifest()
-    assert set(parts) == {"person", "matte", "pose", "silhouette", "segmentation"}
+    assert set(parts) == {"person", "matte", "pose", "silhouette", "mesh", "segmentation"}
     for part in parts.values():
         if part.pullable is None:
             assert all(file.package and file.sha256 for file in part.files), "brought by a package, and checked"

@@ -19,7 +19,7 @@ from web.studio.widgets import key, widget
 
 TRIES = 4  # each waits twice as long as the one before it
 GROUPS = {
-    "Style": ("style", "style_strength", "ink"),
+    "Style": ("style", "style_strength", "ink", "eyes"),
     "Look": ("seed", "look", "truncation_psi"),
     "Picture": ("background", "background_colour", "framing", "mirror"),
 }
