@@ -127,7 +127,8 @@ def _painted(
 
     def within(distance: Grid) -> Grid:
         """1 inside (positive distance), 0 outside, a pixel's ramp between."""
-        return np.clip(distance / edge + 0.5, 0, 1)
+        ramp: Grid = np.clip(distance / edge + 0.5, 0, 1)
+        return ramp
 
     k = 0.55 + 0.45 * eye.open
     arch = 1 - np.minimum(np.abs(x), 1) ** 2.2
