@@ -1,6 +1,6 @@
 """A booth's long day in short: visitors come and go at a worker, and what it holds on to is measured.
 
-python -m benchmarks.soak --minutes 60 --seats 2 --fps 12 --json F.json [--plot F.png]
+python -m benchmarks.soak --minutes 60 --seats 2 --fps 12 --json F.json [--plot F.png] [--stay 1 3]
 
 The worker is `stylizer serve` in a process of its own, with the weights that STYLIZER_MODELS names. Each seat takes one
 visitor after another: they stay some seconds, change the style's strength, ask for a new line, leave with or without a
@@ -37,7 +37,9 @@ STAY_S = (8.0, 30.0)
 SAMPLE_S = 5.0
 START_S = 600.0  # the first start compiles networks
 WARM_UP = 1 / 4  # of the run: caches fill, the allocator finds its size
-EMPTY_S = 30.0  # after the last visitor: their threads end, their connections time out
+EMPTY_S = 35.0  # after the last visitor: threads end, connections time out, freed memory is handed back
+STRENGTHS = (0.7, 1.0)  # each is compiled when it rests, and then stays
+FIRST_STAY_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,10 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Slopes by least squares over the samples after the warm-up. *_empty: with nobody there, before and after all."""
+    """Slopes by least squares over the samples after the warm-up. *_empty: with nobody there, before and after all.
+
+    In a run of minutes a slope is mostly what the visitors of its end happen to hold; *_empty is then the figure.
+    """
 
     machine: str
     minutes: float
@@ -67,6 +72,7 @@ class Report:
     frames_out: int
     failed: int
     rss_mib_per_hour: float
+    rss_mib_empty: tuple[float, float]
     gpu_mib_per_hour: float
     descriptors_per_hour: float
     threads_per_hour: float
@@ -106,15 +112,17 @@ async def until_ready(http: httpx.AsyncClient) -> None:
             await asyncio.sleep(0.5)
 
 
-async def seat(worker: Running, fps: float, ends_at_s: float, dice: random.Random, tally: Tally) -> None:
-    """One visitor after the other until the end."""
+async def seat(
+    worker: Running, fps: float, ends_at_s: float, dice: random.Random, tally: Tally, stay_s: tuple[float, float]
+) -> None:
+    """One visitor after the other until the end; each stays for a time between the two in `stay_s`."""
     while (left_s := ends_at_s - time.monotonic()) > 1:
         lines = [Visitor(worker, ClipCamera(fps))]
         try:
-            await lines[0].open({"style_strength": dice.choice((0.7, 1.0))})
+            await lines[0].open({"style_strength": dice.choice(STRENGTHS)})
             await lines[0].connect()
             tally.served += 1
-            await stay(lines[0], min(left_s, dice.uniform(*STAY_S)))
+            await stay(lines[0], min(left_s, dice.uniform(*stay_s)))
             if dice.random() < 0.3:
                 lines.append(second_line(worker, lines[0], fps))
                 await lines[1].connect()
@@ -182,19 +190,20 @@ def gpu_mib(pid: int) -> float:
     return sum(float(row.split(",")[1]) for row in rows if int(row.split(",")[0]) == pid)
 
 
-async def soak(minutes: float, seats: int, fps: float, seed: int = 1) -> Report:
+async def soak(minutes: float, seats: int, fps: float, stay_s: tuple[float, float] = STAY_S, seed: int = 1) -> Report:
     """Runs all of it. The worker's address space is measured from outside, so this process may grow as it likes."""
     tally = Tally()
     with serving(seats) as (worker, process):
         async with httpx.AsyncClient(base_url=worker.base, timeout=20) as http:
             await until_ready(http)
-            await one_visit(worker, fps)  # so that "empty" means: after somebody was there
+            for strength in STRENGTHS:
+                await one_visit(worker, fps, strength)  # so that "empty" means: after somebody was there
             before = await emptied(http, process)
             began_s = time.monotonic()
             ends_at_s = began_s + minutes * 60
             samples: list[Sample] = []
             crowd = asyncio.gather(
-                *(seat(worker, fps, ends_at_s, random.Random(seed + i), tally) for i in range(seats))
+                *(seat(worker, fps, ends_at_s, random.Random(seed + i), tally, stay_s) for i in range(seats))
             )
             async for each in sampling(http, process, began_s):
                 samples.append(each)
@@ -207,26 +216,19 @@ async def soak(minutes: float, seats: int, fps: float, seed: int = 1) -> Report:
     return report(minutes, seats, fps, tally, samples, (before, after), failed, stopped_in_s)
 
 
-async def one_visit(worker: Running, fps: float) -> None:
+async def one_visit(worker: Running, fps: float, strength: float) -> None:
     visitor = Visitor(worker, ClipCamera(fps))
-    await visitor.open()
+    await visitor.open({"style_strength": strength})
     await visitor.connect()
-    await stay(visitor, 5)
+    await stay(visitor, FIRST_STAY_S)
     await visitor.http.delete(visitor.path())
     await visitor.vanish()
 
 
 async def emptied(http: httpx.AsyncClient, process: psutil.Process) -> Sample:
-    """With nobody there, once descriptors have come to rest."""
-    end = time.monotonic() + EMPTY_S
-    last = await sample(http, process, 0)
-    while time.monotonic() < end:
-        await asyncio.sleep(2)
-        newest = await sample(http, process, 0)
-        if newest.visitors == 0 and (newest.descriptors, newest.threads) == (last.descriptors, last.threads):
-            return newest
-        last = newest
-    return last
+    """With nobody there, once all has come to rest."""
+    await asyncio.sleep(EMPTY_S)
+    return await sample(http, process, 0)
 
 
 def stop(process: psutil.Process) -> float:
@@ -264,6 +266,7 @@ def report(
         samples[-1].frames_out,
         failed,
         slope("rss_mib"),
+        (empty[0].rss_mib, empty[1].rss_mib),
         slope("gpu_mib"),
         slope("descriptors"),
         slope("threads"),
@@ -291,7 +294,8 @@ def plot(result: Report, path: Path) -> None:
         axis.grid(alpha=0.3)
     axes[0].set_title(
         f"{result.minutes:g} minutes, {result.visitors_served} visitors, {result.frames_out} pictures; "
-        f"after warm-up {result.rss_mib_per_hour:+.2f} MiB/h",
+        f"after warm-up {result.rss_mib_per_hour:+.2f} MiB/h, "
+        f"empty {result.rss_mib_empty[0]:.0f} and {result.rss_mib_empty[1]:.0f} MiB",
         fontsize=10,
     )
     axes[-1].set_xlabel("minutes")
@@ -306,10 +310,11 @@ def main() -> None:
     parser.add_argument("--fps", type=float, default=12, help="pictures a second of each visitor's camera")
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--plot", type=Path)
+    parser.add_argument("--stay", type=float, nargs=2, default=STAY_S, metavar="S", help="least and longest visit")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as cache:
         os.environ.setdefault("STYLIZER_CACHE", cache)
-        result = asyncio.run(soak(asked.minutes, asked.seats, asked.fps))
+        result = asyncio.run(soak(asked.minutes, asked.seats, asked.fps, tuple(asked.stay)))
     asked.json.write_text(json.dumps(asdict(result), indent=1) + "\n")
     if asked.plot:
         plot(result, asked.plot)

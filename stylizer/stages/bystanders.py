@@ -12,6 +12,7 @@ from stylizer.stages.box import Box, iou
 MIN_IOU = 0.2  # a walker 0.5 m wide, seen every 0.2 s, still overlaps himself by 0.25
 FORGET_S = 1.0  # without being seen; also how far ahead a walk is believed
 HIDDEN = 0.85  # of the width known; a box in the clear hardly shrinks that much from look to look
+NESTED = 0.8  # of a new box within the subject's: a second box of theirs, not somebody else
 SPEED_ALPHA = 0.5  # weight of the newest speed: a detector's box jumps by some percent of its width
 
 
@@ -47,7 +48,7 @@ class Crossing:
     def __init__(self, subject: Box, boxes: Sequence[Box], time_s: float) -> None:
         """boxes: of all in view, the subject among them."""
         self._subject = Walker(subject, time_s)
-        self._others = [Walker(box, time_s) for box in boxes if box != subject]
+        self._others = [Walker(box, time_s) for box in boxes if not _within(box, subject)]
 
     def look(self, boxes: Sequence[Box], last: Box, time_s: float) -> Box | None:
         """The subject's box among those detected at `time_s`, None when there is none that is not more another's.
@@ -67,10 +68,15 @@ class Crossing:
             touched = any(iou(boxes[which], box) > 0 for i, box in enumerate(boxes) if i != which)
             known[who].see(boxes[which], time_s, touched=touched)
         strangers = (box for which, box in enumerate(boxes) if which not in owners.values())
-        self._others += [Walker(box, time_s) for box in strangers]
+        self._others += [Walker(box, time_s) for box in strangers if not _within(box, self._subject.box)]
         return boxes[owners[0]] if 0 in owners else None
 
     def covered(self, time_s: float) -> bool:
         """Somebody seen just now stands where the subject is: not seeing them does not mean that they left."""
         where = self._subject.at(time_s)
         return any(o.seen_s == time_s and iou(o.box, where) >= MIN_IOU for o in self._others)
+
+
+def _within(box: Box, subject: Box) -> bool:
+    overlap = iou(box, subject)
+    return overlap * (box.area + subject.area) / (1 + overlap) >= NESTED * box.area

@@ -55,6 +55,16 @@ def test_who_walks_past_another_takes_the_picture_along(speed_px_s: float) -> No
     assert tracker.generation == 1
 
 
+def test_a_second_box_of_the_subject_is_nobody_else() -> None:
+    """Head and chest found beside the whole person, then alone: they are followed all the same."""
+    whole, part = person(STANDS_X), Detection(Box(STANDS_X + 20, 60, STANDS_X + 180, 320), 0.8)
+    tracker = SubjectTracker()
+    for look in range(3):
+        tracker.update([whole, part], look * LOOK_S)
+    tracker.update([part], 3 * LOOK_S)
+    assert tracker.target == part.box and tracker.generation == 1
+
+
 def test_who_is_hidden_is_waited_for_longer_than_who_has_left_but_not_for_ever() -> None:
     tracker = SubjectTracker()
     tracker.update([person(STANDS_X), person(STANDS_X - 180)], 0)

@@ -1,6 +1,6 @@
 """Bad networks between Chromium's page and the worker: what the visitor sees, and how soon it is over.
 
-Its limits are seconds on a machine with nothing else to do, so it runs on request: STYLIZER_LINE=1.
+Those whose limits are seconds on a machine with nothing else to do run on request: STYLIZER_LINE=1, two minutes.
 """
 
 import json
@@ -23,14 +23,10 @@ from tests.web.line import Line
 from web.api.app import create_app
 from web.api.doors import RateLimit
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.timeout(150),
-    pytest.mark.skipif(
-        os.environ.get("STYLIZER_LINE") != "1", reason="times a quiet machine (STYLIZER_LINE=1 runs it)"
-    ),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(150)]
+on_request = pytest.mark.skipif(
+    os.environ.get("STYLIZER_LINE") != "1", reason="times a quiet machine (STYLIZER_LINE=1 runs it)"
+)
 CHECKOUT = Path(__file__).parents[2]
 WORKER = (
     "from stylizer.config import Settings; from tests.web.doubles import ColourPipeline; "
@@ -66,6 +62,8 @@ def _live(page: Page, base: str) -> None:
     wait_unique(page, 5)
 
 
+@on_request
+@pytest.mark.slow
 @pytest.mark.parametrize("loss, delay_s, longest_ms", [(0.01, 0.05, 1000), (0.05, 0.05, 1000), (0.1, 0.05, 3000)])
 def test_loss_and_delay_freeze_the_mirror_for_no_longer(
     worker: Running, camera: Browser, loss: float, delay_s: float, longest_ms: int
@@ -83,6 +81,8 @@ def test_loss_and_delay_freeze_the_mirror_for_no_longer(
     assert unique > 2 * CAMERA_FPS
 
 
+@on_request
+@pytest.mark.slow
 def test_two_seconds_without_a_network_are_over_three_seconds_after(worker: Running, camera: Browser) -> None:
     with Line() as line, visit(camera) as context:
         _lay(line, context)
@@ -95,6 +95,8 @@ def test_two_seconds_without_a_network_are_over_three_seconds_after(worker: Runn
         wait_unique(page, 4, timeout_ms=3000)
 
 
+@on_request
+@pytest.mark.slow
 def test_a_long_cut_is_told_in_words_and_over_three_seconds_after_with_the_settings(
     worker: Running, camera: Browser
 ) -> None:
@@ -115,6 +117,8 @@ def test_a_long_cut_is_told_in_words_and_over_three_seconds_after_with_the_setti
         page.wait_for_function("() => window.seen.mean[0] > window.seen.mean[2] + 50", timeout=5000)
 
 
+@on_request
+@pytest.mark.slow
 def test_a_worker_that_is_killed_and_started_again_is_found_with_the_settings(camera: Browser) -> None:
     port = free_port()
 
