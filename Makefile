@@ -36,6 +36,7 @@ audit: $(INSTALLED)
 pictures: $(INSTALLED)
 	$(BIN)/python docs/make_pictures.py
 	$(BIN)/python docs/make_vj.py
+	$(BIN)/python -m docs.make_screens
 
 gallery: $(INSTALLED)
 	$(BIN)/python docs/make_gallery.py

@@ -1,23 +1,23 @@
 """Takes every picture of the pages in docs/screens with headless Chromium, from what the project brings along.
 
-    python -m docs.make_screens [booth studio stage bench]     all of them without a name
+    python -m docs.make_screens [booth visit studio stage]     all of them without a name
 
-No real person is shown: the booth sees the drawn clip, the VJ's pictures are dreamt.
+No real person is shown: the drawn clip is the camera, the VJ's pictures are dreamt. Weights are searched as ever
+(STYLIZER_MODELS, the cache); without them the lower rungs draw. STYLIZER_RUNS names the training runs to show; where
+there are none, that picture stays as it is.
 """
 
 import contextlib
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from docs import booth_screens
-from docs.booth_screens import SCREENS, opened, save
 from stylizer.config import Settings
 from stylizer.styles import CLIP
 from stylizer.vj.bank import Bank
@@ -26,15 +26,37 @@ from stylizer.vj.outputs.broadcast import Broadcast
 from stylizer.vj.presets import presets
 from stylizer.vj.session import VjSession
 from stylizer.vj.show import Show
-from tests.web.browser import browsers, frames_of, save_mjpeg
-from tests.web.doubles import free_port, wait_for
+from tests.web.browser import browsers, frames_of, save_mjpeg, visit
+from tests.web.doubles import Running, free_port, running, wait_for
+from web.api.app import create_app
+from web.api.doors import RateLimit
 from web.api.server import make_server
-from web.studio import launch as studio
+from web.studio import launch as studio_process
 from web.vj.app import create_stage_app
 from web.vj.server import Playing
 from web.vj.stage import Stage
 
-DESKTOP, TABLET, UPRIGHT = (1440, 900), (1180, 820), (820, 1180)
+SCREENS = Path(__file__).resolve().parent / "screens"
+PATIENCE_MS = 240_000
+LONGEST_PX = 1280  # of a stored picture: the 4K screen is shown at a third
+LIVE = "body[data-state=live]:not([data-rest])"
+PHONE, TABLET, UPRIGHT, WIDE, DESKTOP, TALL = (
+    (390, 844),
+    (1180, 820),
+    (820, 1180),
+    (1280, 720),
+    (1440, 900),
+    (2160, 3840),
+)
+BOOTHS = {"wide": (WIDE, "en"), "phone": (PHONE, "ja-JP"), "tablet": (UPRIGHT, "en"), "tall": (TALL, "ja-JP")}
+STAGES = {
+    "desktop": (DESKTOP, "en"),
+    "tablet": (TABLET, "ja-JP"),
+    "tablet-upright": (UPRIGHT, "en"),
+    "phone": (PHONE, "en"),
+}
+STUDIO = (1280, 1000)
+PHONES = "http://192.168.1.20:8000"  # in the QR code of the picture
 HEARD = {"level": 0.72, "low": 0.9, "mid": 0.55, "high": 0.34, "flux": 0.41, "onset": 0.0}
 
 
@@ -46,18 +68,188 @@ def main() -> None:
             GROUPS[name](launch(film))
 
 
+def save(page: Page, name: str, *, whole: bool = False) -> None:
+    target = SCREENS / f"{name}.webp"
+    with tempfile.TemporaryDirectory() as folder:
+        shot = Path(folder) / "shot.png"
+        if whole:  # Streamlit scrolls inside the page
+            height = page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollHeight")
+            page.set_viewport_size({"width": page.viewport_size["width"], "height": height})
+            page.wait_for_timeout(1000)
+        page.screenshot(path=shot, timeout=PATIENCE_MS)
+        picture = Image.open(shot).convert("RGB")
+    picture.thumbnail((LONGEST_PX, LONGEST_PX), Image.Resampling.LANCZOS)
+    picture.save(target, quality=82, method=6)
+    sys.stdout.write(f"{target.name}: {target.stat().st_size // 1024} kB\n")
+
+
+@contextlib.contextmanager
+def opened(browser: Browser, address: str, size: tuple[int, int], language: str = "en") -> Iterator[Page]:
+    with visit(browser, size=size, language=language) as context:
+        context.set_default_timeout(PATIENCE_MS)
+        page = context.new_page()
+        page.goto(address)
+        yield page
+
+
+# The booth: the real pipeline.
+
+
+@contextlib.contextmanager
+def _worker() -> Iterator[Running]:
+    app = create_app(Settings.load(visitors=1, public_url=PHONES), limit=RateLimit(burst=10_000))
+    with running(app) as worker:
+        yield worker
+
+
+def booth(browser: Browser) -> None:
+    """Each screen: at rest, live, with a picture behind."""
+    with _worker() as worker:
+        for name, (size, language) in BOOTHS.items():
+            with opened(browser, worker.base, size, language) as page:
+                page.wait_for_function("() => document.querySelector('#attract').currentTime > 0.3")
+                save(page, f"booth-{name}-idle")
+                _step_in(page)
+                save(page, f"booth-{name}-live")
+                page.click("#dock [value=background]")
+                page.click("button.choice[value=picture]")
+                page.wait_for_timeout(1500)
+                save(page, f"booth-{name}-background")
+
+
+def turn(browser: Browser) -> None:
+    """Taking it home, the queue, a trouble."""
+    with _worker() as worker:
+        _trouble(browser, worker)
+        _take_home(browser, worker)
+
+
+def _step_in(page: Page) -> None:
+    page.click("#start")
+    page.wait_for_selector(LIVE)
+    page.wait_for_selector("#hint polygon:not([points=''])", state="attached")
+    page.wait_for_timeout(2500)  # the matte settles, the video reaches its bit rate
+
+
+def _take_home(browser: Browser, worker: Running) -> None:
+    with opened(browser, worker.base, WIDE) as page:
+        _step_in(page)
+        page.click("#home")
+        page.wait_for_selector("#count.big:visible")
+        save(page, "booth-get-ready")
+        page.wait_for_selector("#code:visible")
+        save(page, "booth-take-home")
+        with opened(browser, page.inner_text("#address").replace(PHONES, worker.base), PHONE) as phone:
+            phone.wait_for_function("() => document.querySelector('video').readyState >= 2")
+            save(phone, "booth-on-the-phone")
+        with opened(browser, f"{worker.base}/?auto=camera", WIDE) as second:
+            second.wait_for_selector("body[data-state=full] #place:visible")
+            save(second, "booth-queue")
+
+
+def _trouble(browser: Browser, worker: Running) -> None:
+    with visit(browser, size=WIDE) as context:
+        page = context.new_page()
+        page.add_init_script(
+            "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotAllowedError'); }"
+        )
+        page.goto(worker.base)
+        page.click("#start")
+        page.wait_for_selector("body[data-state=denied]")
+        page.wait_for_timeout(1000)  # the figure has faded
+        save(page, "booth-denied")
+
+
+# The studio: Streamlit in its own process, page by page.
+
+
+def studio(browser: Browser) -> None:
+    settings = Settings.load(studio_port=free_port(), threads=2)
+    process = studio_process.start(settings)
+    base = f"http://127.0.0.1:{settings.studio_port}"
+    try:
+        wait_for(lambda: _answers(f"{base}/_stcore/health"), 120)
+        _live(browser, base)
+        for name, ready in PAGES.items():
+            if name == "training" and not any(settings.runs.glob("*/log.jsonl")):
+                sys.stdout.write(f"studio-training stays as it is: no run in {settings.runs}\n")
+                continue
+            with opened(browser, f"{base}/{name}", STUDIO) as page:
+                ready(page)
+                _settled(page)
+                save(page, f"studio-{name}", whole=True)
+        with opened(browser, base, PHONE) as page:
+            page.get_by_role("button", name="Start camera").wait_for()
+            _settled(page)
+            save(page, "studio-phone")
+    finally:
+        studio_process.stop(process)
+
+
+def _live(browser: Browser, base: str) -> None:
+    with opened(browser, base, STUDIO) as page:
+        page.get_by_role("button", name="Start camera").click()
+        page.wait_for_function("() => /\\d ms/.test(document.body.innerText)")  # a latency: pictures flow
+        page.get_by_text("Before and after").click()
+        page.get_by_alt_text("After").wait_for()
+        page.wait_for_timeout(2000)
+        save(page, "studio-live", whole=True)
+        page.get_by_role("button", name="Stop").click()
+        page.get_by_role("button", name="Start camera").wait_for()
+
+
+def _compare(page: Page) -> None:
+    page.get_by_role("button", name="Draw both").click()
+    page.locator("video").wait_for()
+    page.wait_for_function("() => document.querySelector('video').currentTime > 1")
+
+
+def _curves(page: Page) -> None:
+    page.locator("[data-testid=stVegaLiteChart] canvas").first.wait_for()
+
+
+def _shown(words: str) -> Callable[[Page], None]:
+    return lambda page: page.get_by_text(words, exact=True).first.wait_for()
+
+
+def _settled(page: Page) -> None:
+    """Nothing is being drawn any more: no spinner, no skeleton, every picture there."""
+    busy = ", ".join(f"[data-testid={name}]" for name in ("stSpinner", "stSkeleton", "stStatusWidget"))
+    page.wait_for_function(
+        "(busy) => !document.querySelector(busy) && [...document.images].every((image) => image.complete)", arg=busy
+    )
+    page.wait_for_timeout(1500)  # curves are drawn after the page says it is done
+
+
+PAGES: dict[str, Callable[[Page], None]] = {
+    "library": _shown("Bring in a style"),
+    "compare": _compare,
+    "training": _curves,
+    "bench": _shown("Where the time goes"),
+    "machine": _shown("Health"),
+}
+
+
+def _answers(address: str) -> bool:
+    with contextlib.suppress(httpx.TransportError):
+        return httpx.get(address, timeout=2).status_code == 200
+    return False
+
+
 # The stage: embedded models, a show that plays.
 
 
 def stage(browser: Browser) -> None:
     with _show() as (base, show):
         control = f"{base}/#key"
+        for name, (size, language) in STAGES.items():
+            with opened(browser, control, size, language) as page:
+                _ready(page)
+                show.turned("cc:0:77", 0.4)
+                _wait_heard(page)
+                save(page, f"stage-{name}")
         with opened(browser, control, DESKTOP) as page:
             _ready(page)
-            show.turned("cc:0:77", 0.4)
-            _slide(page, "crossfade", 0.4)
-            _wait_heard(page)
-            save(page, "stage-desktop")
             page.click(".control.hue .wire")
             page.wait_for_selector("#wire[open]")
             save(page, "stage-wire")
@@ -65,11 +257,6 @@ def stage(browser: Browser) -> None:
             page.keyboard.press("?")
             page.wait_for_selector("#keys[open]")
             save(page, "stage-keys")
-        for name, size, language in (("stage-tablet", TABLET, "ja-JP"), ("stage-tablet-upright", UPRIGHT, "en")):
-            with opened(browser, control, size, language) as page:
-                _ready(page)
-                _wait_heard(page)
-                save(page, name)
         with opened(browser, f"{base}/output", (1280, 720)) as page:
             page.wait_for_selector("body[data-state=live]")
             page.wait_for_function("() => document.querySelector('#view').currentTime > 2")
@@ -118,37 +305,7 @@ def _wait_heard(page: Page) -> None:
     page.wait_for_function("() => document.querySelector('#view_fps').textContent")
 
 
-def _slide(page: Page, name: str, value: float) -> None:
-    script = "(input, value) => { input.value = value; input.dispatchEvent(new Event('input')); }"
-    page.eval_on_selector(f"input[data-control={name}]", script, value)
-
-
-# The studio.
-
-
-def bench(browser: Browser) -> None:
-    settings = Settings.load(studio_port=free_port(), threads=2)
-    process = studio.start(settings)
-    base = f"http://127.0.0.1:{settings.studio_port}"
-    try:
-        wait_for(lambda: _answers(f"{base}/_stcore/health"), 120)
-        with opened(browser, f"{base}/bench", (1280, 900)) as page:
-            page.wait_for_function("() => document.querySelectorAll('[data-testid=stImage] img').length >= 4")
-            page.wait_for_timeout(1500)
-            save(page, "studio-bench", whole=True)
-    finally:
-        studio.stop(process)
-
-
-def _answers(address: str) -> bool:
-    try:
-        return httpx.get(address, timeout=2).status_code == 200
-    except httpx.TransportError:
-        time.sleep(0.2)
-        return False
-
-
-GROUPS: dict[str, Callable[[Browser], None]] = {**booth_screens.GROUPS, "stage": stage, "bench": bench}
+GROUPS: dict[str, Callable[[Browser], None]] = {"booth": booth, "visit": turn, "studio": studio, "stage": stage}
 
 
 if __name__ == "__main__":

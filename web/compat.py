@@ -64,8 +64,10 @@ def remote_ice_ended(pc: RTCPeerConnection) -> bool:
 
 
 def load_streamlits_late_imports() -> None:
-    """Streamlit imports pandas at the first component, in the middle of starting a camera: seconds."""
+    """Streamlit imports pandas at the first component, in the middle of starting a camera, altair at the first curve:
+    seconds."""
     importlib.import_module("pandas")
+    importlib.import_module("altair")
 
 
 def call_when_studio_stream_ends(track: MediaStreamTrack, callback: Callable[[], None]) -> None:

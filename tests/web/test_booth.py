@@ -1,5 +1,6 @@
 """The booth page in headless Chromium, with a pipeline that only tints: every path a visitor can take."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from stylizer.config import Settings
+from tests.web.axe import serious
 from tests.web.browser import CAMERA_FPS, Launch, mean_colour, visit, wait_unique, watch
 from tests.web.doubles import ColourPipeline, Running, free_port, running, wait_for
 from web.api.app import CLIP, create_app
@@ -72,6 +74,7 @@ def test_the_next_visitors_wait_in_turn_and_are_let_in(worker: Running, camera: 
         second.goto(f"{worker.base}/?auto=camera")
         second.wait_for_selector("body[data-state=full]")
         assert "taken" in second.inner_text("#heading") and second.inner_text("#place") == "1"
+        assert serious(second) == []
         third.goto(f"{worker.base}/?auto=camera")
         third.wait_for_selector("body[data-state=full]")
         assert third.inner_text("#place") == "2"
@@ -128,14 +131,21 @@ def test_no_camera_is_said_in_words_with_a_way_out(worker: Running, launch: Laun
         page.click("#start")
         page.wait_for_selector("body[data-state=absent]")
         assert page.inner_text("#heading") == "No camera was found"
-        assert page.is_visible("#clip")
+        assert "Connect one" in page.inner_text("#more") and page.is_visible("#clip")
     assert worker.visitors() == 0
 
 
 @pytest.mark.parametrize(
-    "fault, state", [("NotAllowedError", "denied"), ("NotReadableError", "busy"), ("OtherError", "unknown")]
+    "fault, state, remedy",
+    [
+        ("NotAllowedError", "denied", "Click the camera symbol in the address bar"),
+        ("NotReadableError", "busy", "Close that program"),
+        ("OtherError", "unknown", "Unplug it"),
+    ],
 )
-def test_camera_troubles_have_their_own_words(worker: Running, camera: Browser, fault: str, state: str) -> None:
+def test_camera_troubles_have_their_own_remedies(
+    worker: Running, camera: Browser, fault: str, state: str, remedy: str
+) -> None:
     with visit(camera) as browser:
         page = browser.new_page()
         refuse = f"navigator.mediaDevices.getUserMedia = async () => {{ throw new DOMException('x', '{fault}'); }}"
@@ -143,7 +153,9 @@ def test_camera_troubles_have_their_own_words(worker: Running, camera: Browser, 
         page.goto(worker.base)
         page.click("#start")
         page.wait_for_selector(f"body[data-state={state}]")
-        assert len(page.inner_text("#more")) > 20
+        assert remedy in page.inner_text("#more")
+        assert page.inner_text("#start") == "Try again" and page.is_visible("#clip")
+        assert serious(page) == []
 
 
 def test_an_insecure_address_is_explained_in_japanese_as_well(worker: Running, launch: Launch) -> None:
@@ -168,13 +180,33 @@ def test_without_a_camera_the_drawn_clip_is_stylized(worker: Running, launch: La
         wait_unique(page, 20)
 
 
-@pytest.mark.parametrize("size", [(390, 844), (820, 1180), (2160, 3840), (1280, 720)])
+BOXES = """() => Object.fromEntries(
+  [...document.querySelectorAll('header > *, #dock button, #stage')].filter((e) => e.checkVisibility()).map((e) => {
+    const { left, top, right, bottom } = e.getBoundingClientRect();
+    return [e.id || e.value || e.className, [left, top, right, bottom]];
+  }))"""
+
+
+def _overlap(one: list[float], other: list[float]) -> bool:
+    """left, top, right, bottom of each."""
+    return all(one[d] < other[d + 2] and other[d] < one[d + 2] for d in (0, 1))
+
+
+@pytest.mark.parametrize("size", [(390, 844), (820, 1180), (1180, 820), (2160, 3840), (1280, 720)])
 def test_the_page_fits_phone_tablet_and_booth_screens(worker: Running, camera: Browser, size: tuple[int, int]) -> None:
     with visit(camera, size=size) as browser:
         page = browser.new_page()
-        page.goto(f"{worker.base}/?auto=camera")
+        page.goto(worker.base)
+        page.click("#start")
         page.wait_for_selector("body[data-state=live]")
+        page.wait_for_function("() => /\\d/.test(document.querySelector('#numbers').textContent)")
         assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), "nothing to scroll sideways"
         assert page.evaluate("() => document.querySelector('#mirror').getBoundingClientRect().height > 200")
-        page.locator("#new").scroll_into_view_if_needed()
-        assert page.is_visible("#new")
+        boxes = page.evaluate(BOXES)
+        stage = boxes.pop("stage")
+        assert {"brand", "chip", "stop", "languages", "style", "new", "background", "home", "more"} == set(boxes)
+        assert [pair for pair in itertools.combinations(boxes, 2) if _overlap(boxes[pair[0]], boxes[pair[1]])] == []
+        outside = [name for name, box in boxes.items() if min(box) < 0 or box[2] > size[0] or box[3] > size[1]]
+        assert outside == []
+        half = [name for name in ("brand", "chip", "stop") if boxes[name][2] > stage[2]]
+        assert half == [], "what stands on the picture does not hang over the dock"

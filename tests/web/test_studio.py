@@ -16,7 +16,8 @@ from playwright.sync_api import Error, Page, expect
 
 from stylizer.config import Settings
 from tests.conftest import Finder
-from tests.web.browser import Launch, browsers, frames_of, save_mjpeg, visit
+from tests.web.axe import serious
+from tests.web.browser import Launch, frames_of, save_mjpeg, visit
 from tests.web.doubles import free_port, wait_for
 from tests.web.test_end_to_end import add_style
 from web.studio import launch as studio_process
@@ -51,12 +52,6 @@ def studio(weights: Finder, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     finally:
         studio_process.stop(process)
         assert process.returncode is not None
-
-
-@pytest.fixture(scope="module")
-def launch() -> Iterator[Launch]:
-    with browsers() as start:
-        yield start
 
 
 @pytest.fixture
@@ -128,3 +123,52 @@ def test_without_a_camera_the_drawn_clip_plays_and_comes_back_after_a_break(page
     _wait_picture(page, lambda seen: 1 < seen.at_s < before.at_s)  # another video, from its beginning
     page.get_by_role("button", name="Stop").click()
     page.get_by_role("button", name="Start camera").wait_for()
+
+
+def _open(page: Page, title: str, essential: str) -> None:
+    """Another page of the studio, with what it is there for; nothing on it failed and axe-core is content."""
+    page.get_by_test_id("stTopNavLink").filter(has_text=title).click()
+    page.get_by_text(essential, exact=True).first.wait_for()
+
+
+def _nothing_wrong(page: Page) -> None:
+    expect(page.get_by_test_id("stSpinner")).to_have_count(0)
+    expect(page.locator("[data-stale=true]")).to_have_count(0)  # Streamlit fades what it is about to replace
+    assert page.get_by_test_id("stException").count() == 0
+    assert serious(page) == []
+
+
+def _saved(page: Page, button: str) -> bytes:
+    with page.expect_download() as download:
+        page.get_by_role("button", name=button, exact=True).first.click()
+    return download.value.path().read_bytes()
+
+
+@pytest.mark.skipif(not CLIP.exists(), reason="this checkout has no drawn clip")
+def test_presets_are_kept_and_two_styles_compared(studio: Studio, launch: Launch) -> None:
+    with visit(launch(None), size=(1280, 1400)) as context:
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        faults: list[str] = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(studio.base)
+        page.get_by_role("button", name="Start camera").wait_for(timeout=180_000)
+        page.get_by_text("Presets").click()
+        page.get_by_label("Keep what is set now as").fill("Festival evening")
+        page.get_by_role("button", name="Keep", exact=True).click()
+        page.get_by_text("Festival evening is kept.").wait_for()
+        assert b'title = "Festival evening"' in _saved(page, "As a file")
+        _nothing_wrong(page)
+
+        _open(page, "Compare", "Draw both")
+        page.get_by_test_id("stSelectbox").nth(1).click()
+        page.get_by_role("option", name="cute").click()
+        page.get_by_role("slider", name="Seconds").press("Home")
+        page.get_by_role("button", name="Draw both").click()
+        page.wait_for_function("() => document.querySelector('video')?.videoWidth > 0")
+        shape = page.evaluate(
+            "() => (({ videoWidth, videoHeight }) => [videoWidth, videoHeight])(document.querySelector('video'))"
+        )
+        assert shape[0] == 2 * shape[1], "two squares side by side"
+        _nothing_wrong(page)
+        assert faults == []

@@ -25,6 +25,7 @@ from web.studio.launch import command
 from web.studio.live_page import GROUPS
 from web.studio.presets import as_preset
 from web.studio.runs import MAX_POINTS, Run, curves, runs
+from web.studio.trouble import BLOCKED, BLOCKED_S, SILENT, SILENT_S, trouble
 
 
 @pytest.fixture
@@ -133,3 +134,21 @@ def test_nothing_on_the_command_line_or_in_a_file_opens_the_studio_to_foreign_pa
     asked = " ".join(command(Settings.load())).lower()
     assert "xsrf" not in asked and "cors" not in asked
     assert config.get_option("server.enableXsrfProtection") and config.get_option("server.enableCORS")
+
+
+@pytest.mark.parametrize(
+    "begun_s, connected_s, newest_s, words",
+    [
+        (None, None, None, None),  # the browser still asks for the camera: the component says so
+        (100 - BLOCKED_S / 2, None, None, None),
+        (99 - BLOCKED_S, None, None, BLOCKED),
+        (50.0, 100 - SILENT_S / 2, None, None),
+        (50.0, 99 - SILENT_S, None, SILENT),
+        (50.0, 60.0, 100 - SILENT_S / 2, None),
+        (50.0, 60.0, 99 - SILENT_S, SILENT),
+    ],
+)
+def test_a_picture_that_does_not_come_is_explained(
+    begun_s: float | None, connected_s: float | None, newest_s: float | None, words: str | None
+) -> None:
+    assert trouble(100.0, begun_s, connected_s, newest_s) == words

@@ -9,6 +9,8 @@ STYLE = """
 <style>
   [data-testid="stMainBlockContainer"] { padding-top: 5rem; max-width: 1280px; }
   [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; font-size: 1.7rem; }
+  [data-testid="stBaseButton-primary"] { color: #1d1407; } /* dark on amber, as on the booth */
+  div[data-testid="stCaptionContainer"], div[data-testid="stCaptionContainer"] * { color: #b3b1ab; opacity: 1; }
   [data-testid="stAppDeployButton"], #MainMenu { display: none; }
 </style>
 """

@@ -6,6 +6,7 @@ import streamlit as st
 
 from stylizer.frame import Frame
 from stylizer.live import LiveSession
+from web.studio import picture
 
 PAIR_S = 1.5  # to wait for the next drawn frame
 
@@ -34,5 +35,6 @@ def panel(session: LiveSession) -> None:
         st.caption("No picture came just now.")
         return
     before, after = st.columns(2)
-    before.image(shown[0].pixels, caption="Before: what the camera sees", width="stretch")
-    after.image(shown[1].pixels, caption="After", width="stretch")
+    for place, frame, words in ((before, shown[0], "Before: what the camera sees"), (after, shown[1], "After")):
+        picture.show(frame.pixels, words, place)
+        place.caption(words)

@@ -13,6 +13,7 @@ from kernels.roofline import DATA_SHEETS
 from stylizer.bench import figures
 from stylizer.bench.results import Result, expected, parse_result, read_results, to_csv
 from stylizer.errors import BadInput
+from web.studio import picture
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
 RUN_LIMIT_S = 1800
@@ -73,7 +74,7 @@ def _predicted() -> None:
 
 def _figure(name: str, draw: Callable[[], Figure]) -> None:
     png = figures.to_png(draw())
-    st.image(png, width="stretch")
+    picture.show_png(png, name.replace("-", " "))
     st.download_button("PNG", png, f"{name}.png", "image/png", icon=":material/image:", key=f"{name}-png")
 
 

@@ -29,28 +29,37 @@ def page() -> None:
                 film = Path(folder) / f"film{Path(upload.name).suffix.lower()}"
                 film.write_bytes(upload.getvalue())
             _draw(film, ways, seconds)
-    if made := st.session_state.get("compare.made"):
+    if shown := st.session_state.get("compare.made"):
+        made, words = shown
         st.video(made, loop=True, autoplay=True, muted=True)
+        for column, side in zip(st.columns(2), words, strict=True):
+            column.caption(side)
         st.download_button("Save the film", made, "comparison.mp4", "video/mp4", icon=":material/download:")
 
 
 def _way(column: DeltaGenerator, title: str, index: int) -> dict[str, object]:
     """The controls of one side."""
     styles = resources.pipeline().styles
+    first = 1.0 if len(styles) > 1 else 1.0 - 0.5 * index  # with a single style its own strengths are compared
     with column.container(border=True):
         st.markdown(f"**{title}**")
         name = st.selectbox("Style", styles, index=min(index, len(styles) - 1), key=f"compare.style.{index}")
-        strength = st.slider("Strength", 0.0, 1.0, 1.0 - 0.5 * index, step=0.05, key=f"compare.strength.{index}")
+        strength = st.slider("Strength", 0.0, 1.0, first, step=0.05, key=f"compare.strength.{index}")
         ink = st.slider("Ink", 0.0, 1.0, float(CONTROLS["ink"].default), step=0.05, key=f"compare.ink.{index}")
         seed = st.number_input("Look (seed)", 0, 2**31 - 1, 0, key=f"compare.seed.{index}")
     return {"style": name, "style_strength": strength, "ink": ink, "seed": int(seed)}
+
+
+def _words(way: dict[str, object]) -> str:
+    look = f" · seed {way['seed']}" if way["seed"] else ""
+    return f"**{way['style']}** · strength {way['style_strength']:.2f} · ink {way['ink']:.2f}{look}"
 
 
 def _draw(film: Path, ways: list[dict[str, object]], seconds: float) -> None:
     bar = st.progress(0.0, "Drawing both sides")
     try:
         made, _ = side_by_side(resources.worker(), film, ways, seconds, lambda share: bar.progress(share))
-        st.session_state["compare.made"] = made
+        st.session_state["compare.made"] = made, [_words(way) for way in ways]
     except StylizerError as error:
         st.error(str(error))
     finally:

@@ -1,6 +1,7 @@
 """The styles with their cards and a picture of each; weights pulled; a style of one's own brought in."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from stylizer.errors import ModelMissing, ModelRejected, StylizerError
 from stylizer.frame import PixelsU8
@@ -8,7 +9,7 @@ from stylizer.media import Reader
 from stylizer.weights.importing import import_style
 from stylizer.weights.manifest import Part
 from stylizer.weights.registry import Style
-from web.studio import resources
+from web.studio import picture, resources
 
 MOMENT_S = 2.0  # of the drawn clip, for the previews
 
@@ -18,21 +19,24 @@ def page() -> None:
     for refusal in resources.library().refused:
         st.warning(f"Refused: {refusal}")
     columns = st.columns(2, gap="large")
+    places: list[tuple[DeltaGenerator, Style]] = []
     for index, style in enumerate(resources.library().styles):
         with columns[index % 2].container(border=True):
-            _card(style)
+            places.append((_card(style), style))
     left, right = st.columns(2, gap="large")
     with left:
         _parts()
     with right:
         _import()
+    for place, style in places:  # last: a style that is drawn for the first time is compiled, which takes seconds
+        with place, st.spinner("Drawing a preview"):
+            _show_preview(style)
 
 
-def _card(style: Style) -> None:
+def _card(style: Style) -> DeltaGenerator:
+    """Returns the place of its preview."""
     card = style.card
-    picture, words = st.columns([1, 1.3])
-    with picture, st.spinner("Drawing a preview"):
-        _show_preview(style)
+    drawn, words = st.columns([1, 1.3])
     words.markdown(f"**{card.title}** · `{card.name}`")
     words.caption(f"{card.kind.value} · {style.origin} · {card.licence}")
     if card.steps is not None:
@@ -43,11 +47,12 @@ def _card(style: Style) -> None:
         if card.measures:
             rows = [{"measure": name, "value": str(value)} for name, value in card.measures.items()]
             st.dataframe(rows, hide_index=True)
+    return drawn
 
 
 def _show_preview(style: Style) -> None:
     try:
-        st.image(preview(style.card.name, style.card.sha256), width="stretch")
+        picture.show(preview(style.card.name, style.card.sha256), f"The drawn clip in the style {style.card.title}")
     except StylizerError as error:
         st.warning(str(error))
 

@@ -15,6 +15,7 @@ from web import compat
 from web.rtc.ice import browser_ice_servers
 from web.studio import before_after, presets, resources
 from web.studio.bridge import CONNECT_S, Bridge, CameraSink, play_clip
+from web.studio.trouble import BLOCKED, COMPONENT, SILENT, trouble
 from web.studio.widgets import key, widget
 
 TRIES = 4  # each waits twice as long as the one before it
@@ -37,21 +38,6 @@ VIDEO = {
         "background": "#191b20",
     },
 }
-TROUBLES = {
-    "media_api_not_available": "The browser hides the camera here: cameras work only on https:// addresses and on "
-    "http://localhost. The drawn clip works everywhere.",
-    "device_ask_permission": "Please allow the camera; the browser is asking for it, usually at the top of the window.",
-    "device_not_available": "No camera was found, or another program holds it. Connect one or close that program, then "
-    "press Stop and start again.",
-    "device_access_denied": "The camera was not allowed. Click the camera symbol in the address bar, allow it, then "
-    "press Stop and start again.",
-    "turn_camera_on": "Camera on",
-    "turn_camera_off": "Camera off",
-    "select_camera": "Choose the camera",
-    "select_device": "Choose the camera",
-    "stop": "Connect anew",
-    "start": "Connect",
-}
 EMPTY_STAGE = """
 <div style="aspect-ratio: 4/3; border-radius: 14px; background: #191b20; color: #b3b1ab; display: grid;
   place-items: center; text-align: center; padding: 10%; font-size: 1.15rem">
@@ -69,12 +55,19 @@ class Visit:
     sink: CameraSink | None
     take: int
     tries: int  # connections in a row that brought no picture
-    begun: bool = False  # the browser has made its offer
-    played: bool = False
+    begun_s: float | None = None  # on the monotonic clock: when the browser's offer was seen
+    played_s: float | None = None  # and when its connection was
 
     @property
     def key(self) -> str:
         return f"stage-{self.take}"
+
+    @property
+    def trouble(self) -> str | None:
+        """In words, None while all is well. The clip is always there: only the way to the browser can fail it."""
+        now_s = time.monotonic()
+        newest_s = now_s if self.sink is None else self.sink.intake.last_at_s
+        return trouble(now_s, self.begun_s, self.played_s, newest_s)
 
 
 def page() -> None:
@@ -128,7 +121,7 @@ def _stage() -> None:
     visit = _visit()
     if visit is not None and visit.bridge.closed.is_set():
         visit = _connect_again(visit)
-    left, right = st.columns(2)
+    left, right = st.columns(2, vertical_alignment="center")
     if visit is None:
         _offer_sources(left, right)
         return
@@ -187,9 +180,7 @@ def _connect_again(lost: Visit) -> Visit | None:
     tries = 0 if lost.bridge.results.unique else lost.tries + 1
     visit = _join(lost.source, tries) if tries <= TRIES else None
     if tries > TRIES:
-        st.session_state["problem"] = (
-            f"No connection came about in {tries} tries. Does a firewall between here and the studio stop WebRTC (UDP)?"
-        )
+        st.session_state["problem"] = f"Given up after {tries} tries. {BLOCKED if lost.played_s is None else SILENT}"
     st.session_state["visit"] = visit
     return visit
 
@@ -214,19 +205,22 @@ def _stream(visit: Visit) -> None:
             source_video_track=visit.bridge.results,
             # Told to play for longer than it takes, the frontend would meet a break with offers without end, as fast as
             # it can, and a server that was away for some seconds would never be done with them.
-            desired_playing_state=None if visit.begun else compat.studio_component_is_up(visit.key),
+            desired_playing_state=None if visit.begun_s is not None else compat.studio_component_is_up(visit.key),
             media_toggle_controls=camera,  # with more than one camera: which one
-            translations=TROUBLES,
+            translations=COMPONENT,
             video_html_attrs=VIDEO,
         ).state
     except SignallingTimeoutError:  # a machine too busy to answer within the library's 10 s
         visit.bridge.close()
         st.rerun()
-    if visit.played and not state.playing:  # the browser lost us and offers anew, which the library would not answer
+    # The browser lost us and offers anew, which the library would not answer.
+    if visit.played_s is not None and not state.playing:
         visit.bridge.close()
         st.rerun()
-    visit.begun |= state.signalling or state.playing
-    visit.played |= state.playing
+    if visit.begun_s is None and (state.signalling or state.playing):
+        visit.begun_s = time.monotonic()
+    if visit.played_s is None and state.playing:
+        visit.played_s = time.monotonic()
 
 
 @st.fragment(run_every=1.0)
@@ -236,6 +230,8 @@ def _numbers() -> None:
         return
     if visit.bridge.closed.is_set():
         st.rerun()  # the whole page: it connects again
+    if words := visit.trouble:
+        st.warning(words)
     bridge = visit.bridge
     stats = bridge.session.stats()
     columns = st.columns(4)

@@ -4,7 +4,7 @@ import time
 
 import streamlit as st
 
-from web.studio import resources
+from web.studio import picture, resources
 from web.studio.runs import Run, curves, runs
 
 LOOK_S = 20.0
@@ -56,4 +56,4 @@ def _samples(run: Run) -> None:
     chosen = names[-1]
     if len(names) > 1:
         chosen = st.select_slider("At step", names, value=names[-1], key=f"training.sample.{run.name}")
-    st.image(str(grids[names.index(chosen)]), width="stretch")
+    picture.show_png(grids[names.index(chosen)].read_bytes(), f"Samples of {run.name} at step {chosen}")

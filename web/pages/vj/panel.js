@@ -1,6 +1,7 @@
 // The control table as sliders, pads and buttons. A row that is new in the table appears by itself under "more".
 
 import { element, polite } from "./elements.js";
+import { help } from "./help.js";
 import { label, t } from "./strings.js";
 
 const PLACED = ["model_a", "model_b", "crossfade", "freeze", "blackout", "strobe_guard", "collapse_guard"]; // elsewhere on the page
@@ -69,7 +70,7 @@ export class Panel {
   #slider(row) {
     const range = row.hi - row.lo, digits = range > 3 ? 1 : range > 0.5 ? 2 : 3;
     const value = element("output", { className: "value" });
-    const input = element("input", { type: "range", min: row.lo, max: row.hi, step: row.kind === "int" ? 1 : range / 1000, ariaLabel: label(row.name), title: row.help });
+    const input = element("input", { type: "range", min: row.lo, max: row.hi, step: row.kind === "int" ? 1 : range / 1000, ariaLabel: label(row.name), title: help(row) });
     input.dataset.control = row.name;
     const paint = () => {
       input.style.setProperty("--part", `${((input.value - row.lo) / range) * 100}%`);
@@ -79,7 +80,7 @@ export class Panel {
     input.addEventListener("dblclick", () => this.#reset(row));
     this.#learnShow(row.name, polite(input, (now) => { input.value = now; paint(); }));
     return element("div", { className: `control slider ${row.name}` },
-      element("span", { className: "name", textContent: label(row.name), title: row.help }), value, this.#wireButton(row), input);
+      element("span", { className: "name", textContent: label(row.name), title: help(row) }), value, this.#wireButton(row), input);
   }
 
   #choice(row) {
@@ -88,12 +89,12 @@ export class Panel {
     }));
     this.#learnShow(row.name, (now) => buttons.forEach((b) => b.setAttribute("aria-pressed", String(b.value === now))));
     return element("div", { className: `control ${row.name}`, role: "group", ariaLabel: label(row.name) },
-      element("span", { className: "name", textContent: label(row.name), title: row.help }), this.#wireButton(row),
+      element("span", { className: "name", textContent: label(row.name), title: help(row) }), this.#wireButton(row),
       element("div", { className: "choices" }, ...buttons));
   }
 
   #toggle(row) {
-    const button = element("button", { type: "button", className: "choice", textContent: label(row.name), title: row.help });
+    const button = element("button", { type: "button", className: "choice", textContent: label(row.name), title: help(row) });
     button.onclick = () => this.#change({ [row.name]: button.getAttribute("aria-pressed") !== "true" });
     this.#learnShow(row.name, (now) => button.setAttribute("aria-pressed", String(now)));
     return element("div", { className: `control ${row.name}` }, button);

@@ -4,6 +4,7 @@ const STRINGS = {
   en: {
     line_connecting: "Connecting", line_live: "Live", line_lost: "The show does not answer", line_key: "Wrong key",
     key_more: "This address has not this show's key. Open the one that the terminal printed.",
+    deck: "Picture and slots", hands: "Pads", ears: "Sound and MIDI",
     record: "Record", output: "Output page", keys: "Keys", space: "space", tap: "tap · bpm", undo: "Undo", camera: "Camera in",
     presets: "Presets", beats: "morph over beats", cut: "cut", morphing: "morphing", onset: "onset", no_sound: "No sound comes in", no_midi: "No MIDI device", sound_ms: "sound to picture {ms} ms",
     model_of: "Model in slot {slot}", load: "Load .pict…", drop: "drop a .pict here", loading: "Loading {name}", loaded: "{name} plays in slot {slot}",
@@ -23,6 +24,7 @@ const STRINGS = {
   ja: {
     line_connecting: "接続中", line_live: "ライブ", line_lost: "ショーが応答しません", line_key: "キーが違います",
     key_more: "このアドレスには正しいキーがありません。ターミナルに表示されたアドレスを開いてください。",
+    deck: "映像とスロット", hands: "パッド", ears: "音とMIDI",
     record: "録画", output: "出力ページ", keys: "キー操作", space: "スペース", tap: "タップ · bpm", undo: "元に戻す", camera: "カメラ入力",
     presets: "プリセット", beats: "モーフの拍数", cut: "即時", morphing: "モーフ中", onset: "アタック", no_sound: "音声入力がありません", no_midi: "MIDI機器なし", sound_ms: "音から映像まで {ms} ms",
     model_of: "スロット{slot}のモデル", load: ".pict を開く…", drop: ".pict をここへ", loading: "{name} を読み込み中", loaded: "{name} をスロット{slot}で再生中",

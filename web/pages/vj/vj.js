@@ -125,6 +125,7 @@ function paint() {
   if (state === "key") say(t("key_more"), true);
   $("record").textContent = t("record");
   $("output").textContent = t("output");
+  for (const id of ["deck", "hands", "ears"]) $(id).ariaLabel = t(id);
   $("keys_button").ariaLabel = t("keys");
   $("tap").querySelector("small").textContent = t("tap");
   $("undo").textContent = t("undo");

@@ -1,6 +1,7 @@
 // The dialog behind each control's small button: which knob turns it, which sound moves it.
 
 import { $, element } from "./elements.js";
+import { help } from "./help.js";
 import { label, t } from "./strings.js";
 
 let row = null, wiring = { knobs: {}, learning: null, follows: {} }, sources = [], send = () => {};
@@ -24,7 +25,7 @@ export function show(message) {
 function paint() {
   const knobs = wiring.knobs[row.name] ?? [], follow = wiring.follows[row.name], learning = wiring.learning === row.name;
   $("wire_title").textContent = label(row.name);
-  $("wire_help").textContent = row.help;
+  $("wire_help").textContent = help(row);
   $("wire_knobs").textContent = knobs.length ? t("knobs", { knobs: knobs.join(", ") }) : t("no_knob");
   $("learn").textContent = t(learning ? "learning" : "learn");
   $("learn").classList.toggle("learning", learning);
