@@ -26,14 +26,18 @@ from stylizer.convert.ink import ink
 from stylizer.convert.toonify import load_style
 from stylizer.engines import CORES
 from stylizer.engines.openvino import OpenVinoEngine
+from stylizer.errors import ModelRejected
 from stylizer.frame import Frame, PixelsU8
 from stylizer.library import FIRST
 from stylizer.media import Reader
 from stylizer.pipeline import Pipeline
 from stylizer.stages.compose import Backdrop, compose
 from stylizer.stages.crop import cut
+from stylizer.stages.detect import RAW_MAPS
+from stylizer.stages.detect import SIZE_PX as DETECT_PX
 from stylizer.stages.face import HeadFinder
 from stylizer.stages.matte import RVM_RATIO, rvm_shapes
+from stylizer.stages.yolo_checkpoint import anchor_free
 from stylizer.weights.registry import Registry
 
 WARM_UP, RUNS = 5, 40
@@ -111,11 +115,22 @@ def _networks(settings: Settings, threads: int, peak: dict[str, float]) -> Itera
 
 def _models(settings: Settings, engine: OpenVinoEngine) -> Iterator[tuple[str, ov.Model]]:
     registry = Registry(settings)
-    yield "detect", engine.model(registry.find("person").path, {"images": (1, 3, 320, 320)})
+    yield "detect", detector_model(registry.find("person").path, engine)
     shapes = rvm_shapes((SIZE, SIZE), RVM_RATIO)
     yield "matte", engine.model(registry.find("matte").path, shapes, constants={"downsample_ratio": RVM_RATIO})
     net = load_style(registry.style(FIRST).weights)
     yield "convert", engine.converted(net.at_strength(1.0), _example(net.look(1)))
+
+
+def detector_model(path: Path, engine: OpenVinoEngine) -> ov.Model:
+    """YOLOv5 as `load_detector` compiles it: of a file with a grid for another size only the part before the grid."""
+    example = torch.zeros(1, 3, DETECT_PX, DETECT_PX)
+    if path.suffix == ".pt":
+        return engine.converted(anchor_free(path, example), (example,))
+    try:
+        return engine.model(path, {"images": example.shape}, outputs=RAW_MAPS)
+    except ModelRejected:
+        return engine.model(path, {"images": example.shape})
 
 
 def _example(look: torch.Tensor) -> tuple[torch.Tensor, ...]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Grey = NDArray[np.float32]  # [H, W] unit
-Colour = NDArray[np.float32]  # [H, W, 3] unit
+Colour = NDArray[np.float32]  # [3, H, W] unit: in planes, as torch has it
 
 GUIDE_RADIUS_PX, GUIDE_EPSILON = 5, 2e-3
 TONES = 7  # steps of brightness
@@ -24,7 +24,8 @@ SURROUND = 0.6  # grey that stands around the person while lines are looked for
 OUTLINE = 0.85
 LEAST_SEEN = 1 / 512  # opacity below which a pixel comes out as nothing
 AIR_PX = 2 * GUIDE_RADIUS_PX + 4  # the guided filter takes the mean of a mean, over what the bilateral filter gave
-INK: Colour = np.array([0.16, 0.11, 0.16], np.float32)
+INK: Colour = np.array([0.16, 0.11, 0.16], np.float32)[:, None, None]
+TINY = np.float32(1e-6)
 
 
 def ink(picture: Tensor, alpha: Tensor, foreground: Tensor, matte: Tensor, amount: float) -> tuple[Tensor, Tensor]:
@@ -35,23 +36,30 @@ def ink(picture: Tensor, alpha: Tensor, foreground: Tensor, matte: Tensor, amoun
     """
     if amount <= 0:
         return picture, alpha
-    drawn, opacity = picture.clone(), alpha.clone()
+    drawn, opacity = picture.clone(), alpha * (1 - amount)  # where nobody is, but a speck perhaps, nothing stays
     rows, columns = part = _occupied(alpha[0, 0].numpy(), matte[0, 0].numpy())
     if rows.stop > rows.start:
-        soft, crisp = _hwc(picture, part), _crisp(alpha[0, 0].numpy()[part])
-        light = cv2.bilateralFilter(cv2.cvtColor(_hwc(foreground, part), cv2.COLOR_RGB2GRAY), 7, 0.12, 3)
-        paint = _flat(guided(soft, light, GUIDE_RADIUS_PX, GUIDE_EPSILON).clip(0, 1))
-        clear = (lines(light, matte[0, 0].numpy()[part]) * (1 - OUTLINE * _outline(crisp)))[..., None]
-        mixed = soft + amount * (paint * clear + INK * (1 - clear) - soft)
-        drawn[0, :, rows, columns] = torch.from_numpy(mixed).permute(2, 0, 1).clamp(0, 1)
-        opacity[0, 0, rows, columns].lerp_(torch.from_numpy(crisp), amount)
+        soft, crisp = picture[0, :, *part].numpy(), _crisp(alpha[0, 0, *part].numpy())
+        light = cv2.bilateralFilter(_grey(foreground[0, :, *part].numpy()), 7, 0.12, 3)
+        mixed = _flat(guided(soft, light, GUIDE_RADIUS_PX, GUIDE_EPSILON).clip(0, 1))
+        clear = lines(light, matte[0, 0, *part].numpy()) * (1 - OUTLINE * _outline(crisp))
+        mixed += (mixed - INK) * (clear - 1)
+        mixed -= soft
+        mixed *= np.float32(amount)
+        mixed += soft
+        np.clip(mixed, 0, 1, out=drawn[0, :, *part].numpy())
+        opacity[0, 0, *part] += torch.from_numpy(crisp * np.float32(amount))
     return drawn, opacity
 
 
 def _occupied(opacity: Grey, matte: Grey) -> tuple[slice, slice]:
-    """(rows, columns) of all that can be seen, with as much air as the filters reach: the rest need not be inked."""
+    """(rows, columns) of all that can be seen, with as much air as the filters reach: the rest need not be inked.
+
+    What is not three pixels thick, such as the specks that generators leave in corners, does not count.
+    """
     height, width = opacity.shape
-    x, y, w, h = cv2.boundingRect(cv2.compare(cv2.max(opacity, matte), LEAST_SEEN, cv2.CMP_GT))
+    seen = cv2.compare(cv2.max(opacity, matte), LEAST_SEEN, cv2.CMP_GT)
+    x, y, w, h = cv2.boundingRect(cv2.erode(seen, np.ones((3, 3), np.uint8)))
     if not w:
         return slice(0, 0), slice(0, 0)
     return slice(max(y - AIR_PX, 0), min(y + h + AIR_PX, height)), slice(max(x - AIR_PX, 0), min(x + w + AIR_PX, width))
@@ -60,19 +68,22 @@ def _occupied(opacity: Grey, matte: Grey) -> tuple[slice, slice]:
 def guided(colour: Colour, guide: Grey, radius: int, epsilon: float) -> Colour:
     """In each window the best linear function of `guide`: borders of `colour` move to those of the guide.
 
-    colour [H, W, C]; epsilon: variance of the guide below which a window counts as even and is only smoothed.
+    colour [C, H, W]; epsilon: variance of the guide below which a window counts as even and is only smoothed.
     """
 
-    def mean(x: NDArray[np.float32]) -> NDArray[np.float32]:
-        result: NDArray[np.float32] = cv2.blur(x, (2 * radius + 1, 2 * radius + 1), borderType=cv2.BORDER_REFLECT)
+    def mean(x: Grey) -> Grey:
+        result: Grey = cv2.blur(x, (2 * radius + 1, 2 * radius + 1), borderType=cv2.BORDER_REFLECT)
         return result
 
-    mean_guide, mean_colour = mean(guide), mean(colour)
-    variance: Grey = mean(guide * guide) - mean_guide * mean_guide + np.float32(epsilon)
-    covariance = mean(colour * guide[..., None]) - mean_colour * mean_guide[..., None]
-    slope: Colour = np.divide(covariance, variance[..., None], dtype=np.float32)
-    offset = mean_colour - slope * mean_guide[..., None]
-    return mean(slope) * guide[..., None] + mean(offset)
+    mean_guide = mean(guide)
+    share = 1 / (mean(guide * guide) - mean_guide * mean_guide + np.float32(epsilon))
+    result = np.empty(colour.shape, np.float32)
+    for plane, out in zip(colour, result, strict=True):
+        mean_plane = mean(plane)
+        slope: Grey = (mean(plane * guide) - mean_plane * mean_guide) * share
+        np.multiply(mean(slope), guide, out=out)
+        out += mean(mean_plane - slope * mean_guide)
+    return result
 
 
 def lines(light: Grey, matte: Grey) -> Grey:
@@ -84,14 +95,31 @@ def lines(light: Grey, matte: Grey) -> Grey:
 
 
 def _flat(colour: Colour) -> Colour:
-    """Brightness in `TONES` soft steps, colours a little stronger."""
-    hsv = cv2.cvtColor(colour, cv2.COLOR_RGB2HSV)
+    """Brightness in `TONES` soft steps, colours a little stronger: value and saturation of HSV, the hue as it is."""
+    value, least = colour.max(0), colour.min(0)
+    scaled = value * TONES
+    step = np.floor(scaled)
+    toned = np.clip((step + 1 / (1 + np.exp(-TONE_SLOPE * (scaled - step - 0.5)))) / TONES + LIFT, 0, 1)
+    # A channel lies below the value by value * saturation * what the hue says: the last is kept.
+    stronger = np.minimum(SATURATION / np.maximum(value, TINY), 1 / np.maximum(value - least, TINY))
+    result: Colour = toned - toned * stronger * (value - colour)
+    return result
+
+
+def _flat_ref(colour: Colour) -> Colour:
+    """The same by way of OpenCV's HSV."""
+    hsv = cv2.cvtColor(np.ascontiguousarray(colour.transpose(1, 2, 0)), cv2.COLOR_RGB2HSV)
     value = hsv[..., 2] * TONES
     step = np.floor(value)
     hsv[..., 2] = np.clip((step + 1 / (1 + np.exp(-TONE_SLOPE * (value - step - 0.5)))) / TONES + LIFT, 0, 1)
     hsv[..., 1] = np.clip(hsv[..., 1] * SATURATION, 0, 1)
-    result: Colour = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
-    return result
+    return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)).transpose(2, 0, 1)
+
+
+def _grey(colour: Colour) -> Grey:
+    """As bright as the eye sees it (BT.601)."""
+    red, green, blue = colour
+    return np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue
 
 
 def _crisp(opacity: Grey) -> Grey:
@@ -109,7 +137,3 @@ def _outline(opacity: Grey) -> Grey:
 def _blurred(x: Grey, sigma_px: float) -> Grey:
     result: Grey = cv2.GaussianBlur(x, (0, 0), sigma_px)
     return result
-
-
-def _hwc(picture: Tensor, part: tuple[slice, slice]) -> Colour:
-    return np.ascontiguousarray(picture[0, :, *part].permute(1, 2, 0).numpy())

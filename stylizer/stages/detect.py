@@ -33,6 +33,7 @@ ANCHORS_PX = {
     16: ((30, 61), (62, 45), (59, 119)),
     32: ((116, 90), (156, 198), (373, 326)),
 }
+SIZE_PX = 320  # side of the network's picture
 COARSEST_STRIDE_PX = 32  # sides of the network's picture are multiples of it
 RAW_MAPS = tuple(
     f"model.24/m.{i}/Conv_output_0" for i in range(len(ANCHORS_PX))
@@ -120,7 +121,7 @@ def _persons_of_map(raw: Tensor, stride: int) -> Tensor:
     return torch.cat([centre, size, score], dim=-1).flatten(0, 2)
 
 
-def load_detector(path: Path, engine: Engine, size: int = 320) -> PersonDetector:
+def load_detector(path: Path, engine: Engine, size: int = SIZE_PX) -> PersonDetector:
     """YOLOv5 from `.onnx` or ultralytics' `.pt`.
 
     size: side of the network's picture in px, a multiple of 32; 320 suffices for a visitor, 640 for small figures.

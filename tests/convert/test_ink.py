@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stylizer.convert.ink import guided, ink, lines
+from stylizer.convert.ink import _flat, _flat_ref, guided, ink, lines
 from tests.conftest import Rng
 
 SIDE = 64
@@ -23,7 +23,7 @@ ONES = torch.ones(1, 1, SIDE, SIDE)
 
 
 def guided_ref(colour: NDArray[np.float32], guide: NDArray[np.float32], r: int, eps: float) -> NDArray[np.float64]:
-    """He et al., equations 5, 6 and 8, window by window; only where no window leaves the picture."""
+    """He et al., equations 5, 6 and 8, window by window; only where no window leaves the picture. colour [H, W, C]."""
     height, width, channels = colour.shape
     slopes, offsets = np.zeros((height, width, channels)), np.zeros((height, width, channels))
     for y in range(r, height - r):
@@ -45,7 +45,24 @@ def test_guided_filter_equals_its_definition(rng: Rng) -> None:
     wanted = guided_ref(colour, guide, 2, 1e-2)
     inside = ~np.isnan(wanted)
     assert inside.sum() > 300
-    np.testing.assert_allclose(guided(colour, guide, 2, 1e-2)[inside], wanted[inside], atol=1e-4)
+    filtered = guided(colour.transpose(2, 0, 1), guide, 2, 1e-2).transpose(1, 2, 0)
+    np.testing.assert_allclose(filtered[inside], wanted[inside], atol=1e-4)
+
+
+def test_tones_and_colours_are_those_of_hsv(rng: Rng) -> None:
+    colour = rng.unit_f32(3, 40, 50)
+    colour[:, :5], colour[:, 5:10], colour[1:, 10:15] = 0, 0.4, 0  # black, grey, fully saturated
+    np.testing.assert_allclose(_flat(colour), _flat_ref(colour), atol=1e-4)
+
+
+def test_a_speck_in_a_corner_is_neither_inked_nor_kept() -> None:
+    picture = half(0.3, 0.7, soft_px=9)
+    alpha, matte = torch.zeros(1, 1, SIDE, SIDE), torch.zeros(1, 1, SIDE, SIDE)
+    alpha[..., 40:56, 40:56] = matte[..., 40:56, 40:56] = 1
+    alpha[..., 0, :2] = 0.4
+    drawn, opacity = ink(picture, alpha, picture, matte, 0.75)
+    torch.testing.assert_close(opacity[..., 0, :2], torch.full((1, 1, 2), 0.1))
+    assert torch.equal(drawn[..., :10, :10], picture[..., :10, :10])
 
 
 def test_soft_border_moves_to_where_the_camera_saw_it() -> None:

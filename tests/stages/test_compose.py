@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from stylizer.frame import PixelsU8
+from stylizer.frame import PixelsU8, u8_from_unit
 from stylizer.stages.box import Box
-from stylizer.stages.compose import FIGURE_PX, Backdrop, compose, covering, neutral, over, over_ref, rgb
+from stylizer.stages.compose import FIGURE_PX, Backdrop, compose, covering, lay, lay_ref, neutral, rgb
+from stylizer.stages.crop import paste_region, uncut
 from stylizer.stages.fill import continued
 from tests.conftest import Rng
 
@@ -96,8 +97,29 @@ def test_every_size_and_every_box_composes(size: tuple[int, int], box: Box, kind
 
 
 def test_blending_is_exact_to_one_level(rng: Rng) -> None:
-    base, colour, opacity = rng.pixels_u8(64, 64, 3), rng.pixels_u8(64, 64, 3), rng.pixels_u8(64, 64)
-    assert np.abs(over(base, colour, opacity) - over_ref(base, colour, opacity)).max() <= 1
+    base, rgba = rng.pixels_u8(75, 64, 3), rng.pixels_u8(75, 50, 4)  # three strips, the last a short one
+    wanted = lay_ref(base[:, 7:57], rgba)
+    before = base.copy()
+    lay(base[:, 7:57], rgba)
+    assert np.abs(base[:, 7:57] - wanted).max() <= 1
+    np.testing.assert_array_equal(base[:, :7], before[:, :7])
+
+
+def test_only_the_figure_is_drawn_and_the_picture_is_that_of_drawing_all(rng: Rng) -> None:
+    """Against the whole crop laid over the background, exactly; a speck in its corner is left out."""
+    pixels, matte = room_with_person()
+    alpha = torch.zeros(1, 1, 100, 100)
+    alpha[..., 20:95, 38:62] = torch.from_numpy(rng.unit_f32(75, 24))  # ragged up to its last pixel
+    alpha[..., 0, 0] = 0.05
+    picture = torch.from_numpy(rng.unit_f32(1, 3, 100, 100))
+    backdrop = Backdrop("plain")
+    result = compose(pixels, BOX, picture, alpha, backdrop, SCENE, matte)
+    region = paste_region(BOX, FRAME)
+    wanted = np.full(pixels.shape, backdrop.colour, float)
+    rgba = u8_from_unit(torch.cat([picture, alpha], 1))
+    wanted[region] = lay_ref(wanted[region].astype(np.uint8), uncut(rgba, BOX, region))
+    mean_square = ((result - wanted) ** 2).mean()
+    assert 10 * np.log10(255**2 / mean_square) > 45
 
 
 def test_a_card_has_the_size_of_the_picture_it_stands_for() -> None:
