@@ -76,7 +76,7 @@ def guided(colour: Colour, guide: Grey, radius: int, epsilon: float) -> Colour:
         return result
 
     mean_guide = mean(guide)
-    share = 1 / (mean(guide * guide) - mean_guide * mean_guide + np.float32(epsilon))
+    share: Grey = np.reciprocal(mean(guide * guide) - mean_guide * mean_guide + np.float32(epsilon))
     result = np.empty(colour.shape, np.float32)
     for plane, out in zip(colour, result, strict=True):
         mean_plane = mean(plane)
@@ -113,13 +113,15 @@ def _flat_ref(colour: Colour) -> Colour:
     step = np.floor(value)
     hsv[..., 2] = np.clip((step + 1 / (1 + np.exp(-TONE_SLOPE * (value - step - 0.5)))) / TONES + LIFT, 0, 1)
     hsv[..., 1] = np.clip(hsv[..., 1] * SATURATION, 0, 1)
-    return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)).transpose(2, 0, 1)
+    result: Colour = np.moveaxis(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), 2, 0)
+    return result
 
 
 def _grey(colour: Colour) -> Grey:
     """As bright as the eye sees it (BT.601)."""
     red, green, blue = colour
-    return np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue
+    result: Grey = np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue
+    return result
 
 
 def _crisp(opacity: Grey) -> Grey:
