@@ -15,7 +15,6 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from kernels.pict import Weights
 from stylizer.convert.pix2pix import Unet256
 from stylizer.vj.bank import Model
-from stylizer.vj.cores import torch_threads
 from stylizer.vj.rest import Rest
 from stylizer.vj.widen import widened
 
@@ -45,8 +44,7 @@ class Dreamer:
         self._mixed = torch.empty(0)
         self._now: tuple[Model, Model, float] | None = None
         self._rested = 0
-        self._threads = torch.get_num_threads()
-        self._rest = Rest(self._threads, cache, wait=wait) if compiles and self.device.type == "cpu" else None
+        self._rest = Rest(torch.get_num_threads(), cache, wait=wait) if compiles and self.device.type == "cpu" else None
 
     @property
     def filters(self) -> int:
@@ -78,8 +76,7 @@ class Dreamer:
             run = self._rest.run(key, lambda: mixture(a, b, share), own=share in (0.0, 1.0))
             if run is not None:
                 return torch.from_numpy(run(picture_unit.contiguous().numpy()).copy())
-        with torch_threads(self._threads):
-            y: Tensor = self._network(picture_unit.to(self.device, self.dtype))
+        y: Tensor = self._network(picture_unit.to(self.device, self.dtype))
         return y.float()
 
     def _vector(self, model: Model, filters: int) -> Tensor:

@@ -18,7 +18,6 @@ from stylizer.frame import PixelsU8, u8_from_unit
 from stylizer.vj import feedback
 from stylizer.vj.bank import Bank, Model
 from stylizer.vj.colour import coloured
-from stylizer.vj.cores import torch_threads
 from stylizer.vj.dreamer import Dreamer
 from stylizer.vj.geometry import Motion, Mover, focused
 from stylizer.vj.guard import CollapseGuard
@@ -170,9 +169,7 @@ class VjSession:
         start = time.perf_counter()
         c, models = self._now(dt_s)
         self.time_s += dt_s
-        # One thread: a picture's pixels are few, and where other programs run two threads wait for each other at every
-        # operation: 241 ms a step instead of 16 beside a load of 8.
-        with torch.inference_mode(), torch_threads(1):
+        with torch.inference_mode():
             if not c["freeze"]:
                 self._dream(c, models, dt_s)
             shown = self._shown(c, dt_s)

@@ -8,7 +8,6 @@ from stylizer.controls import defaults
 from stylizer.errors import BadInput, NotFound
 from stylizer.frame import PixelsU8
 from stylizer.vj.bank import Bank
-from stylizer.vj.cores import torch_threads
 from stylizer.vj.inputs.modulation import Modulator
 from stylizer.vj.presets import Preset
 from stylizer.vj.session import VjSession
@@ -171,16 +170,3 @@ def test_a_presets_sound_goes_with_it_and_a_hands_stays(bank: Bank) -> None:
     assert list(playing.modulators.rows) == [by_hand, of_preset]
     playing.play(Preset("b", "B", SMALL), beats=4)
     assert list(playing.modulators.rows) == [by_hand]
-
-
-def test_a_step_leaves_torch_as_many_threads_as_it_had(bank: Bank) -> None:
-    """Within a step one thread draws, so that a busy machine does not make threads wait for each other."""
-    within: list[int] = []
-    before = torch.get_num_threads()
-    with torch_threads(3):
-        playing = session(bank, strobe_guard=False, inject="person")
-        playing._matte = lambda picture: within.append(torch.get_num_threads()) or picture[:, :1]  # type: ignore[func-returns-value]
-        playing.offer(np.zeros((8, 8, 3), np.uint8))
-        playing.step(DT)
-        assert within == [1] and torch.get_num_threads() == 3
-    assert torch.get_num_threads() == before
