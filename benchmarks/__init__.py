@@ -1,3 +1,3 @@
-"""Measurements run as the product does: stylizer is imported first, since torch reads when it is loaded how threads wait."""
+"""Measurements run as the product does: stylizer is imported before torch, so that idle threads sleep."""
 
 import stylizer  # noqa: F401
