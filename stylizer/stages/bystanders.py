@@ -57,7 +57,9 @@ class Crossing:
         """
         self._others = [other for other in self._others if time_s - other.seen_s <= FORGET_S]
         known = [self._subject, *self._others]
-        places = self._subject.at(time_s), self._subject.box, last  # they may have stopped while they were hidden
+        places = [self._subject.at(time_s), self._subject.box]  # they may have stopped while they were hidden
+        if not self._others:  # with somebody else there the matte may have taken both in
+            places.append(last)
         claims = [(max(iou(place, box) for place in places), 0, j) for j, box in enumerate(boxes)]
         claims += [(iou(o.at(time_s), box), i, j) for i, o in enumerate(self._others, 1) for j, box in enumerate(boxes)]
         owners: dict[int, int] = {}

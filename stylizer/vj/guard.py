@@ -34,7 +34,10 @@ class Health:
 
 
 class CollapseGuard:
-    """Memory between frames: the last picture, how long signs have been bad, the helping noise."""
+    """Memory between frames: the last picture, how long signs have been bad, the helping noise.
+
+    lost: whether the last picture held numbers that are none; the session starts anew from black.
+    """
 
     def __init__(self) -> None:
         self.interventions = 0
@@ -43,14 +46,15 @@ class CollapseGuard:
     def reset(self) -> None:
         self.health = Health(1.0, 1.0, 0.0)
         self.noise = 0.0
-        self.state = "alive"
+        self.state, self.lost = "alive", False
         self._bad_s = 0.0
         self._before: Tensor | None = None
 
     def step(self, picture: Tensor, dt_s: float) -> float:
         """picture [1, 3, H, W] in 0..1, as the network made it -> amplitude of the noise that helps it, 0..0.8."""
         small = F.adaptive_avg_pool2d(picture.float(), GRID).mean(1)
-        if not torch.isfinite(small).all():  # the picture is lost; the session starts it anew from black
+        self.lost = not torch.isfinite(small).all()  # one bad pixel spoils its mean
+        if self.lost:
             small = torch.zeros_like(small)
         before = small if self._before is None else self._before
         motion = (small - before).abs().mean() / dt_s

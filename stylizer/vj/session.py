@@ -183,7 +183,7 @@ class VjSession:
         self._dreamer.mix(*models, float(c["crossfade"]))
         self._kept = feedback.kept(self._dreamer(self._seen(c)))
         self.guard.step(self._kept, dt_s)
-        if not torch.isfinite(self._kept).all():  # a broken model must not take the show with it
+        if self.guard.lost:  # a broken model must not take the show with it
             self._kept = feedback.black(self._dreamer.device)
 
     @property

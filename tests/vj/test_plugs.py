@@ -1,6 +1,7 @@
 """What is plugged in and out: gamepad, guests, sound, Link, outlets, each from a small real stand-in of its device."""
 
 import os
+import sys
 import time
 import wave
 from collections.abc import Callable, Iterator
@@ -16,14 +17,21 @@ from torch import Tensor
 from stylizer.errors import BadInput, Unavailable, Unreadable
 from stylizer.frame import PixelsU8
 from stylizer.picture import encode_picture
+from stylizer.vj.bank import Bank
 from stylizer.vj.inputs.audio import HOP, Heard, Microphone
 from stylizer.vj.inputs.clock import TOLD_RULES_S, Tempo
 from stylizer.vj.inputs.gamepad import EVENT, Gamepad, address_of
 from stylizer.vj.inputs.guests import GuestFeed
 from stylizer.vj.inputs.link import AbletonLink
+from stylizer.vj.inputs.mapping import Mapper
 from stylizer.vj.inputs.sound_file import RATE, SoundTrack, read_sound
+from stylizer.vj.outputs.broadcast import Broadcast
 from stylizer.vj.outputs.outlet import Outlet
+from stylizer.vj.outputs.window import DISPLAYS, Window
 from stylizer.vj.person import PersonMatte
+from stylizer.vj.rig import Plugs, open_inputs, open_outlets
+from stylizer.vj.session import VjSession
+from stylizer.vj.show import Show
 
 
 def eventually(true: Callable[[], bool], seconds: float = 60) -> bool:
@@ -212,6 +220,29 @@ def test_a_told_tempo_rules_over_a_heard_one_for_a_while() -> None:
     assert tempo.bpm == pytest.approx(100)
     tempo.heard(0.4, 3.0, 2.0 + TOLD_RULES_S)
     assert tempo.bpm == pytest.approx(150)
+
+
+def test_what_is_not_there_is_said_and_the_rest_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without the packages of a venue: each absence is one line with what would help."""
+    for library in ("pyvirtualcam", "cyndilib", "cyndilib.sender", "aalink", "sounddevice"):
+        monkeypatch.setitem(sys.modules, library, None)
+    told: list[str] = []
+    outlets = open_outlets(256, virtual_camera=True, ndi=True, missing=lambda error: told.append(str(error)))
+    show = Show(VjSession(Bank(), compiles=False), Broadcast(), [], Mapper())
+    opened = open_inputs(show, Plugs(osc_port=0, link=True), lambda error: told.append(str(error)))
+    for each in opened:
+        each.close()
+    assert outlets == []
+    for words in ("needs pyvirtualcam", "needs cyndilib", "needs aalink", "needs sounddevice"):
+        assert sum(words in line for line in told) == 1, (words, told)
+
+
+def test_without_a_display_the_browser_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    for name in DISPLAYS:
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(Unavailable, match="DISPLAY, WAYLAND_DISPLAY is set; --web plays"):
+        Window()
 
 
 def test_an_outlet_sends_the_newest_and_its_fault_is_its_own() -> None:

@@ -143,6 +143,10 @@ def test_a_model_that_turns_to_nan_does_not_end_the_show(bank: Bank) -> None:
     for _ in range(3):
         playing.step(DT)
     assert torch.isfinite(playing.picture).all()
+    one_pixel = torch.full((1, 3, 256, 256), 0.5)
+    one_pixel[0, 2, 255, 7] = float("inf")
+    playing.guard.step(one_pixel, DT)
+    assert playing.guard.lost
 
 
 def test_a_resting_fader_runs_compiled_and_draws_the_same(bank: Bank) -> None:
