@@ -60,7 +60,7 @@ class Library:
 
     def _open(self, style: Style) -> Converter:
         if style.card.kind == Kind.TOONIFY:
-            return ToonifyConverter(load_style(style.weights), self._engine)
+            return ToonifyConverter(load_style(style.weights), self._engine, style.card.own_colours)
         try:
             config = ImageModelConfig(**style.card.network)  # type: ignore[arg-type]
         except TypeError as error:

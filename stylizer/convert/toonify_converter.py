@@ -13,6 +13,7 @@ from torch import Tensor
 
 from stylizer.convert import SIZE, Controls
 from stylizer.convert.ink import ink
+from stylizer.convert.own_colours import own_colours
 from stylizer.convert.toonify import ToonifyNet
 from stylizer.engines import Compiled, Engine
 from stylizer.logs import log
@@ -31,8 +32,9 @@ class ToonifyConverter:
 
     any_size = True
 
-    def __init__(self, net: ToonifyNet, engine: Engine) -> None:
-        self._net, self._engine = net, engine
+    def __init__(self, net: ToonifyNet, engine: Engine, colours: float = 0.0) -> None:
+        """colours: see own_colours; 0..1, none where a look was invented."""
+        self._net, self._engine, self._own_colours = net, engine, colours
         self._compiled: OrderedDict[Key, Compiled] = OrderedDict()
         self._mixed: tuple[int, Compiled] | None = None
         self._calls: dict[Key, int] = {}
@@ -53,10 +55,17 @@ class ToonifyConverter:
             )
             pictures[rows], alphas[rows] = picture.to(pictures), drawn.to(alphas)
         inked = [
-            ink(pictures[i : i + 1], alphas[i : i + 1], foreground[i : i + 1], alpha[i : i + 1], _ink_amount(c))
+            self._finished(pictures[i : i + 1], alphas[i : i + 1], foreground[i : i + 1], alpha[i : i + 1], c)
             for i, c in enumerate(controls)
         ]
         return torch.cat([picture for picture, _ in inked]), torch.cat([drawn for _, drawn in inked])
+
+    def _finished(
+        self, picture: Tensor, drawn: Tensor, foreground: Tensor, matte: Tensor, controls: Controls
+    ) -> tuple[Tensor, Tensor]:
+        invented = float(controls["look"]) if int(controls["seed"]) else 0.0
+        coloured = own_colours(picture, foreground, matte, self._own_colours * (1 - invented))
+        return ink(coloured, drawn, foreground, matte, _ink_amount(controls))
 
     def _looks_of(self, controls: Sequence[Controls]) -> tuple[Tensor, Tensor, Tensor]:
         """look_ws, look and psi as `FixedToonify` takes them. Seed 0 keeps the person's own look."""

@@ -44,6 +44,7 @@ class Card(BaseModel):
     sha256: str | None = Field(
         default=None, pattern=r"^[0-9a-f]{64}$", description="of the weights, checked before reading"
     )
+    own_colours: float = Field(default=0.0, ge=0, le=1, description="how far broad colours are moved to the camera's")
     measures: dict[str, Scalar] = Field(default_factory=dict, description="each number with its unit in the name")
     network: dict[str, Scalar | list[int]] = Field(
         default_factory=dict, description="what the converter builds it from"
