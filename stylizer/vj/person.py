@@ -38,13 +38,14 @@ class PersonMatte:
         return cls(open_way)
 
     def __call__(self, picture: Tensor) -> Tensor:
-        """unit [1, 3, 256, 256] -> alpha [1, 1, 256, 256] of this picture or one before it."""
+        """unit [1, 3, 256, 256] -> alpha [1, 1, 256, 256] of a picture before it, at first of nobody."""
+        newest = self._alpha
         self._newest = picture
         self._ready.set()
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="vj-matte", daemon=True)
             self._thread.start()
-        return self._alpha
+        return newest
 
     def _run(self) -> None:
         way, state = self._open_way(), None
