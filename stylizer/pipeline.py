@@ -22,7 +22,7 @@ from stylizer.logs import log
 from stylizer.stages.box import Box
 from stylizer.stages.closeup import Closeup, closeup_box, cut_closeup
 from stylizer.stages.compose import Backdrop, canvas_scale, compose, neutral
-from stylizer.stages.crop import cut, only_seen
+from stylizer.stages.crop import cut
 from stylizer.stages.eyes import LEAST_HEAD_PX, Eyes
 from stylizer.stages.mark import held
 from stylizer.stages.matte import MatteState, View, extent
@@ -218,7 +218,6 @@ class Pipeline:
             job.state.matte = memory
             job.foreground, job.matte = foreground[i : i + 1], alpha[i : i + 1]
             if job.box is not None:
-                job.matte = only_seen(job.matte, job.box, job.frame.size)
                 job.state.tracker.see_extent(extent(job.matte, job.box), looked=job.looked)
 
     def _convert(self, jobs: Sequence[Job]) -> None:

@@ -37,10 +37,12 @@ def run(settings: Settings) -> None:
         told = open_to_all, addresses(settings)[1], lambda: server.should_exit
         threading.Thread(target=_announce, args=told, daemon=True).start()
         server.run()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         out.print("ended")
     finally:
         launch.stop(studio)
+    sys.stdout.flush()
+    os._exit(0)  # a network that is just being compiled would abort the interpreter's own end
 
 
 def check_port_free(host: str, port: int, variable: str) -> None:

@@ -48,10 +48,15 @@ def around(a: Box, b: Box) -> Box:
     return Box(min(a.x0, b.x0), min(a.y0, b.y0), max(a.x1, b.x1), max(a.y1, b.y1))
 
 
+def shared(a: Box, b: Box) -> Box:
+    """What lies in both; of negative width or height when nothing does."""
+    return Box(max(a.x0, b.x0), max(a.y0, b.y0), min(a.x1, b.x1), min(a.y1, b.y1))
+
+
 def iou(a: Box, b: Box) -> float:
     """Shared area over joint area, 0..1; 0 when both are empty."""
-    shared = Box(max(a.x0, b.x0), max(a.y0, b.y0), min(a.x1, b.x1), min(a.y1, b.y1))
-    inter = shared.area if shared.width > 0 and shared.height > 0 else 0.0
+    both = shared(a, b)
+    inter = both.area if both.width > 0 and both.height > 0 else 0.0
     union = a.area + b.area - inter
     return inter / union if union > 0 else 0.0
 
@@ -71,7 +76,7 @@ def distinct(
         best, left = int(left[0]), left[1:]
         keep.append(best)
         low, high = np.maximum(boxes[best, :2], boxes[left, :2]), np.minimum(boxes[best, 2:], boxes[left, 2:])
-        shared = np.maximum(high - low, 0).prod(1)
-        whole = np.minimum(area[best], area[left]) if of_smaller else area[best] + area[left] - shared
-        left = left[shared <= overlap * whole]
+        inter = np.maximum(high - low, 0).prod(1)
+        whole = np.minimum(area[best], area[left]) if of_smaller else area[best] + area[left] - inter
+        left = left[inter <= overlap * whole]
     return keep

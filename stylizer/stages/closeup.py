@@ -15,7 +15,7 @@ from torch import Tensor
 
 from stylizer.frame import PixelsU8, u8_from_unit
 from stylizer.stages.box import Box
-from stylizer.stages.crop import cut, only_seen, paste_region, uncut
+from stylizer.stages.crop import cut, paste_region, uncut
 
 SIDE_PX = 128
 REACH = 2.2  # side of the square in heads: hair and hat are in it, and some of the shoulders to draw the neck on
@@ -52,7 +52,7 @@ def cut_closeup(pixels: PixelsU8, matte: Tensor, crop: Box, box: Box) -> tuple[T
     height, width = matte.shape[-2:]
     inner = box.moved(-crop.x0, -crop.y0).scaled(width / crop.width, height / crop.height)
     alpha = cut(cv2.merge([u8_from_unit(matte)[..., 0]] * 3), inner, SIDE_PX)[:, :1]
-    return cut(pixels, box, SIDE_PX), only_seen(alpha, box, (pixels.shape[1], pixels.shape[0]))
+    return cut(pixels, box, SIDE_PX), alpha
 
 
 def lay_over(drawn: PixelsU8, near: PixelsU8, box: Box) -> None:

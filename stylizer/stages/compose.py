@@ -18,7 +18,7 @@ from torch import Tensor
 
 from stylizer.controls import Value
 from stylizer.frame import PixelsU8, check_pixels, u8_from_unit
-from stylizer.stages.box import Box, around
+from stylizer.stages.box import Box, around, shared
 from stylizer.stages.closeup import Closeup, lay_over
 from stylizer.stages.crop import cut_u8, paste_region, uncut
 from stylizer.stages.eyes import Eyes, draw_eyes
@@ -55,10 +55,12 @@ class Backdrop:
 
 
 class _Canvas(NamedTuple):
-    """What is shown, before anything is drawn. room: its camera picture. place: the crop's box in it, if any."""
+    """What is shown, before anything is drawn. room: its camera picture. place: the crop's box in it, if any. frame:
+    the camera's own pixels; nothing is drawn beyond them, where the crop went on with the frame's edge."""
 
     room: PixelsU8
     place: Box | None
+    frame: Box
 
 
 def compose(
@@ -80,7 +82,7 @@ def compose(
     drawn over that, in px of the frame.
     """
     check_pixels("frame", pixels)
-    canvas = _figure(pixels, box) if controls["framing"] == "figure" else _Canvas(pixels, box)
+    canvas = _figure(pixels, box) if controls["framing"] == "figure" else _scene(pixels, box)
     if picture is None or alpha is None or canvas.place is None:
         return _background(backdrop, canvas._replace(place=None), None)
     rgba = u8_from_unit(torch.cat([picture, alpha], dim=1))
@@ -91,7 +93,7 @@ def compose(
         near = u8_from_unit(torch.cat([closeup.picture, closeup.alpha], dim=1)), closeup.in_canvas(box, canvas.place)
     if eyes is not None and box is not None:
         eyes = eyes.in_canvas(box, canvas.place)
-    _draw(result, rgba, canvas.place, near, eyes)
+    _draw(result, rgba, canvas, near, eyes)
     return result
 
 
@@ -138,8 +140,14 @@ def _figure(pixels: PixelsU8, box: Box | None) -> _Canvas:
         height, width = pixels.shape[:2]
         side = min(height, width)
         middle = Box((width - side) / 2, (height - side) / 2, (width + side) / 2, (height + side) / 2)
-        return _Canvas(cut_u8(pixels, middle, FIGURE_PX), None)
-    return _Canvas(cut_u8(pixels, box, FIGURE_PX), Box(0, 0, FIGURE_PX, FIGURE_PX))
+        return _Canvas(cut_u8(pixels, middle, FIGURE_PX), None, Box(0, 0, FIGURE_PX, FIGURE_PX))
+    scale = FIGURE_PX / box.width
+    frame = Box(0, 0, pixels.shape[1], pixels.shape[0]).moved(-box.x0, -box.y0).scaled(scale, scale)
+    return _Canvas(cut_u8(pixels, box, FIGURE_PX), Box(0, 0, FIGURE_PX, FIGURE_PX), frame)
+
+
+def _scene(pixels: PixelsU8, box: Box | None) -> _Canvas:
+    return _Canvas(pixels, box, Box(0, 0, pixels.shape[1], pixels.shape[0]))
 
 
 def _background(backdrop: Backdrop, canvas: _Canvas, person: NDArray[np.uint8] | None) -> PixelsU8:
@@ -155,13 +163,16 @@ def _background(backdrop: Backdrop, canvas: _Canvas, person: NDArray[np.uint8] |
     return _blurred(canvas, hidden)
 
 
-def _draw(base: PixelsU8, rgba: PixelsU8, place: Box, near: tuple[PixelsU8, Box] | None, eyes: Eyes | None) -> None:
+def _draw(
+    base: PixelsU8, rgba: PixelsU8, canvas: _Canvas, near: tuple[PixelsU8, Box] | None, eyes: Eyes | None
+) -> None:
     """The drawing [h, w, 4] into its place, in `base` itself; only the part that is not transparent costs time.
 
     near: the head's drawing [h, w, 4] and its box in `base`. eyes: in its pixels.
     """
-    part, inner = _occupied(np.ascontiguousarray(rgba[..., 3]), place)
-    reach = inner if near is None else around(inner, near[1])
+    assert canvas.place is not None
+    part, inner = _occupied(np.ascontiguousarray(rgba[..., 3]), canvas.place)
+    reach = shared(inner if near is None else around(inner, near[1]), canvas.frame)
     region = paste_region(reach, (base.shape[1], base.shape[0]))
     if base[region].size:
         drawn = uncut(rgba[part], inner, region)

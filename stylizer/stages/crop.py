@@ -7,7 +7,6 @@ the edge none.
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -93,19 +92,6 @@ def cut_u8(pixels: PixelsU8, box: Box, size: int) -> PixelsU8:
     x0, y0 = box.x0 - near[1].start, box.y0 - near[0].start
     matrix = _affine(step_x / block, step_y / block, x0 / block, y0 / block)
     return _warp(source, matrix, (size, size), cv2.BORDER_REPLICATE)
-
-
-def only_seen(alpha: Tensor, box: Box, frame_size: tuple[int, int]) -> Tensor:
-    """alpha [1, 1, S, S] of the contents of `box`, 0 where the box leaves the frame: there `cut` invented pixels."""
-    inside = box.within(*frame_size)
-    if inside.area == box.area:
-        return alpha
-    height, width = alpha.shape[-2:]
-    place = inside.moved(-box.x0, -box.y0).scaled(width / box.width, height / box.height)
-    rows, columns = paste_region(place, (width, height))
-    kept = torch.zeros_like(alpha)
-    kept[..., rows, columns] = alpha[..., rows, columns]
-    return kept
 
 
 def paste_region(box: Box, frame_size: tuple[int, int]) -> tuple[slice, slice]:

@@ -53,12 +53,6 @@ def test_picture_and_matte_are_of_the_same_place() -> None:
     np.testing.assert_allclose(middle, (364 * 255 / 1280, 164 * 255 / 720), atol=1.5)
 
 
-def test_nobody_stands_outside_the_frame() -> None:
-    pixels, matte = np.full((720, 1280, 3), 90, np.uint8), torch.ones(1, 1, 256, 256)
-    _, alpha = cut_closeup(pixels, matte, Box(100, -60, 612, 452), Box(300, -64, 428, 64))
-    assert alpha[..., :60, :].max() == 0 and alpha[..., 68:, :].min() == 1
-
-
 def test_it_replaces_what_was_drawn_first_and_ends_softly() -> None:
     first = np.zeros((200, 200, 4), np.uint8)
     first[...] = (200, 0, 0, 255)

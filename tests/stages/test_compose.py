@@ -154,3 +154,15 @@ def test_a_hole_is_filled_from_its_surroundings_alone(rng: Rng) -> None:
 def test_a_picture_of_which_nothing_is_known_becomes_grey(rng: Rng) -> None:
     filled = continued(rng.pixels_u8(9, 13, 3), np.zeros((9, 13), bool))
     assert (filled == 128).all()
+
+
+def test_nothing_is_drawn_where_the_crop_leaves_the_frame() -> None:
+    """A bust at the frame's lower edge: above the frame's upper edge and beside it the background stands."""
+    pixels = np.full((100, 100, 3), 90, np.uint8)
+    whole = torch.ones(1, 3, 64, 64), torch.ones(1, 1, 64, 64)
+    figure = {"background_colour": "#0a141e", "framing": "figure"}
+    result = compose(pixels, Box(-50, -100, 150, 100), *whole, Backdrop("plain", (10, 20, 30)), figure)
+    quarter, half = FIGURE_PX // 4, FIGURE_PX // 2
+    drawn = np.zeros((FIGURE_PX, FIGURE_PX), bool)
+    drawn[half:, quarter : 3 * quarter] = True
+    assert (result[drawn] == 255).all() and (result[~drawn] == (10, 20, 30)).all()

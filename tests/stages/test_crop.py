@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +14,6 @@ from stylizer.stages.crop import (
     CropTracker,
     cut,
     follow,
-    only_seen,
     paste_region,
     square_around,
     uncut,
@@ -57,13 +55,6 @@ def test_a_raised_arm_is_not_cut_off() -> None:
 def test_a_bust_stands_on_the_frame_s_lower_edge() -> None:
     assert square_around(Box(300, 100, 700, 720), None, FRAME).y1 == 720
     assert square_around(Box(100, 300, 1100, 720), None, FRAME).y1 == 720, "a wide one too"
-
-
-def test_nobody_is_seen_where_the_crop_leaves_the_frame() -> None:
-    alpha = torch.ones(1, 1, 100, 100)
-    seen = only_seen(alpha, Box(-50, 620, 150, 820), FRAME)
-    assert seen[..., :50, 25:].min() == 1 and seen.sum() == 50 * 75
-    assert only_seen(alpha, Box(0, 0, 200, 200), FRAME) is alpha
 
 
 def test_the_square_rests_within_its_slack_and_follows_exactly_beyond() -> None:

@@ -165,7 +165,7 @@ def test_presets_are_kept_and_two_styles_compared(studio: Studio, launch: Launch
         page.get_by_role("option", name="cute").click()
         page.get_by_role("slider", name="Seconds").press("Home")
         page.get_by_role("button", name="Draw both").click()
-        page.wait_for_function("() => document.querySelector('video')?.videoWidth > 0")
+        page.wait_for_function("() => document.querySelector('video')?.videoWidth > 0", timeout=PICTURE_MS)
         shape = page.evaluate(
             "() => (({ videoWidth, videoHeight }) => [videoWidth, videoHeight])(document.querySelector('video'))"
         )
