@@ -166,8 +166,13 @@ class SegmentationMatte:
         side = (self.SIDE_PX, self.SIDE_PX)
         picture = crop if crop.shape[2:] == side else F.interpolate(crop, side, mode="bilinear", antialias=True)
         (out,) = self._net(**{self._net.inputs[0]: picture.permute(0, 2, 3, 1)}).values()
-        alpha = out.permute(0, 3, 1, 2).clamp(0, 1)
+        alpha = self._opacity(out.permute(0, 3, 1, 2))
         return alpha if crop.shape[2:] == side else F.interpolate(alpha, crop.shape[2:], mode="bilinear")
+
+    @staticmethod
+    def _opacity(out: Tensor) -> Tensor:
+        """What the network gives -> 0..1."""
+        return out.clamp(0, 1)
 
 
 class SubtractionState(MatteState):

@@ -4,13 +4,11 @@ BlazePose (Bazarevsky et al., arXiv:2006.10204). Its detector finds a face and t
 network, made for the square around one person, also gives their silhouette. Both see one frame at a time.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -19,9 +17,9 @@ from stylizer.errors import ModelRejected
 from stylizer.frame import PixelsU8, unit_from_u8
 from stylizer.stages.box import Box, distinct
 from stylizer.stages.detect import Detection, letterbox
-from stylizer.stages.matte import MatteState, View
+from stylizer.stages.matte import SegmentationMatte
 
-DETECTOR_PX, MATTE_PX = 224, 256
+DETECTOR_PX = 224
 # (cells in a row, anchors in each cell), the finest first: strides of 8, 16 and three times 32 px with two each.
 GRID = ((28, 2), (14, 2), (7, 6))
 HIP, REACH = 4, 6  # where in a row the middle of the hips stands, and the point on the circle around the whole body
@@ -59,8 +57,11 @@ class PoseDetector:
         return [Detection(box.within(width, height), float(s)) for box, s in zip(found, scores[keep], strict=True)]
 
 
-class PoseMatte:
-    """The silhouette that BlazePose's second network gives along with the joints; no memory."""
+class PoseMatte(SegmentationMatte):
+    """The silhouette that BlazePose's second network gives along with the joints; no memory.
+
+    net: [1, 256, 256, 3] unit -> logits [1, 256, 256, 1].
+    """
 
     name = "MediaPipe pose"
 
@@ -68,26 +69,12 @@ class PoseMatte:
     def load(cls, path: Path, engine: Engine) -> Self:
         """From `pose_landmark_full.tflite`. Raises Unreadable, ModelRejected."""
         net = engine.read(path, outputs=["Identity_2"])
-        _expect(path, net, (1, MATTE_PX, MATTE_PX, 3), {(1, MATTE_PX, MATTE_PX, 1)})
+        _expect(path, net, (1, cls.SIDE_PX, cls.SIDE_PX, 3), {(1, cls.SIDE_PX, cls.SIDE_PX, 1)})
         return cls(net)
 
-    def __init__(self, net: OnnxNet) -> None:
-        """net: [1, 256, 256, 3] unit -> logits [1, 256, 256, 1]."""
-        self._net = net
-
-    def __call__(
-        self, crops: Tensor, states: Sequence[MatteState | None], views: Sequence[View]
-    ) -> tuple[Tensor, Tensor, list[MatteState]]:
-        """See `Matte`."""
-        alpha = torch.cat([self._one(crop[None]) for crop in crops])
-        return crops, alpha, [MatteState() for _ in crops]
-
-    def _one(self, crop: Tensor) -> Tensor:
-        side = (MATTE_PX, MATTE_PX)
-        picture = crop if crop.shape[2:] == side else F.interpolate(crop, side, mode="bilinear", antialias=True)
-        (out,) = self._net(**{self._net.inputs[0]: picture.permute(0, 2, 3, 1)}).values()
-        alpha = out.permute(0, 3, 1, 2).sigmoid()
-        return alpha if crop.shape[2:] == side else F.interpolate(alpha, crop.shape[2:], mode="bilinear")
+    @staticmethod
+    def _opacity(out: Tensor) -> Tensor:
+        return out.sigmoid()
 
 
 def _anchors() -> NDArray[np.float32]:
