@@ -55,9 +55,11 @@ def test_a_comparison_that_cannot_be_says_why_and_frees_its_places(worker: Worke
         side_by_side(worker, CLIP, [{"style": "blue"}, {"style": "absent"}], 1.0, print)
     assert worker.visitors == 0
     somebody = worker.join()
+    side_by_side(worker, CLIP, [{}, {}], 0.2, print)  # one place is enough
+    another = worker.join()
     with pytest.raises(NoCapacity):
         side_by_side(worker, CLIP, [{}, {}], 1.0, print)
-    assert worker.visitors == 1 and somebody.here
+    assert worker.visitors == 2 and somebody.here and another.here
 
 
 def test_runs_are_read_as_training_leaves_them(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
-"""Two ways of drawing, the same film: both run as visitors of the worker, frame by frame, and end up side by side."""
+"""Several ways of drawing, the same film: one after the other as a visitor of the worker, then side by side."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,29 +23,29 @@ def side_by_side(
     No frame is dropped: each is offered when the one before is drawn. Raises what the reader, the worker's `join` and
     a wrong control raise; Unavailable when the worker gives nothing.
     """
-    with ExitStack() as stack:
-        places = []
-        for way in ways:
-            places.append(worker.join(way))
-            stack.callback(places[-1].leave)
-        reader = stack.enter_context(Reader(film))
-        last: PixelsU8 | None = None
-        with MemoryFilm() as result:
-            for frame in reader:
-                if frame.time_s > seconds:
-                    break
-                last = np.hstack(_drawn(places, frame))
-                result.add(frame.with_pixels(last))
-                tell(min(1.0, frame.time_s / seconds))
-    if last is None:
+    sides = []
+    for index, way in enumerate(ways):
+        place = worker.join(way)  # one at a time: a small machine may have no second one
+        try:
+            sides.append(list(_drawn(place, film, seconds)))
+            tell((index + 1) / len(ways))
+        finally:
+            place.leave()
+    if not sides[0]:
         raise BadInput(f"{film.name}: its first picture comes after {seconds:g} s")
+    with MemoryFilm() as result:
+        for row in zip(*sides, strict=True):
+            last = np.hstack([frame.pixels for frame in row])
+            result.add(row[0].with_pixels(last))
     return result.content, last
 
 
-def _drawn(places: Sequence[LiveSession], frame: Frame) -> list[PixelsU8]:
-    for place in places:
-        place.offer(frame)
-    results = [place.take(RESULT_S) for place in places]
-    if missing := [index for index, result in enumerate(results) if result is None]:
-        raise Unavailable(f"nothing was drawn for side {missing[0] + 1} within {RESULT_S:g} s")
-    return [result.pixels for result in results if result is not None]
+def _drawn(place: LiveSession, film: Path, seconds: float) -> Iterator[Frame]:
+    with Reader(film) as reader:
+        for frame in reader:
+            if frame.time_s > seconds:
+                return
+            place.offer(frame)
+            if (drawn := place.take(RESULT_S)) is None:
+                raise Unavailable(f"nothing was drawn within {RESULT_S:g} s")
+            yield drawn
