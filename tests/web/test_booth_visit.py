@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 
 from stylizer.config import Settings
 from tests.web.axe import serious
-from tests.web.browser import Launch, browsers, save_mjpeg, visit
+from tests.web.browser import Launch, save_mjpeg, visit
 from tests.web.doubles import ColourPipeline, Running, running, wait_for
 from web.api.app import PAGES, create_app
 from web.api.doors import RateLimit
@@ -38,12 +38,6 @@ def worker(served: Running, pipeline: ColourPipeline) -> Iterator[Running]:
     yield served
     pipeline.nobody = False
     wait_for(lambda: served.visitors() == 0, 8)
-
-
-@pytest.fixture(scope="module")
-def launch() -> Iterator[Launch]:
-    with browsers() as start:
-        yield start
 
 
 @pytest.fixture(scope="module")
