@@ -11,6 +11,7 @@ import pytest
 
 from stylizer.config import Settings
 from stylizer.controls import Value
+from stylizer.errors import NotFound
 from stylizer.frame import PixelsU8
 from stylizer.live import Worker
 from tests.web.doubles import ColourPipeline, PaintedTrack, Running, Visitor, running, tinted, visiting
@@ -246,5 +247,39 @@ def test_who_does_not_connect_loses_the_place_at_the_deadline(offers: bool, monk
             while len(streams) or worker.visitors:
                 await asyncio.sleep(0.01)
         sweeping.cancel()
+        await streams.close("test over")
+
+    asyncio.run(run())
+
+
+def test_a_connection_ends_although_who_ends_it_is_cancelled() -> None:
+    async def run() -> None:
+        streams = Streams(Worker(ColourPipeline(), capacity=1))
+        stream = await streams.open()
+        await stream.answer(OFFER, "127.0.0.1")
+        peer = stream.peer
+        assert peer is not None
+        dropping = asyncio.ensure_future(streams.drop(stream, "left"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        dropping.cancel()
+        await streams.close("worker ends")
+        assert peer.gone
+
+    asyncio.run(run())
+
+
+def test_an_offer_that_waited_while_its_stream_ended_opens_nothing() -> None:
+    async def run() -> None:
+        streams = Streams(Worker(ColourPipeline(), capacity=1))
+        stream = await streams.open()
+        await stream.answer(OFFER, "127.0.0.1")
+        dropping = asyncio.ensure_future(streams.drop(stream, "left"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        with pytest.raises(NotFound, match="has ended"):
+            await stream.answer(OFFER, "127.0.0.1")
+        await dropping
+        assert stream.peer is None
 
     asyncio.run(run())

@@ -39,15 +39,21 @@ class Stream:
         self.reconnects = 0
         self._clock = clock
         self._lock = asyncio.Lock()
+        self._ended = False
 
     @property
     def id(self) -> str:
         return self.session.id
 
     async def answer(self, offer_sdp: str, client: str) -> str:
-        """A new connection, in the place of any old one; controls and memory stay. Raises BadInput, Unavailable."""
+        """A new connection, in the place of any old one; controls and memory stay.
+
+        Raises BadInput, Unavailable, and NotFound when the stream ended while the offer waited.
+        """
         sdp = checked_offer(offer_sdp, client)
         async with self._lock:
+            if self._ended:
+                raise NotFound(f"the stream {self.id} has ended")
             peer = Peer(self.session, self.opened_at_s, self._clock)
             try:
                 answer = await peer.answer(sdp)
@@ -61,6 +67,7 @@ class Stream:
             return answer
 
     async def close(self, why: str) -> None:
+        self._ended = True
         self.session.leave()
         async with self._lock:
             peer, self.peer = self.peer, None
@@ -85,6 +92,7 @@ class Streams:
         self.ended: Counter[str] = Counter()  # sums of the counters of streams that are gone
         self._clock = clock
         self._streams: dict[str, Stream] = {}
+        self._ending: set[asyncio.Task[None]] = set()
         self._kept: dict[str, tuple[float, Mapping[str, Value]]] = {}  # token -> (lost when, what held)
 
     def __len__(self) -> int:
@@ -139,7 +147,10 @@ class Streams:
             if why in LOST:
                 self._keep(stream)
             log.info("stream ended", stream=stream.id, why=why, frames=stats.frames_out)
-            await stream.close(why)
+            ending = asyncio.create_task(stream.close(why))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
+            await asyncio.shield(ending)  # whoever is cancelled meanwhile, the connection still ends
 
     async def run(self) -> None:
         while True:
@@ -150,3 +161,4 @@ class Streams:
 
     async def close(self, why: str) -> None:
         await asyncio.gather(*(self.drop(stream, why) for stream in list(self._streams.values())))
+        await asyncio.gather(*self._ending)
