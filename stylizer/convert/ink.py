@@ -37,9 +37,10 @@ def ink(picture: Tensor, alpha: Tensor, foreground: Tensor, matte: Tensor, amoun
     if amount <= 0:
         return picture, alpha
     drawn, opacity = picture.clone(), alpha * (1 - amount)  # where nobody is, but a speck perhaps, nothing stays
-    rows, columns = part = _occupied(alpha[0, 0].numpy(), matte[0, 0].numpy())
+    rows, columns = part = occupied(alpha[0, 0].numpy(), matte[0, 0].numpy())
     if rows.stop > rows.start:
-        soft, crisp = picture[0, :, *part].numpy(), _crisp(alpha[0, 0, *part].numpy())
+        soft = np.ascontiguousarray(picture[0, :, *part].numpy())
+        crisp = _crisp(alpha[0, 0, *part].numpy())
         light = cv2.bilateralFilter(_grey(foreground[0, :, *part].numpy()), 7, 0.12, 3)
         mixed = _flat(guided(soft, light, GUIDE_RADIUS_PX, GUIDE_EPSILON).clip(0, 1))
         clear = lines(light, matte[0, 0, *part].numpy()) * (1 - OUTLINE * _outline(crisp))
@@ -52,7 +53,7 @@ def ink(picture: Tensor, alpha: Tensor, foreground: Tensor, matte: Tensor, amoun
     return drawn, opacity
 
 
-def _occupied(opacity: Grey, matte: Grey) -> tuple[slice, slice]:
+def occupied(opacity: Grey, matte: Grey) -> tuple[slice, slice]:
     """(rows, columns) of all that can be seen, with as much air as the filters reach: the rest need not be inked.
 
     What is not three pixels thick, such as the specks that generators leave in corners, does not count.

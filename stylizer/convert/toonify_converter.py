@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from stylizer.convert import SIZE, Controls
-from stylizer.convert.ink import ink
+from stylizer.convert.ink import ink, occupied
 from stylizer.convert.own_colours import own_colours
 from stylizer.convert.toonify import ToonifyNet
 from stylizer.engines import Compiled, Engine
@@ -21,10 +21,12 @@ from stylizer.stages.closeup import SIDE_PX
 
 STEPS = 100  # strengths are told apart to a hundredth
 SETTLED_AFTER = 12  # calls with the same strength: half a second at 24 fps
-SIZES = (SIZE, SIDE_PX)  # the figure, and the head's own drawing
-KEPT = 6 * len(SIZES)  # compiled strengths: 1.0, 0.0 and a few favourites; each holds some 10 MB
+SIZES = ((SIZE, SIZE), (SIDE_PX, SIDE_PX))  # the figure, and the head's own drawing: what the first frames need
+WIDTHS = (128, 192)  # px that are enough for who stands upright; the network's cost goes with the width
+GRID_PX = 16  # of the features: a picture moved by so much gives the same features, moved
+KEPT = 20  # compiled networks: all sizes of strengths 1.0, 0.0 and a few favourites; each holds some 10 MB
 
-Key = tuple[int, int]  # strength in STEPS, side in px
+Key = tuple[int, int, int]  # strength in STEPS, height and width in px
 
 
 class ToonifyConverter:
@@ -43,22 +45,24 @@ class ToonifyConverter:
 
     def warm_up(self) -> None:
         for size in SIZES:
-            self._compile((STEPS, size))
+            self._compile((STEPS, *size))
 
     def __call__(self, foreground: Tensor, alpha: Tensor, controls: Sequence[Controls]) -> tuple[Tensor, Tensor]:
-        keys = [round(float(c["style_strength"]) * STEPS) for c in controls]
-        pictures, alphas = torch.empty_like(foreground), torch.empty_like(alpha)
-        for key in dict.fromkeys(keys):
-            rows = [i for i, k in enumerate(keys) if k == key]
-            picture, drawn = self._network((key, foreground.shape[-1]))(
-                foreground[rows], alpha[rows], *self._looks_of([controls[i] for i in rows])
-            )
-            pictures[rows], alphas[rows] = picture.to(pictures), drawn.to(alphas)
-        inked = [
-            self._finished(pictures[i : i + 1], alphas[i : i + 1], foreground[i : i + 1], alpha[i : i + 1], c)
-            for i, c in enumerate(controls)
-        ]
-        return torch.cat([picture for picture, _ in inked]), torch.cat([drawn for _, drawn in inked])
+        strengths = [round(float(c["style_strength"]) * STEPS) for c in controls]
+        pictures, alphas = torch.zeros_like(foreground), torch.zeros_like(alpha)
+        for strength in dict.fromkeys(strengths):
+            rows = [i for i, s in enumerate(strengths) if s == strength]
+            alike = slice(None) if len(rows) == len(strengths) else rows  # a slice is no copy
+            network, columns = self._network(strength, alpha[alike])
+            person, matte = foreground[alike, :, :, columns], alpha[alike, :, :, columns]
+            wishes = [controls[i] for i in rows]
+            drawn, opacity = (t.to(foreground) for t in network(person, matte, *self._looks_of(wishes)))
+            for k, (i, wish) in enumerate(zip(rows, wishes, strict=True)):
+                one = slice(k, k + 1)
+                pictures[i, :, :, columns], alphas[i, :, :, columns] = self._finished(
+                    drawn[one], opacity[one], person[one], matte[one], wish
+                )
+        return pictures, alphas
 
     def _finished(
         self, picture: Tensor, drawn: Tensor, foreground: Tensor, matte: Tensor, controls: Controls
@@ -83,10 +87,24 @@ class ToonifyConverter:
                 self._looks[seed] = self._net.look(seed)
         return self._looks[seed]
 
-    def _network(self, key: Key) -> Compiled:
-        if key in self._compiled:
-            self._compiled.move_to_end(key)
-            return self._compiled[key]
+    def _network(self, strength: int, matte: Tensor) -> tuple[Compiled, slice]:
+        """The network for mattes [N, 1, H, W], and the columns of the picture to put in: all, or as few as hold the
+        figure."""
+        height, width = matte.shape[-2:]
+        columns = columns_of(matte) if self._engine.device.type == "cpu" else slice(0, width)
+        whole = slice(0, width)
+        for part in (columns, whole) if columns != whole else (whole,):
+            key = strength, height, part.stop - part.start
+            if key in self._compiled:
+                self._compiled.move_to_end(key)
+                return self._compiled[key], part
+            self._ask_for(key)
+        if self._mixed is None or self._mixed[0] != strength:
+            self._mixed = strength, self._in_torch(strength)
+        return self._mixed[1], columns
+
+    def _ask_for(self, key: Key) -> None:
+        """Compiles it in the background once it has been asked for often."""
         if len(self._calls) > STEPS // 2:  # a slider that never rested
             self._calls.clear()
         self._calls[key] = self._calls.get(key, 0) + 1
@@ -95,17 +113,14 @@ class ToonifyConverter:
             self._calls.pop(key)
             self._compiler = threading.Thread(target=self._compile, args=(key,), name="compile style", daemon=True)
             self._compiler.start()
-        if self._mixed is None or self._mixed[0] != key[0]:
-            self._mixed = key[0], self._in_torch(key[0])
-        return self._mixed[1]
 
     def _compile(self, key: Key) -> None:
-        strength, size = key
+        strength, height, width = key
         net = self._net.at_strength(strength / STEPS)
-        self._compiled[key] = self._engine.compile(net, self._example(size))
+        self._compiled[key] = self._engine.compile(net, self._example(height, width), any_size=True)
         while len(self._compiled) > KEPT:
             self._compiled.popitem(last=False)
-        log.debug("style compiled", strength=strength / STEPS, size=size)
+        log.debug("style compiled", strength=strength / STEPS, size=f"{width}x{height}")
 
     def _in_torch(self, strength: int) -> Compiled:
         device = self._engine.device
@@ -119,9 +134,22 @@ class ToonifyConverter:
 
         return call
 
-    def _example(self, size: int) -> tuple[Tensor, ...]:
+    def _example(self, height: int, width: int) -> tuple[Tensor, ...]:
         one = torch.ones(1, 1, 1)
-        return torch.zeros(1, 3, size, size), torch.zeros(1, 1, size, size), self._look(1), one * 0, one
+        return torch.zeros(1, 3, height, width), torch.zeros(1, 1, height, width), self._look(1), one * 0, one
+
+
+def columns_of(matte: Tensor) -> slice:
+    """The columns of mattes [N, 1, H, W] that hold all that is seen, with some air: as many as the least width that is
+    enough, from a multiple of GRID_PX on; all when none is."""
+    whole = matte.shape[-1]
+    opacity = matte.amax((0, 1)).numpy()
+    _, seen = occupied(opacity, opacity)
+    for width in (each for each in WIDTHS if each < whole):
+        start = min(max(round((seen.start + seen.stop - width) / 2 / GRID_PX) * GRID_PX, 0), whole - width)
+        if start <= seen.start and seen.stop <= start + width:
+            return slice(start, start + width)
+    return slice(0, whole)
 
 
 def _ink_amount(controls: Controls) -> float:

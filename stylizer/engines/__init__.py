@@ -35,10 +35,12 @@ class Engine(Protocol):
     device: torch.device
     precision: str  # "fp32" | "bf16" | "fp16": what the arithmetic is done in; tensors in and out are float32
 
-    def compile(self, net: nn.Module, example: tuple[Tensor, ...]) -> Compiled:
+    def compile(self, net: nn.Module, example: tuple[Tensor, ...], any_size: bool = False) -> Compiled:
         """`net` for inputs shaped like `example`, except that the first dimension may be any batch size.
 
         Every output must have the batch as its first dimension. The result always is a tuple.
+        any_size: `net` computes the same for pictures of every height and width; what is costly is then done once for
+        all of them.
         """
         ...
 

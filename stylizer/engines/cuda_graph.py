@@ -21,7 +21,7 @@ class CudaGraphEngine(OnnxReader):
         super().__init__(threads, cache)
         self.device = torch.device("cuda")
 
-    def compile(self, net: nn.Module, example: tuple[Tensor, ...]) -> Compiled:
+    def compile(self, net: nn.Module, example: tuple[Tensor, ...], any_size: bool = False) -> Compiled:
         net = net.eval().half().to(self.device).to(memory_format=torch.channels_last)
         graphs: dict[int, _Graph] = {}
 

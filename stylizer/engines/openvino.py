@@ -23,8 +23,8 @@ class OpenVinoEngine(OnnxReader):
         super().__init__(threads, cache)
         self.precision = self.cpu_precision
 
-    def compile(self, net: nn.Module, example: tuple[Tensor, ...]) -> Compiled:
-        run = Runner(self.on_cpu(self.converted(net, tuple(t[:1] for t in example)), self.precision))
+    def compile(self, net: nn.Module, example: tuple[Tensor, ...], any_size: bool = False) -> Compiled:
+        run = Runner(self.on_cpu(self.converted(net, tuple(t[:1] for t in example), any_size), self.precision))
 
         def call(*inputs: Tensor) -> tuple[Tensor, ...]:
             # On a CPU a batch of N costs N times one, so samples go one after the other through one compiled shape.
@@ -34,17 +34,21 @@ class OpenVinoEngine(OnnxReader):
 
         return call
 
-    def converted(self, net: nn.Module, one: tuple[Tensor, ...]) -> ov.Model:
+    def converted(self, net: nn.Module, one: tuple[Tensor, ...], any_size: bool = False) -> ov.Model:
         """From the cache where the same network was converted before: exporting takes 10 s, reading 10 ms."""
-        path = self.cache / f"{_fingerprint(net, one)}.xml"
+        shapes = [list(t.shape) for t in one]
+        path = self.cache / f"{_fingerprint(net, [s[:2] if any_size else s for s in shapes])}.xml"
         if not path.is_file():
             export(net, one, path)
-        return self.core.read_model(path)
+        model = self.core.read_model(path)
+        if any_size:
+            model.reshape(dict(zip(model.inputs, shapes, strict=True)))
+        return model
 
 
-def _fingerprint(net: nn.Module, example: tuple[Tensor, ...]) -> str:
+def _fingerprint(net: nn.Module, shapes: list[list[int]]) -> str:
     """Changes with the weights, the structure, the shapes, OpenVINO and any line of our own code."""
-    digest = hashlib.sha256(_code_fingerprint() + repr((net, [t.shape for t in example], ov.__version__)).encode())
+    digest = hashlib.sha256(_code_fingerprint() + repr((net, shapes, ov.__version__)).encode())
     for name, value in net.state_dict().items():
         digest.update(name.encode())
         digest.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())

@@ -17,7 +17,7 @@ class TorchEngine(OnnxReader):
         super().__init__(threads, cache)
         self.device, self.cpu_precision = device, self.precision
 
-    def compile(self, net: nn.Module, example: tuple[Tensor, ...]) -> Compiled:
+    def compile(self, net: nn.Module, example: tuple[Tensor, ...], any_size: bool = False) -> Compiled:
         net = net.eval().to(self.device)
 
         def call(*inputs: Tensor) -> tuple[Tensor, ...]:

@@ -56,18 +56,33 @@ def cut_closeup(pixels: PixelsU8, matte: Tensor, crop: Box, box: Box) -> tuple[T
 
 
 def lay_over(drawn: PixelsU8, near: PixelsU8, box: Box) -> None:
-    """Mixes the second drawing into the first, RGBA [h, w, 4], in place; box: where `near` lies in its pixels."""
+    """Mixes the second drawing into the first, RGBA [h, w, 4], in place; box: where `near` lies in its pixels.
+
+    Whole numbers, where floats would take ten times as long: within 2 levels of `lay_over_ref` where it can be seen.
+    """
     region = paste_region(box, (drawn.shape[1], drawn.shape[0]))
     below = drawn[region]
     if below.size == 0:
         return
-    share = uncut(_mask(), box, region, border=0)[..., None].astype(np.float32) / np.float32(255)
-    above = uncut(near, box, region).astype(np.float32)
-    opacity_below = below[..., 3:] * (1 - share)
-    opacity_above = above[..., 3:] * share
+    share, above = uncut(_mask(), box, region, border=0), uncut(near, box, region)
+    from_above = cv2.multiply(cv2.extractChannel(above, 3), share, scale=1 / 255)
+    from_below = cv2.multiply(cv2.extractChannel(below, 3), cv2.bitwise_not(share), scale=1 / 255)
+    opacity = cv2.add(from_above, from_below)
+    part = cv2.cvtColor(cv2.divide(from_above, opacity, scale=255), cv2.COLOR_GRAY2RGBA)
+    back = cv2.multiply(below, cv2.bitwise_not(part), scale=1 / 255)
+    below[:] = cv2.add(cv2.multiply(above, part, scale=1 / 255), back)
+    cv2.insertChannel(opacity, below, 3)
+
+
+def lay_over_ref(drawn: PixelsU8, near: PixelsU8, box: Box) -> NDArray[np.float64]:
+    """The part of `drawn` under `box` as `lay_over` should leave it, exactly: [h, w, 4] 0..255."""
+    region = paste_region(box, (drawn.shape[1], drawn.shape[0]))
+    below, above = drawn[region].astype(np.float64), uncut(near, box, region).astype(np.float64)
+    share = uncut(_mask(), box, region, border=0)[..., None] / 255
+    opacity_below, opacity_above = below[..., 3:] * (1 - share), above[..., 3:] * share
     opacity = opacity_below + opacity_above
     colour = (below[..., :3] * opacity_below + above[..., :3] * opacity_above) / np.maximum(opacity, 1e-3)
-    drawn[region] = (np.dstack([colour, opacity]) + np.float32(0.5)).astype(np.uint8)
+    return np.dstack([colour, opacity])
 
 
 @cache

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from stylizer.frame import PixelsU8
 
 GREY = 128.0  # where nothing is known at all
+TINY = np.float32(1e-6)
 
 
 def continued(pixels: PixelsU8, known: NDArray[np.bool_]) -> PixelsU8:
@@ -14,30 +15,26 @@ def continued(pixels: PixelsU8, known: NDArray[np.bool_]) -> PixelsU8:
 
     Known pixels stay as they are; what lay in the holes has no influence. Meant for small pictures (some 160x90 px).
     """
-    weight = known.astype(np.float32)
-    colour = pixels.astype(np.float32) * weight[..., None]
-    filled = _pull_push(colour, weight)
-    filled[known] = pixels[known]
-    rounded: PixelsU8 = np.clip(filled + 0.5, 0, 255).astype(np.uint8)
-    return rounded
+    weighted = np.ones((*known.shape, 4), np.float32)
+    weighted[..., :3] = pixels
+    weighted *= known[..., None]
+    filled: PixelsU8 = cv2.convertScaleAbs(_pull_push(weighted))
+    cv2.copyTo(pixels, known.view(np.uint8), filled)
+    return filled
 
 
-def _pull_push(colour: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """colour [h, w, 3], premultiplied by weight [h, w] in 0..1 -> straight colours everywhere."""
-    height, width = weight.shape
+def _pull_push(weighted: NDArray[np.float32]) -> NDArray[np.float32]:
+    """[h, w, 4]: colours multiplied by their weight, and the weight 0..1 -> colours everywhere, [h, w, 3]."""
+    height, width = weighted.shape[:2]
+    colour, weight = weighted[..., :3], weighted[..., 3:]
     if max(height, width) <= 1:
-        return colour / weight[..., None] if weight.all() else np.full_like(colour, GREY)
-    coarser = ((width + 1) // 2, (height + 1) // 2)
-    mean = _halved(weight, coarser)
+        return colour / weight if weight.all() else np.full_like(colour, GREY)
+    half = ((width + 1) // 2, (height + 1) // 2)
+    coarse = cv2.resize(weighted, half, interpolation=cv2.INTER_AREA).reshape(half[1], half[0], 4)
     # A coarse pixel counts in full as soon as a quarter of it is known: so the hole takes on what is nearest.
-    full = np.minimum(4 * mean, 1)
-    gain = np.divide(full, mean, out=np.zeros_like(mean), where=mean > 0)
-    small = _pull_push(_halved(colour, coarser) * gain[..., None], full)
-    around = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR).reshape(colour.shape)
-    result: NDArray[np.float32] = colour + (1 - weight[..., None]) * around
-    return result
-
-
-def _halved(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    result: NDArray[np.float32] = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+    coarse *= np.minimum(1 / np.maximum(coarse[..., 3:], TINY), 4)
+    result: NDArray[np.float32] = cv2.resize(_pull_push(coarse), (width, height), interpolation=cv2.INTER_LINEAR)
+    result = result.reshape(height, width, 3)
+    result *= 1 - weight
+    result += colour
     return result

@@ -78,3 +78,16 @@ def test_converted_networks_are_cached_and_told_apart(tmp_path: Path) -> None:
         net.conv.weight += 1
     other, _ = choose(settings(tmp_path, engine=EngineName.OPENVINO)).compile(net, example)(*example)
     assert not torch.allclose(first, other, atol=0.1)
+
+
+def test_one_conversion_serves_every_size(tmp_path: Path) -> None:
+    """Of a network that says so: its example was traced at one size and runs at another."""
+    net = TwoHeads()
+    for height, width in ((8, 8), (16, 12)):
+        example = (torch.rand(1, 3, height, width), torch.rand(1, 1, height, width))
+        run = choose(settings(tmp_path, engine=EngineName.OPENVINO)).compile(net, example, any_size=True)
+        with torch.no_grad():
+            wanted = net(*example)
+        for got, want in zip(run(*example), wanted, strict=True):
+            torch.testing.assert_close(got, want, rtol=2e-2, atol=2e-2)
+        assert len(list(tmp_path.glob("openvino/*.xml"))) == 1

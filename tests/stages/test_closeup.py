@@ -1,13 +1,15 @@
 """The head's second drawing: where it is taken from, and where it lands."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from stylizer.frame import PixelsU8
 from stylizer.stages.box import Box
-from stylizer.stages.closeup import REACH, SIDE_PX, Closeup, closeup_box, cut_closeup, lay_over
+from stylizer.stages.closeup import REACH, SIDE_PX, Closeup, closeup_box, cut_closeup, lay_over, lay_over_ref
 from stylizer.stages.compose import Backdrop, compose
+from stylizer.stages.crop import paste_region
 
 CROP = Box(100, 50, 612, 562)
 HEAD = Box(330, 100, 380, 160)
@@ -64,6 +66,20 @@ def test_it_replaces_what_was_drawn_first_and_ends_softly() -> None:
     assert tuple(first[100, 40]) == (200, 0, 0, 255) == tuple(first[52, 52])
     row = first[100, 45:80].astype(int)
     assert (np.abs(np.diff(row, axis=0)) <= 40).all() and (np.diff(row[:, 2]) >= 0).all()
+
+
+def test_whole_numbers_are_as_good_as_exact_ones() -> None:
+    rng = np.random.default_rng(5)
+    first, near = (
+        cv2.resize(rng.integers(0, 256, (h // 8, w // 8, 4), np.uint8), (w, h), interpolation=cv2.INTER_CUBIC)
+        for h, w in ((400, 320), (SIDE_PX, SIDE_PX))
+    )
+    box = Box(120.3, 40.2, 330.7, 250.6)  # its right edge is cut off
+    exact = lay_over_ref(first, near, box)
+    lay_over(first, near, box)
+    off = np.abs(first[paste_region(box, (320, 400))] - exact)
+    assert off[..., 3].max() <= 1
+    assert (off[..., :3] * exact[..., 3:] / 255).max() <= 2, "as seen over a background"
 
 
 @pytest.mark.parametrize("box", [Box(-300, -300, -200, -200), Box(180, 180, 260, 260)])
