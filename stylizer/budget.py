@@ -5,6 +5,8 @@ from statistics import median
 
 SHARE = 0.7  # of the time may be promised away; LiveKit calls a node full at this load
 WINDOW = 120  # steps
+SPARE = 2.0  # as many camera pictures as will be drawn: with fewer each drawn one would be older, more are lost work
+LEAST_CAMERA_FPS, CAMERA_FPS = 8.0, 30.0  # below, a picture that waits its turn would be old
 LEAST = 10  # steps before a measurement counts; until then only the limit holds
 
 
@@ -27,6 +29,14 @@ class Budget:
         """Seconds for one frame of one visitor, the median: a compilation in between does not count."""
         costs = list(self._costs)
         return median(costs) if len(costs) >= LEAST else None
+
+    def camera_fps(self, visitors: int) -> float:
+        """How many pictures a second are worth sending to each of so many: the rest would only be decoded and
+        dropped, at the cost of those that are drawn."""
+        cost = self.frame_s
+        if not cost:
+            return CAMERA_FPS
+        return min(max(SPARE / (cost * max(visitors, 1)), LEAST_CAMERA_FPS), CAMERA_FPS)
 
     @property
     def places(self) -> int:

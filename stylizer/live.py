@@ -17,7 +17,7 @@ from typing import Protocol
 
 import numpy as np
 
-from stylizer.budget import Budget
+from stylizer.budget import CAMERA_FPS, Budget
 from stylizer.controls import Value
 from stylizer.engines import LANES
 from stylizer.errors import BadInput, NoCapacity, NotFound, StylizerError, Unavailable
@@ -57,6 +57,7 @@ class SessionStats:
     fps: float
     latency_ms: Mapping[str, float]  # p50, p95, p99 from `captured_at` to the finished result; empty before the first
     stages_ms: Mapping[str, float]  # the last step's time in each stage
+    camera_fps: float = CAMERA_FPS  # so many camera pictures a second are worth sending, see `Budget.camera_fps`
 
 
 class LiveSession:
@@ -131,9 +132,9 @@ class LiveSession:
             values = np.percentile([seconds * 1000 for _, seconds in finished], (50, 95, 99))
             latency = {f"p{p}": round(float(v), 1) for p, v in zip((50, 95, 99), values, strict=True)}
         fps = round((len(finished) - 1) / span_s, 2) if span_s > 0 else 0.0
-        return SessionStats(
-            self._in, self._out, self._dropped, self._state.failed, fps, latency, dict(self._state.stages_ms)
-        )
+        camera_fps = round(self._worker.budget.camera_fps(self._worker.visitors), 1)
+        stages_ms = dict(self._state.stages_ms)
+        return SessionStats(self._in, self._out, self._dropped, self._state.failed, fps, latency, stages_ms, camera_fps)
 
     def leave(self) -> None:
         """Frees the place and forgets every picture. Leaving twice is no fault."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stylizer.budget import LEAST, WINDOW, Budget
+from stylizer.budget import CAMERA_FPS, LEAST, LEAST_CAMERA_FPS, WINDOW, Budget
 from stylizer.histogram import BOUNDS_S, Histogram
 
 
@@ -27,3 +27,12 @@ def test_times_are_counted_in_bins() -> None:
     counts = histogram.counts()
     assert (counts.at_most[0], counts.at_most[BOUNDS_S.index(0.05)], counts.at_most[-1]) == (2, 3, 4)
     assert counts.sum_s == pytest.approx(60.0415)
+
+
+def test_a_camera_sends_twice_what_will_be_drawn() -> None:
+    budget = Budget(limit=8, min_fps=5)
+    assert budget.camera_fps(1) == CAMERA_FPS, "nothing is known yet"
+    for _ in range(LEAST):
+        budget.note(0.05, visitors=1)
+    assert budget.camera_fps(2) == pytest.approx(20)
+    assert budget.camera_fps(1) == CAMERA_FPS and budget.camera_fps(8) == LEAST_CAMERA_FPS

@@ -46,23 +46,29 @@ class Seen:
 
 
 class FilmCamera(VideoStreamTrack):  # type: ignore[misc]  # aiortc counts as untyped here
-    """Plays pictures over and over, each stamped with its number."""
+    """Plays pictures over and over at `fps`, each stamped with its number; fewer a second, but the film no slower, when
+    `at_most_fps` is less: as a browser keeps to `maxFramerate`."""
 
     def __init__(self, film: Sequence[PixelsU8], fps: float, seen: Seen) -> None:
         super().__init__()
-        self._film, self._every_s, self._seen = film, 1 / fps, seen
+        self.at_most_fps = self._fps = fps
+        self._film, self._seen = film, seen
         self._number = -1
-        self._due_s: float | None = None
+        self._begun_s: float | None = None
+        self._played_s = 0.0
 
     async def recv(self) -> VideoFrame:
         now = time.perf_counter()
-        self._due_s = now if self._due_s is None else self._due_s + self._every_s
-        await asyncio.sleep(max(0.0, self._due_s - now))
+        if self._begun_s is None:
+            self._begun_s = now
+        else:
+            self._played_s += 1 / min(self._fps, self.at_most_fps)
+        await asyncio.sleep(max(0.0, self._begun_s + self._played_s - now))
         self._number += 1
-        pixels = self._film[self._number % len(self._film)].copy()
+        pixels = self._film[int(self._played_s * self._fps + 0.5) % len(self._film)].copy()
         block_code.stamp(pixels, self._number)
         frame = VideoFrame.from_ndarray(pixels, format="rgb24")
-        frame.pts, frame.time_base = int(self._number * self._every_s / VIDEO_CLOCK), VIDEO_CLOCK
+        frame.pts, frame.time_base = int(self._played_s / VIDEO_CLOCK), VIDEO_CLOCK
         self._seen.sent[self._number] = time.perf_counter()
         return frame
 
@@ -109,6 +115,7 @@ class Visitor:
     def _on_message(self, message: str) -> None:
         told = json.loads(message)
         if told.get("type") == "stats":
+            self._camera.at_most_fps = told["camera_fps"]
             self.seen.server.append((time.perf_counter(), told))
 
     async def _beat(self, channel: Any) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import cast
 
 import httpx
 import numpy as np
@@ -24,6 +25,7 @@ from stylizer.frame import Frame, PixelsU8
 from stylizer.visitor import VisitorState
 from tests.web.line import Line
 from web import compat
+from web.rtc.session import Session
 
 FIGURE = ((0.4, 0.2), (0.6, 0.2), (0.65, 0.95), (0.35, 0.95))  # somebody in the middle
 
@@ -94,10 +96,14 @@ class Running:
         with self.client() as http:
             return int(http.get("/ready").json()["visitors"])
 
-    def controls(self) -> dict[str, Value]:
+    def session(self) -> Session:
         """Of the only visitor."""
         (session,) = self.app.state.service.ready.streams.sessions
-        return dict(session.controls)
+        return cast(Session, session)
+
+    def controls(self) -> dict[str, Value]:
+        """Of the only visitor."""
+        return dict(self.session().controls)
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route
 
+from stylizer.budget import Budget
 from stylizer.config import Settings
 from tests.web.browser import CAMERA_FPS, visit, wait_unique, watch
 from tests.web.doubles import ColourPipeline, Running, free_port, running, wait_for
@@ -60,6 +61,27 @@ def _live(page: Page, base: str) -> None:
     page.wait_for_selector("body[data-state=live]", timeout=40_000)
     watch(page)
     wait_unique(page, 5)
+
+
+def test_the_page_sends_as_many_pictures_as_the_worker_has_use_for(
+    worker: Running, camera: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted_fps = [CAMERA_FPS]
+    monkeypatch.setattr(Budget, "camera_fps", lambda self, visitors: wanted_fps[0])
+
+    def sent_fps(page: Page) -> float:
+        """What arrives in two seconds, once the worker's word has come and Chromium keeps to it."""
+        page.wait_for_timeout(2000)
+        begin = worker.session().stats().frames_in
+        page.wait_for_timeout(2000)
+        return (worker.session().stats().frames_in - begin) / 2
+
+    with visit(camera) as context:
+        page = context.new_page()
+        _live(page, worker.base)
+        for fps in (4, CAMERA_FPS):
+            wanted_fps[0] = fps
+            assert sent_fps(page) == pytest.approx(fps, rel=0.4)
 
 
 @on_request

@@ -115,6 +115,7 @@ class Stats(BaseModel):
     fps: float
     latency_ms: dict[str, float] = Field(examples=[{"p50": 42.0, "p95": 55.1, "p99": 60.3}])
     stages_ms: dict[str, float] = Field(examples=[{"matte": 14.2, "convert": 19.8}])
+    camera_fps: float = Field(description="so many camera pictures a second are worth sending just now", examples=[30])
 
 
 class Standing(BaseModel):

@@ -10,6 +10,7 @@ const RETRY_MS = [0, 300, 1200, 2700, 4800, 7000]; // LiveKit's curve; its last 
 const BUSY_MS = 3000; // between two asks for a place
 const BEAT_MS = 1000;
 const STALL_MS = 3000; // no new picture for this long: a new connection
+const PACE_STEP = 0.2; // smaller changes of the wanted rate are let be
 const CONNECT_MS = 8000;
 const GATHER_MS = 1000; // without STUN all candidates are there at once; a dead relay must not hold everything up
 const START_KBIT = 1500; // Chromium would begin at 300 kbit/s and send the first seconds small and blurred
@@ -139,12 +140,26 @@ export class Mirror {
     channel.onopen = () => channel.send(JSON.stringify({ type: "set", changes: this.#controls }));
     channel.onmessage = ({ data }) => {
       const message = JSON.parse(data);
-      if (message.type === "stats") this.#onStats(message);
+      if (message.type === "stats") {
+        this.#pace(pc, message.camera_fps);
+        this.#onStats(message);
+      }
       if (message.type === "controls") this.#onControls((this.#controls = message.controls));
       if (message.type === "figure") this.#onFigure(message.outline);
       if (message.type === "error") this.#onState("refused", message.message);
       if (message.type === "bye" && message.why !== "replaced") this.#recover(new Error(message.why));
     };
+  }
+
+  /** Sends no more pictures a second than the worker has use for: what it would drop costs both sides. */
+  #pace(pc, fps) {
+    for (const sender of pc.getSenders().filter(({ track }) => track)) {
+      const parameters = sender.getParameters();
+      const [encoding] = parameters.encodings;
+      if (!encoding || Math.abs((encoding.maxFramerate ?? Infinity) / fps - 1) < PACE_STEP) continue;
+      encoding.maxFramerate = fps;
+      sender.setParameters(parameters).catch(() => {}); // a browser that cannot sends them all
+    }
   }
 
   /** Heartbeat, and a look each second whether pictures still come. */
