@@ -45,11 +45,12 @@ def run(
     port = _free_port()
     served = settings.model_copy(update={"host": "127.0.0.1", "port": port, "visitors": visitors})
     tell("starting the worker")
+    begin = time.perf_counter()
     with _worker(served) as worker:
         base = f"http://127.0.0.1:{port}"
         ready_s = _wait_ready(base, worker)
         tell(f"ready after {ready_s:.1f} s; {visitors} visitors for {seconds:g} s")
-        measured = asyncio.run(_visits(base, film, visitors, loss, seconds, fps, worker))
+        first_at_s, measured = asyncio.run(_visits(base, film, visitors, loss, seconds, fps, worker))
     asked = f"--input {clip.name} --visitors {visitors} --loss {loss:g} --seconds {seconds:g}"
     return {
         "command": f"stylizer bench live {asked}",
@@ -57,6 +58,7 @@ def run(
         "camera": {"size": [film[0].shape[1], film[0].shape[0]], "fps": fps},
         "controls": CONTROLS,
         "ready_s": round(ready_s, 2),
+        "start_to_picture_s": None if first_at_s is None else round(first_at_s - begin, 2),
         **measured,
         "encoder_ms": _encoder_ms(film),
         "machine": machine.describe(),
@@ -71,7 +73,8 @@ async def _visits(
     seconds: float,
     fps: float,
     worker: subprocess.Popen[bytes],
-) -> dict[str, Any]:
+) -> tuple[float | None, dict[str, Any]]:
+    """When the first drawn picture came to anybody, and the figures."""
     guests = [Visitor(base, film, fps, loss, seed) for seed in range(count)]
     try:
         for guest in guests:
@@ -86,7 +89,8 @@ async def _visits(
     finally:
         for guest in guests:
             await guest.leave()
-    return {
+    first_at_s = min((guest.seen.numbers[0][1] for guest in guests if guest.seen.numbers), default=None)
+    return first_at_s, {
         "visitors": [_figures(guest, begin, end) for guest in guests],
         "one_too_many": refusal,
         "worker": {"cores_used": round(used, 2), "rss_mb": rss_mb},
