@@ -7,6 +7,7 @@ import importlib
 from collections.abc import AsyncGenerator, Callable
 
 import aioice.ice
+import aiortc.codecs
 import aiortc.codecs.h264
 import aiortc.codecs.vpx
 import aiortc.jitterbuffer
@@ -15,6 +16,7 @@ import aiortc.rtcrtpreceiver
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpReceiver
 from aiortc.rtp import RtpPacket
 from aiortc.sdp import SessionDescription
+from av import VideoFrame
 from starlette.datastructures import FormData, Headers
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -23,13 +25,34 @@ from stylizer.errors import BadInput
 
 START_BITRATE = 1_500_000  # bits per second; flat drawn pictures of 256 to 640 px look clean from about 1 Mbit/s
 MAX_BITRATE = 4_000_000
+BITS_PER_PIXEL = 12  # a second: beyond that a drawing gets no better, and a line that has room for it none either
 
 
-def raise_video_bitrates() -> None:
-    """aiortc starts VP8 at 0.5 and ends it at 1.5 Mbit/s, with no parameter for either (aiortc 402, 1159)."""
+class _Capped:
+    """An encoder that spends no more than its picture's size is worth, whatever the line would carry."""
+
+    target_bitrate: int
+
+    def encode(self, frame: VideoFrame, force_keyframe: bool = False) -> tuple[list[bytes], int]:
+        self.target_bitrate = min(self.target_bitrate, BITS_PER_PIXEL * frame.width * frame.height)
+        result: tuple[list[bytes], int] = super().encode(frame, force_keyframe)  # type: ignore[misc]
+        return result
+
+
+class _CappedVp8(_Capped, aiortc.codecs.vpx.Vp8Encoder):  # type: ignore[misc]  # aiortc counts as untyped here
+    pass
+
+
+class _CappedH264(_Capped, aiortc.codecs.h264.H264Encoder):  # type: ignore[misc]
+    pass
+
+
+def bound_video_bitrates() -> None:
+    """aiortc starts VP8 at 0.5 and ends it at 1.5 Mbit/s for every size, with no parameter (aiortc 402, 1159)."""
     for codec in (aiortc.codecs.vpx, aiortc.codecs.h264):
         codec.DEFAULT_BITRATE = START_BITRATE
         codec.MAX_BITRATE = MAX_BITRATE
+    aiortc.codecs.Vp8Encoder, aiortc.codecs.H264Encoder = _CappedVp8, _CappedH264
 
 
 _own_addresses = aioice.ice.get_host_addresses

@@ -70,7 +70,7 @@ def live(
     out.print(table)
     out.print(f"one visitor too many: {figures['one_too_many'] or 'let in'}")
     worker = figures["worker"]
-    out.print(f"ready after {figures['ready_s']} s, first picture at a visitor's after {figures['start_to_picture_s']} s")
+    out.print(f"ready after {figures['ready_s']} s, a visitor's first picture after {figures['start_to_picture_s']} s")
     out.print(
         f"worker: {worker['cores_used']:g} cores, {worker['rss_mb']} MB resident; encoder {figures['encoder_ms']}"
     )

@@ -35,7 +35,7 @@ def create_app(settings: Settings, pipeline: ServedPipeline | None = None, limit
     `/health` answers at once, `/ready` turns from 503 to 200 when the networks are warm.
     """
     service = Service(settings, _open_pipeline if pipeline is None else lambda _: pipeline)
-    compat.raise_video_bitrates()
+    compat.bound_video_bitrates()
     compat.receive_promptly()
     compat.offer_loopback_candidate()
 

@@ -25,7 +25,7 @@ def settings() -> Settings:
 def worker() -> Worker:
     """Raises what `Pipeline.open` raises."""
     compat.load_streamlits_late_imports()
-    compat.raise_video_bitrates()
+    compat.bound_video_bitrates()
     compat.offer_loopback_candidate()
     opened = Worker(pipeline(), settings().visitors)
     pipeline().warm_up()

@@ -21,7 +21,7 @@ from web.vj.stage import Stage
 def create_stage_app(settings: Settings, stage: Stage, limit: RateLimit | None = None) -> FastAPI:
     """A fresh application around a show; somebody else runs the show itself."""
     service = StageService(settings, stage)
-    compat.raise_video_bitrates()
+    compat.bound_video_bitrates()
     compat.offer_loopback_candidate()
 
     @asynccontextmanager
