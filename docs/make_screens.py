@@ -8,6 +8,7 @@ there are none, that picture stays as it is.
 """
 
 import contextlib
+import io
 import sys
 import tempfile
 import threading
@@ -69,16 +70,20 @@ def main() -> None:
 
 
 def save(page: Page, name: str, *, whole: bool = False) -> None:
+    if whole:  # Streamlit scrolls inside the page
+        height = page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollHeight")
+        page.set_viewport_size({"width": page.viewport_size["width"], "height": height})
+        page.wait_for_timeout(1000)
+    _store(_seen(page), name, whole=whole)
+
+
+def _seen(page: Page) -> Image.Image:
+    return Image.open(io.BytesIO(page.screenshot(timeout=PATIENCE_MS))).convert("RGB")
+
+
+def _store(picture: Image.Image, name: str, *, whole: bool = False) -> None:
     target = SCREENS / f"{name}.webp"
-    with tempfile.TemporaryDirectory() as folder:
-        shot = Path(folder) / "shot.png"
-        if whole:  # Streamlit scrolls inside the page
-            height = page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollHeight")
-            page.set_viewport_size({"width": page.viewport_size["width"], "height": height})
-            page.wait_for_timeout(1000)
-        page.screenshot(path=shot, timeout=PATIENCE_MS)
-        picture = Image.open(shot).convert("RGB")
-    picture.thumbnail((LONGEST_PX, LONGEST_PX), Image.Resampling.LANCZOS)
+    picture.thumbnail((LONGEST_PX, LONGEST_PX * 2 if whole else LONGEST_PX), Image.Resampling.LANCZOS)
     picture.save(target, quality=82, method=6)
     sys.stdout.write(f"{target.name}: {target.stat().st_size // 1024} kB\n")
 
@@ -118,9 +123,9 @@ def booth(browser: Browser) -> None:
 
 
 def turn(browser: Browser) -> None:
-    """Taking it home, the queue, a trouble."""
+    """Taking it home, the queue, the six troubles of a camera."""
     with _worker() as worker:
-        _trouble(browser, worker)
+        _troubles(browser, worker)
         _take_home(browser, worker)
 
 
@@ -147,17 +152,34 @@ def _take_home(browser: Browser, worker: Running) -> None:
             save(second, "booth-queue")
 
 
-def _trouble(browser: Browser, worker: Running) -> None:
-    with visit(browser, size=WIDE) as context:
-        page = context.new_page()
-        page.add_init_script(
-            "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotAllowedError'); }"
-        )
-        page.goto(worker.base)
-        page.click("#start")
-        page.wait_for_selector("body[data-state=denied]")
-        page.wait_for_timeout(1000)  # the figure has faded
-        save(page, "booth-denied")
+def _refuse(error: str) -> str:
+    return f"navigator.mediaDevices.getUserMedia = async () => {{ throw new DOMException('', '{error}'); }}"
+
+
+TROUBLES = {
+    "absent": _refuse("NotFoundError"),
+    "denied": _refuse("NotAllowedError"),
+    "busy": _refuse("NotReadableError"),
+    "insecure": "Object.defineProperty(navigator, 'mediaDevices', { value: undefined })",
+    "silent": "navigator.mediaDevices.getUserMedia = async () => document.createElement('canvas').captureStream(0);",
+    "blocked": "const Real = RTCPeerConnection; window.RTCPeerConnection = class extends Real {"
+    "constructor(c) { super({ ...c, iceTransportPolicy: 'relay' }); } };",
+}  # what makes a browser meet each of them
+
+
+def _troubles(browser: Browser, worker: Running) -> None:
+    """All of them in one picture, two in a row."""
+    sheet = Image.new("RGB", (2 * WIDE[0], 3 * WIDE[1]))
+    for index, (state, script) in enumerate(TROUBLES.items()):
+        with visit(browser, size=WIDE) as context:
+            page = context.new_page()
+            page.add_init_script(script)
+            page.goto(worker.base)
+            page.click("#start")
+            page.wait_for_selector(f"body[data-state={state}]", timeout=PATIENCE_MS)
+            page.wait_for_timeout(1000)  # the figure has faded
+            sheet.paste(_seen(page), (index % 2 * WIDE[0], index // 2 * WIDE[1]))
+    _store(sheet, "booth-troubles")
 
 
 # The studio: Streamlit in its own process, page by page.
@@ -178,8 +200,8 @@ def studio(browser: Browser) -> None:
                 ready(page)
                 _settled(page)
                 save(page, f"studio-{name}", whole=True)
-        with opened(browser, base, PHONE) as page:
-            page.get_by_role("button", name="Start camera").wait_for()
+        with opened(browser, base, PHONE, "ja-JP") as page:
+            page.get_by_role("button", name="カメラを始める").wait_for()
             _settled(page)
             save(page, "studio-phone")
     finally:
@@ -205,7 +227,7 @@ def _compare(page: Page) -> None:
 
 
 def _curves(page: Page) -> None:
-    page.locator("[data-testid=stVegaLiteChart] canvas").first.wait_for()
+    page.locator("[data-testid=stVegaLiteChart] svg").first.wait_for()
 
 
 def _shown(words: str) -> Callable[[Page], None]:

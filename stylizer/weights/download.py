@@ -144,7 +144,7 @@ def _keep_validator(response: httpx.Response, tag: Path) -> None:
 def _network_trouble(url: str, target: Path, part: Path, error: httpx.HTTPError) -> str:
     kept = part.stat().st_size if part.is_file() else 0
     if kept:
-        return f"{url}: the connection broke ({error}); {kept / 1e6:.1f} MB are kept, run the same command to go on"
+        return f"{url}: the connection broke ({error}); {kept / 1e6:.1f} MB are kept, pull again to go on"
     return f"{url}: not reached ({error}). Without internet, bring the file from another machine and put it at {target}"
 
 

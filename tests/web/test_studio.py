@@ -1,6 +1,7 @@
 """The studio in headless Chromium: Streamlit in its own process, real weights, camera and clip."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -12,9 +13,11 @@ from typing import NamedTuple
 
 import httpx
 import pytest
+from PIL import Image
 from playwright.sync_api import Error, Page, expect
 
 from stylizer.config import Settings
+from stylizer.weights.download import sha256_of
 from tests.conftest import Finder
 from tests.web.axe import serious
 from tests.web.browser import Launch, frames_of, save_mjpeg, visit
@@ -44,7 +47,8 @@ def studio(weights: Finder, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     add_style(own, weights("stylizers/AnimeGANv3_tiny_Cute.onnx"))
     models = (own, weights("yolov5n_fp16.onnx").parent)
     cache, port = tmp_path_factory.mktemp("cache"), free_port()
-    process = studio_process.start(Settings.load(models=models, cache=cache, studio_port=port, threads=2))
+    runs = _training_run(tmp_path_factory.mktemp("runs"))
+    process = studio_process.start(Settings.load(models=models, cache=cache, runs=runs, studio_port=port, threads=2))
     served = Studio(f"http://127.0.0.1:{port}", process.pid)
     try:
         wait_for(served.healthy, 60)
@@ -52,6 +56,16 @@ def studio(weights: Finder, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     finally:
         studio_process.stop(process)
         assert process.returncode is not None
+
+
+def _training_run(root: Path) -> Path:
+    """A folder of runs with one in it."""
+    run = root / "first"
+    run.mkdir()
+    rows = ({"step": step, "time": 1e9, "style": 1 / step} for step in range(1, 20))
+    (run / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    Image.new("RGB", (64, 32)).save(run / "samples_000010.png")
+    return root
 
 
 @pytest.fixture
@@ -101,7 +115,7 @@ def test_a_camera_is_stylized_and_a_control_reaches_the_worker(page: Page, tmp_p
     page.get_by_role("button", name="Start camera").click()
     first = _wait_picture(page, lambda seen: seen.at_s > 2)
     page.get_by_text("Latency p50").wait_for()
-    page.get_by_text("scene", exact=True).click()
+    page.get_by_text("Scene", exact=True).click()
     _wait_picture(page, lambda seen: seen.width != first.width)
     page.get_by_role("button", name="Reroll").click()
     expect(page.get_by_test_id("stNumberInputField")).not_to_have_value("0")
@@ -126,13 +140,13 @@ def test_without_a_camera_the_drawn_clip_plays_and_comes_back_after_a_break(page
 
 
 def _open(page: Page, title: str, essential: str) -> None:
-    """Another page of the studio, with what it is there for; nothing on it failed and axe-core is content."""
+    """Another page of the studio, with what it is there for."""
     page.get_by_test_id("stTopNavLink").filter(has_text=title).click()
     page.get_by_text(essential, exact=True).first.wait_for()
 
 
 def _nothing_wrong(page: Page) -> None:
-    expect(page.get_by_test_id("stSpinner")).to_have_count(0)
+    """No page failed and axe-core is content."""
     expect(page.locator("[data-stale=true]")).to_have_count(0)  # Streamlit fades what it is about to replace
     assert page.get_by_test_id("stException").count() == 0
     assert serious(page) == []
@@ -145,7 +159,8 @@ def _saved(page: Page, button: str) -> bytes:
 
 
 @pytest.mark.skipif(not CLIP.exists(), reason="this checkout has no drawn clip")
-def test_presets_are_kept_and_the_comparison_opens(studio: Studio, launch: Launch) -> None:
+def test_every_page_does_what_it_is_there_for(studio: Studio, launch: Launch, weights: Finder, tmp_path: Path) -> None:
+    """One visit through all of them: presets, a comparison, curves, figures, health, a style brought in, Japanese."""
     with visit(launch(None), size=(1280, 1400)) as context:
         page = context.new_page()
         page.set_default_timeout(60_000)
@@ -161,5 +176,45 @@ def test_presets_are_kept_and_the_comparison_opens(studio: Studio, launch: Launc
         _nothing_wrong(page)
 
         _open(page, "Compare", "Draw both")
+        page.get_by_role("combobox").nth(1).fill("anime")  # as on the left: nothing needs to be compiled
+        page.keyboard.press("Enter")
+        page.get_by_role("slider").last.press("Home")
+        page.get_by_role("button", name="Draw both").click()
+        page.wait_for_function("() => document.querySelector('video')?.videoWidth > 0", timeout=180_000)
+        assert (
+            page.evaluate("() => { const v = document.querySelector('video'); return v.videoWidth / v.videoHeight; }")
+            == 2
+        )
+        _nothing_wrong(page)
+
+        _open(page, "Training", "Training runs")
+        page.locator("[data-testid=stVegaLiteChart] svg").wait_for()
+        page.get_by_alt_text("Samples of first at step 10").wait_for()
+        _nothing_wrong(page)
+
+        _open(page, "Bench", "Where the time goes")
+        page.get_by_alt_text("predicted H200 waterfall").wait_for()
+        _nothing_wrong(page)
+        assert _saved(page, "PNG").startswith(b"\x89PNG") and b"stylizer" in _saved(page, "CSV")
+
+        _open(page, "Machine", "Health")
+        _nothing_wrong(page)
+
+        _open(page, "Library", "Bring in a style")
+        add_style(tmp_path, weights("stylizers/AnimeGANv3_tiny_Cute.onnx"))
+        brought = tmp_path / "styles" / "cute"
+        card = (brought / "card.toml").read_text().replace('"cute"', '"brought"').replace('"Cute"', '"Brought"')
+        (brought / "card.toml").write_text(f'sha256 = "{sha256_of(brought / "cute.onnx")}"\n{card}')
+        for index, name in enumerate(("card.toml", "cute.onnx")):
+            page.locator("input[type=file]").nth(index).set_input_files(brought / name)
+            page.get_by_text(name, exact=True).wait_for()
+        page.get_by_role("button", name="Check and bring in").click()
+        page.get_by_text("Brought is here and plays at once.").wait_for()
+        _nothing_wrong(page)
+
+        page.get_by_text("日本語").click()
+        page.get_by_text("スタイルを追加", exact=True).wait_for()
+        page.goto(f"{studio.base}/machine{page.url[page.url.index('?') :]}")  # the address keeps the language
+        page.get_by_text("状態", exact=True).wait_for()
         _nothing_wrong(page)
         assert faults == []

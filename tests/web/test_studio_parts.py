@@ -10,6 +10,7 @@ import av
 import numpy as np
 import pytest
 from streamlit import config
+from streamlit.testing.v1 import AppTest
 
 from stylizer.config import Settings
 from stylizer.controls import CONTROLS, defaults
@@ -18,14 +19,18 @@ from stylizer.frame import Frame
 from stylizer.live import Worker
 from stylizer.styles import CLIP
 from stylizer.vj.presets import parse_preset
+from stylizer.weights import Registry
+from stylizer.weights.manifest import parse_manifest
 from tests.web.doubles import ColourPipeline, tinted
+from tests.weights.server import Script, serving
+from web.studio import resources
 from web.studio.before_after import pair
 from web.studio.comparison import side_by_side
 from web.studio.launch import command
 from web.studio.live_page import GROUPS
 from web.studio.presets import as_preset
 from web.studio.runs import MAX_POINTS, Run, curves, runs
-from web.studio.trouble import BLOCKED, BLOCKED_S, SILENT, SILENT_S, trouble
+from web.studio.trouble import BLOCKED_S, SILENT_S, trouble
 
 
 @pytest.fixture
@@ -143,14 +148,48 @@ def test_nothing_on_the_command_line_or_in_a_file_opens_the_studio_to_foreign_pa
     [
         (None, None, None, None),  # the browser still asks for the camera: the component says so
         (100 - BLOCKED_S / 2, None, None, None),
-        (99 - BLOCKED_S, None, None, BLOCKED),
+        (99 - BLOCKED_S, None, None, "blocked"),
         (50.0, 100 - SILENT_S / 2, None, None),
-        (50.0, 99 - SILENT_S, None, SILENT),
+        (50.0, 99 - SILENT_S, None, "silent"),
         (50.0, 60.0, 100 - SILENT_S / 2, None),
-        (50.0, 60.0, 99 - SILENT_S, SILENT),
+        (50.0, 60.0, 99 - SILENT_S, "silent"),
     ],
 )
 def test_a_picture_that_does_not_come_is_explained(
     begun_s: float | None, connected_s: float | None, newest_s: float | None, words: str | None
 ) -> None:
     assert trouble(100.0, begun_s, connected_s, newest_s) == words
+
+
+PART = """
+[person]
+title = "person detector"
+without = "the next best"
+[[person.files]]
+file = "weights.bin"
+what = "a file"
+licence = "none"
+source = "here"
+url = "{url}"
+"""
+
+
+def _library_parts() -> None:
+    from web.studio import library_page
+
+    library_page._parts()
+
+
+def test_absent_weights_are_pulled_by_a_button(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = Script(bytes(3 << 20), cuts=[1 << 20])
+    with serving(script) as url:
+        registry = Registry(Settings.load(models=(), cache=tmp_path), parse_manifest(PART.format(url=url)))
+        monkeypatch.setattr(resources, "registry", lambda: registry)
+        app = AppTest.from_function(_library_parts, default_timeout=60).run()
+        assert "the next best runs instead" in app.markdown[0].value
+        app.button(key="pull.person").click().run()
+        assert "pull again" in app.error[0].value and not app.success, "a line that broke is said in words"
+        app.button(key="pull.person").click().run()
+    assert not app.exception and "is here" in app.success[0].value
+    assert registry.find("person").path.stat().st_size == 3 << 20
+    assert "weights.bin" in app.run().markdown[0].value

@@ -42,7 +42,7 @@ def test_a_file_arrives_whole_and_alone(tmp_path: Path, client: httpx.Client) ->
 def test_a_cut_connection_goes_on_where_it_stopped(tmp_path: Path, client: httpx.Client) -> None:
     script = Script(BODY, cuts=[600_000, None])
     with serving(script) as url:
-        with pytest.raises(Unavailable, match=r"0\.\d MB are kept, run the same command"):
+        with pytest.raises(Unavailable, match=r"0\.\d MB are kept, pull again"):
             download(url, tmp_path / "w", sha256=SHA, client=client)
         kept = (tmp_path / "w.part").stat().st_size
         assert 0 < kept <= 600_000

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
+from web.studio import strings
+from web.studio.strings import t
+
 LOGO = Path(__file__).parent.parent / "pages" / "shared" / "logo.svg"
 STYLE = """
 <style>
@@ -11,32 +14,34 @@ STYLE = """
   [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; font-size: 1.7rem; }
   [data-testid="stBaseButton-primary"] { color: #1d1407; } /* dark on amber, as on the booth */
   div[data-testid="stCaptionContainer"], div[data-testid="stCaptionContainer"] * { color: #b3b1ab; opacity: 1; }
+  .st-key-languages { position: fixed; top: 0.875rem; right: 1rem; width: max-content; z-index: 1000000; } /* header */
   [data-testid="stAppDeployButton"], #MainMenu { display: none; }
 </style>
 """
 
 
 def main() -> None:
-    st.set_page_config("stylizer studio", page_icon=str(LOGO), layout="wide")
+    st.set_page_config(t("title"), page_icon=str(LOGO), layout="wide")
     st.logo(str(LOGO), size="large")
     st.html(STYLE)
+    strings.switch()
     # Imported here: the networks' libraries take seconds, and until then the page would stay empty.
-    with st.spinner("Loading and warming up the networks. This happens once."):
+    with st.spinner(t("warming_up")):
         from stylizer.errors import StylizerError
         from web.studio import bench_page, compare_page, library_page, live_page, machine_page, resources, training_page
 
         try:
             resources.worker()
         except StylizerError as error:
-            st.error(f"The pipeline could not be opened: {error}")
+            st.error(t("not_opened", error=error))
             st.stop()
     pages = [
-        st.Page(live_page.page, title="Live", icon=":material/videocam:", url_path="live", default=True),
-        st.Page(library_page.page, title="Library", icon=":material/palette:", url_path="library"),
-        st.Page(compare_page.page, title="Compare", icon=":material/compare:", url_path="compare"),
-        st.Page(training_page.page, title="Training", icon=":material/show_chart:", url_path="training"),
-        st.Page(bench_page.page, title="Bench", icon=":material/speed:", url_path="bench"),
-        st.Page(machine_page.page, title="Machine", icon=":material/memory:", url_path="machine"),
+        st.Page(live_page.page, title=t("live"), icon=":material/videocam:", url_path="live", default=True),
+        st.Page(library_page.page, title=t("library"), icon=":material/palette:", url_path="library"),
+        st.Page(compare_page.page, title=t("compare"), icon=":material/compare:", url_path="compare"),
+        st.Page(training_page.page, title=t("training"), icon=":material/show_chart:", url_path="training"),
+        st.Page(bench_page.page, title=t("bench"), icon=":material/speed:", url_path="bench"),
+        st.Page(machine_page.page, title=t("machine"), icon=":material/memory:", url_path="machine"),
     ]
     st.navigation(pages, position="top").run()
     machine_page.warnings()

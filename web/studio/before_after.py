@@ -7,6 +7,7 @@ import streamlit as st
 from stylizer.frame import Frame
 from stylizer.live import LiveSession
 from web.studio import picture
+from web.studio.strings import t
 
 PAIR_S = 1.5  # to wait for the next drawn frame
 
@@ -28,13 +29,13 @@ def pair(session: LiveSession, timeout_s: float = PAIR_S) -> tuple[Frame, Frame]
 
 def panel(session: LiveSession) -> None:
     """To be drawn again every second."""
-    if not st.toggle("Before and after", key="before_after"):
+    if not st.toggle(t("before_after"), key="before_after"):
         return
     shown = pair(session)
     if shown is None:
-        st.caption("No picture came just now.")
+        st.caption(t("no_pair"))
         return
     before, after = st.columns(2)
-    for place, frame, words in ((before, shown[0], "Before: what the camera sees"), (after, shown[1], "After")):
+    for place, frame, words in ((before, shown[0], t("before")), (after, shown[1], t("after"))):
         picture.show(frame.pixels, words, place)
         place.caption(words)

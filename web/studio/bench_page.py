@@ -14,6 +14,7 @@ from stylizer.bench import figures
 from stylizer.bench.results import Result, expected, parse_result, read_results, to_csv
 from stylizer.errors import BadInput
 from web.studio import picture
+from web.studio.strings import t
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
 RUN_LIMIT_S = 1800
@@ -23,7 +24,7 @@ FILTERS = 64
 
 def page() -> None:
     left, right = st.columns([2, 1], vertical_alignment="bottom")
-    with right.popover("Add a result", icon=":material/add_chart:", width="stretch"):
+    with right.popover(t("add_result"), icon=":material/add_chart:", width="stretch"):
         _upload()
         _fresh_run()
     results, faults = read_results(RESULTS)
@@ -31,10 +32,10 @@ def page() -> None:
     for fault in faults:
         st.warning(fault)
     if results:
-        name = left.selectbox("Result", list(results), key="bench_result")
+        name = left.selectbox(t("result"), list(results), key="bench_result")
         _show(name, results[name])
     else:
-        left.info("No results yet: run a benchmark, or add the JSON file of one.")
+        left.info(t("no_results"))
     if not any(result.peaks for result in results.values()):
         _predicted()
 
@@ -44,15 +45,13 @@ def _show(name: str, result: Result) -> None:
     st.caption(f"{result.machine} · `{result.command}`")
     _figure(f"{name}-ladder", lambda: figures.ladder(result.ladder, result.unit))
     if result.waterfall:
-        st.markdown("**Where the time goes**")
+        st.markdown(f"**{t('waterfall')}**")
         _figure(f"{name}-waterfall", lambda: figures.waterfall(result.waterfall, result.waterfall_unit))
         if not any(bar.floor for bar in result.waterfall):
-            st.caption(
-                "No floor is known for these stages: only kernels whose bytes and arithmetic are counted have one."
-            )
+            st.caption(t("no_floor"))
     if result.peaks:
         peaks = result.peaks
-        st.markdown("**Under the roof**")
+        st.markdown(f"**{t('roofline')}**")
         _figure(f"{name}-roofline", lambda: figures.roofline(result.points, peaks, f"peaks measured, {result.machine}"))
     st.download_button(
         "CSV", to_csv(result).encode(), f"{name}.csv", "text/csv", icon=":material/table:", key=f"{name}-csv"
@@ -61,11 +60,9 @@ def _show(name: str, result: Result) -> None:
 
 def _predicted() -> None:
     """Without a result of a card: what the data sheets promise."""
-    st.subheader("The U-Net's floors on a card (prediction)")
-    card = st.segmented_control("Card", list(DATA_SHEETS), default="H200", required=True, key="bench_card")
-    st.caption(
-        "By the data sheet; nothing here was measured. `python -m kernels.bench --json F` on a card replaces it."
-    )
+    st.subheader(t("predicted"))
+    card = st.segmented_control(t("graphics_card"), list(DATA_SHEETS), default="H200", required=True, key="bench_card")
+    st.caption(t("predicted_more"))
     floors, points = expected(FILTERS, DATA_SHEETS[card])
     title = f"{FILTERS} filters on {card}: every layer at its floor"
     _figure(f"predicted-{card}-roofline", lambda: figures.roofline(points, DATA_SHEETS[card], title))
@@ -79,18 +76,18 @@ def _figure(name: str, draw: Callable[[], Figure]) -> None:
 
 
 def _upload() -> None:
-    file = st.file_uploader("A result's JSON file", type="json", key="bench_file")
+    file = st.file_uploader(t("result_file"), type="json", key="bench_file")
     if file is not None and file.file_id != st.session_state.get("bench_file_id"):
         st.session_state["bench_file_id"] = file.file_id  # the file stays in its widget; it is taken once
         _keep(Path(file.name).stem, file.getvalue())
 
 
 def _fresh_run() -> None:
-    frames = st.number_input("Frames of the drawn clip", 6, 600, 60, step=6, key="bench_frames")
-    if not st.button("Run the pipeline's benchmark", icon=":material/timer:", width="stretch", key="bench_run"):
+    frames = st.number_input(t("frames"), 6, 600, 60, step=6, key="bench_frames")
+    if not st.button(t("run_bench"), icon=":material/timer:", width="stretch", key="bench_run"):
         return
     with (
-        st.spinner("Measuring. The studio's own stream would disturb it: stop that first."),
+        st.spinner(t("measuring")),
         tempfile.TemporaryDirectory() as folder,
     ):
         target = Path(folder) / "fresh.json"
@@ -108,10 +105,10 @@ def _fresh_run() -> None:
         try:
             run = subprocess.run(command, capture_output=True, text=True, timeout=RUN_LIMIT_S)
         except subprocess.TimeoutExpired:
-            st.error(f"The run took longer than {RUN_LIMIT_S // 60} minutes and was ended.")
+            st.error(t("too_long", minutes=RUN_LIMIT_S // 60))
             return
         if run.returncode:
-            st.error(f"The run failed: {run.stderr.strip()[-400:]}")
+            st.error(t("run_failed", error=run.stderr.strip()[-400:]))
             return
         _keep(FRESH, target.read_bytes())
     st.rerun()

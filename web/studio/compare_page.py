@@ -10,19 +10,20 @@ from stylizer.controls import CONTROLS
 from stylizer.errors import StylizerError
 from web.studio import resources
 from web.studio.comparison import side_by_side
+from web.studio.strings import t
 
 MAX_SECONDS = 10.0
 SUFFIXES = ["mp4", "mov", "mkv"]
 
 
 def page() -> None:
-    st.subheader("Compare")
+    st.subheader(t("compare"))
     left, right = st.columns(2, gap="large")
-    ways = [_way(left, "Left", 0), _way(right, "Right", 1)]
+    ways = [_way(left, t("left"), 0), _way(right, t("right"), 1)]
     where, how_long, go = st.columns([2, 2, 1], vertical_alignment="bottom", gap="large")
-    upload = where.file_uploader("A film of your own, or the drawn clip", type=SUFFIXES, key="compare.film")
-    seconds = how_long.slider("Seconds", 1.0, MAX_SECONDS, 3.0, step=0.5, key="compare.seconds")
-    if go.button("Draw both", type="primary", icon=":material/compare:", width="stretch"):
+    upload = where.file_uploader(t("own_film"), type=SUFFIXES, key="compare.film")
+    seconds = how_long.slider(t("seconds"), 1.0, MAX_SECONDS, 3.0, step=0.5, key="compare.seconds")
+    if go.button(t("draw_both"), type="primary", icon=":material/compare:", width="stretch"):
         with tempfile.TemporaryDirectory() as folder:
             film = resources.CLIP
             if upload is not None:
@@ -34,7 +35,7 @@ def page() -> None:
         st.video(made, loop=True, autoplay=True, muted=True)
         for column, side in zip(st.columns(2), words, strict=True):
             column.caption(side)
-        st.download_button("Save the film", made, "comparison.mp4", "video/mp4", icon=":material/download:")
+        st.download_button(t("save_film"), made, "comparison.mp4", "video/mp4", icon=":material/download:")
 
 
 def _way(column: DeltaGenerator, title: str, index: int) -> dict[str, object]:
@@ -43,20 +44,22 @@ def _way(column: DeltaGenerator, title: str, index: int) -> dict[str, object]:
     first = 1.0 if len(styles) > 1 else 1.0 - 0.5 * index  # with a single style its own strengths are compared
     with column.container(border=True):
         st.markdown(f"**{title}**")
-        name = st.selectbox("Style", styles, index=min(index, len(styles) - 1), key=f"compare.style.{index}")
-        strength = st.slider("Strength", 0.0, 1.0, first, step=0.05, key=f"compare.strength.{index}")
-        ink = st.slider("Ink", 0.0, 1.0, float(CONTROLS["ink"].default), step=0.05, key=f"compare.ink.{index}")
-        seed = st.number_input("Look (seed)", 0, 2**31 - 1, 0, key=f"compare.seed.{index}")
+        name = st.selectbox(t("control_style"), styles, index=min(index, len(styles) - 1), key=f"compare.style.{index}")
+        strength = st.slider(t("control_style_strength"), 0.0, 1.0, first, step=0.05, key=f"compare.strength.{index}")
+        ink = st.slider(
+            t("control_ink"), 0.0, 1.0, float(CONTROLS["ink"].default), step=0.05, key=f"compare.ink.{index}"
+        )
+        seed = st.number_input(t("control_seed"), 0, 2**31 - 1, 0, key=f"compare.seed.{index}")
     return {"style": name, "style_strength": strength, "ink": ink, "seed": int(seed)}
 
 
 def _words(way: dict[str, object]) -> str:
-    look = f" · seed {way['seed']}" if way["seed"] else ""
-    return f"**{way['style']}** · strength {way['style_strength']:.2f} · ink {way['ink']:.2f}{look}"
+    strength, ink = f"{way['style_strength']:.2f}", f"{way['ink']:.2f}"
+    return t("way_seed" if way["seed"] else "way", style=way["style"], strength=strength, ink=ink, seed=way["seed"])
 
 
 def _draw(film: Path, ways: list[dict[str, object]], seconds: float) -> None:
-    bar = st.progress(0.0, "Drawing both sides")
+    bar = st.progress(0.0, t("drawing_both"))
     try:
         made, _ = side_by_side(resources.worker(), film, ways, seconds, lambda share: bar.progress(share))
         st.session_state["compare.made"] = made, [_words(way) for way in ways]

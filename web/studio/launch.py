@@ -31,6 +31,7 @@ def command(settings: Settings) -> list[str]:
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
         "logger.level": "warning",
+        "logger.hideWelcomeMessage": "true",
         **{f"theme.{name}": value for name, value in THEME.items()},
     }
     return [

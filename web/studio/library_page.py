@@ -10,14 +10,15 @@ from stylizer.weights.importing import import_style
 from stylizer.weights.manifest import Part
 from stylizer.weights.registry import Style
 from web.studio import picture, resources
+from web.studio.strings import t
 
 MOMENT_S = 2.0  # of the drawn clip, for the previews
 
 
 def page() -> None:
-    st.subheader("Styles")
+    st.subheader(t("styles"))
     for refusal in resources.library().refused:
-        st.warning(f"Refused: {refusal}")
+        st.warning(t("refused", refusal=refusal))
     columns = st.columns(2, gap="large")
     places: list[tuple[DeltaGenerator, Style]] = []
     for index, style in enumerate(resources.library().styles):
@@ -29,7 +30,7 @@ def page() -> None:
     with right:
         _import()
     for place, style in places:  # last: a style that is drawn for the first time is compiled, which takes seconds
-        with place, st.spinner("Drawing a preview"):
+        with place, st.spinner(t("drawing_preview")):
             _show_preview(style)
 
 
@@ -40,19 +41,19 @@ def _card(style: Style) -> DeltaGenerator:
     words.markdown(f"**{card.title}** · `{card.name}`")
     words.caption(f"{card.kind.value} · {style.origin} · {card.licence}")
     if card.steps is not None:
-        words.caption(f"{card.steps} steps in {card.hours or 0:g} h, seed {card.seed}")
-    with words.popover("The whole card"):
-        st.markdown(f"**Trained on** {card.data}" + (f", with {card.machine}" if card.machine else ""))
-        st.markdown("**Weak points**\n" + "\n".join(f"- {each}" for each in card.weak_points))
+        words.caption(t("trained", steps=card.steps, hours=f"{card.hours or 0:g}", seed=card.seed))
+    with words.popover(t("whole_card")):
+        st.markdown(t("trained_with" if card.machine else "trained_on", data=card.data, machine=card.machine))
+        st.markdown(t("weak_points") + "\n" + "\n".join(f"- {each}" for each in card.weak_points))
         if card.measures:
-            rows = [{"measure": name, "value": str(value)} for name, value in card.measures.items()]
+            rows = [{t("measure"): name, t("value"): str(value)} for name, value in card.measures.items()]
             st.dataframe(rows, hide_index=True)
     return drawn
 
 
 def _show_preview(style: Style) -> None:
     try:
-        picture.show(preview(style.card.name, style.card.sha256), f"The drawn clip in the style {style.card.title}")
+        picture.show(preview(style.card.name, style.card.sha256), t("preview_of", title=style.card.title))
     except StylizerError as error:
         st.warning(str(error))
 
@@ -70,7 +71,7 @@ def _moment() -> PixelsU8:
 
 
 def _parts() -> None:
-    st.subheader("Weights that others trained")
+    st.subheader(t("foreign_weights"))
     for part in resources.registry().parts.values():
         _part(part)
 
@@ -81,19 +82,20 @@ def _part(part: Part) -> None:
         found = registry.find(part.name)
     except (ModelMissing, ModelRejected) as fault:
         words, button = st.columns([2.4, 1], vertical_alignment="center")
-        words.markdown(f":material/cancel: **{part.title}**: {part.without} runs instead.")
+        words.markdown(f":material/cancel: {t('instead', title=part.title, without=part.without)}")
         words.caption(str(fault))
-        if part.pullable and button.button("Pull", key=f"pull.{part.name}", icon=":material/download:"):
+        if part.pullable and button.button(t("pull"), key=f"pull.{part.name}", icon=":material/download:"):
             _pull(part)
         return
     st.markdown(f":material/check_circle: **{part.title}** · {found.file.name} · {found.file.licence}")
 
 
 def _pull(part: Part) -> None:
-    bar = st.progress(0.0, f"{part.title}: connecting")
+    bar = st.progress(0.0, t("pull_connecting", title=part.title))
 
     def tell(done: int, total: int) -> None:
-        bar.progress(min(1.0, done / total), f"{part.title}: {done / 1e6:.1f} of {total / 1e6:.1f} MB")
+        sizes = {"done": f"{done / 1e6:.1f}", "total": f"{total / 1e6:.1f}"}
+        bar.progress(min(1.0, done / total), t("pulled_so_far", title=part.title, **sizes))
 
     try:
         resources.registry().pull(part.name, progress=tell)
@@ -101,26 +103,26 @@ def _pull(part: Part) -> None:
         bar.empty()
         st.error(str(error))
         return
-    st.success(f"{part.title} is here. It plays from the next start of the studio on.")
+    st.success(t("pulled", title=part.title))
 
 
 def _import() -> None:
-    st.subheader("Bring in a style")
-    st.caption("Two files, as `stylizer train export` writes them. They are checked and tried before they are kept.")
-    with st.form("import", border=True):
-        card = st.file_uploader("Card (card.toml)", type=["toml"], key="import.card")
-        weights = st.file_uploader("Weights", type=["safetensors", "onnx"], key="import.weights")
-        asked = st.form_submit_button("Check and bring in", icon=":material/upload:")
+    st.subheader(t("bring_in"))
+    st.caption(t("bring_in_more"))
+    with st.form(key="import", border=True):
+        card = st.file_uploader(t("card"), type=["toml"], key="import.card")
+        weights = st.file_uploader(t("weights"), type=["safetensors", "onnx"], key="import.weights")
+        asked = st.form_submit_button(t("check"), icon=":material/upload:")
     if not asked:
         return
     if card is None or weights is None:
-        st.warning("Both files are needed: the card and the weights.")
+        st.warning(t("both_needed"))
         return
     try:
-        with st.spinner("Checking, and trying it out"):
+        with st.spinner(t("checking")):
             style = import_style(resources.registry(), card.getvalue(), weights.getvalue(), resources.library().try_out)
     except StylizerError as error:
-        st.error(f"Not taken: {error}")
+        st.error(t("not_taken", error=error))
         return
     resources.library().refresh()
-    st.success(f"{style.card.title} is here and plays at once.")
+    st.success(t("brought_in", title=style.card.title))

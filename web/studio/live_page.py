@@ -15,14 +15,15 @@ from web import compat
 from web.rtc.ice import browser_ice_servers
 from web.studio import before_after, presets, resources
 from web.studio.bridge import CONNECT_S, Bridge, CameraSink, play_clip
-from web.studio.trouble import BLOCKED, COMPONENT, SILENT, trouble
+from web.studio.strings import t
+from web.studio.trouble import COMPONENT, trouble
 from web.studio.widgets import key, widget
 
 TRIES = 4  # each waits twice as long as the one before it
 GROUPS = {
-    "Style": ("style", "style_strength", "ink", "eyes"),
-    "Look": ("seed", "look", "truncation_psi"),
-    "Picture": ("background", "background_colour", "framing", "mirror"),
+    "style": ("style", "style_strength", "ink", "eyes"),
+    "look": ("seed", "look", "truncation_psi"),
+    "picture": ("background", "background_colour", "framing", "mirror"),
 }
 CAMERA = {"video": {"width": {"ideal": 640}, "height": {"ideal": 480}, "frameRate": {"ideal": 30}}, "audio": False}
 VIDEO = {
@@ -41,7 +42,7 @@ VIDEO = {
 EMPTY_STAGE = """
 <div style="aspect-ratio: 4/3; border-radius: 14px; background: #191b20; color: #b3b1ab; display: grid;
   place-items: center; text-align: center; padding: 10%; font-size: 1.15rem">
-  Stand so that the camera sees you from head to foot.<br>Nothing is recorded.
+  {stand}<br>{not_recorded}
 </div>
 """
 
@@ -64,7 +65,7 @@ class Visit:
 
     @property
     def trouble(self) -> str | None:
-        """In words, None while all is well. The clip is always there: only the way to the browser can fail it."""
+        """As `trouble` says it. The clip is always there: only the way to the browser can fail it."""
         now_s = time.monotonic()
         newest_s = now_s if self.sink is None else self.sink.intake.last_at_s
         return trouble(now_s, self.begun_s, self.played_s, newest_s)
@@ -102,10 +103,10 @@ def _controls() -> dict[str, Value]:
         with st.container(border=True):
             for name in names:
                 values[name] = widget(CONTROLS[name], styles)
-            if title == "Look":
+            if title == "look":
                 left, right = st.columns(2)
-                left.button("Reroll", icon=":material/casino:", width="stretch", on_click=_reroll)
-                right.button("Own colours", width="stretch", on_click=_own_colours)
+                left.button(t("reroll"), icon=":material/casino:", width="stretch", on_click=_reroll)
+                right.button(t("own_colours"), width="stretch", on_click=_own_colours)
     return values
 
 
@@ -125,15 +126,15 @@ def _stage() -> None:
     if visit is None:
         _offer_sources(left, right)
         return
-    left.button("Stop", icon=":material/stop_circle:", width="stretch", on_click=_end)
-    again = f", connecting again ({visit.tries})" if visit.tries else ""
-    right.caption(("Camera" if visit.source == "camera" else "Drawn clip") + again)
+    left.button(t("stop"), icon=":material/stop_circle:", width="stretch", on_click=_end)
+    source = t(visit.source)
+    right.caption(t("connecting_again", source=source, tries=visit.tries) if visit.tries else source)
     _stream(visit)
 
 
 def _offer_sources(left: DeltaGenerator, right: DeltaGenerator) -> None:
     left.button(
-        "Start camera",
+        t("start_camera"),
         icon=":material/videocam:",
         type="primary",
         width="stretch",
@@ -141,7 +142,7 @@ def _offer_sources(left: DeltaGenerator, right: DeltaGenerator) -> None:
         args=("camera",),
     )
     right.button(
-        "Play the drawn clip",
+        t("play_clip"),
         icon=":material/movie:",
         width="stretch",
         on_click=_begin,
@@ -151,7 +152,7 @@ def _offer_sources(left: DeltaGenerator, right: DeltaGenerator) -> None:
     if problem := st.session_state.pop("problem", None):
         st.warning(problem)
     else:
-        st.html(EMPTY_STAGE)
+        st.html(EMPTY_STAGE.format(stand=t("stand"), not_recorded=t("not_recorded")))
 
 
 def _begin(source: str) -> None:
@@ -180,7 +181,8 @@ def _connect_again(lost: Visit) -> Visit | None:
     tries = 0 if lost.bridge.results.unique else lost.tries + 1
     visit = _join(lost.source, tries) if tries <= TRIES else None
     if tries > TRIES:
-        st.session_state["problem"] = f"Given up after {tries} tries. {BLOCKED if lost.played_s is None else SILENT}"
+        why = t("blocked" if lost.played_s is None else "silent")
+        st.session_state["problem"] = t("given_up", tries=tries, why=why)
     st.session_state["visit"] = visit
     return visit
 
@@ -207,7 +209,7 @@ def _stream(visit: Visit) -> None:
             # it can, and a server that was away for some seconds would never be done with them.
             desired_playing_state=None if visit.begun_s is not None else compat.studio_component_is_up(visit.key),
             media_toggle_controls=camera,  # with more than one camera: which one
-            translations=COMPONENT,
+            translations={name: t(words) for name, words in COMPONENT.items()},
             video_html_attrs=VIDEO,
         ).state
     except SignallingTimeoutError:  # a machine too busy to answer within the library's 10 s
@@ -230,21 +232,19 @@ def _numbers() -> None:
         return
     if visit.bridge.closed.is_set():
         st.rerun()  # the whole page: it connects again
-    if words := visit.trouble:
-        st.warning(words)
+    if fault := visit.trouble:
+        st.warning(t(fault))
     bridge = visit.bridge
     stats = bridge.session.stats()
     columns = st.columns(4)
-    columns[0].metric("Pictures per second", f"{stats.fps:.0f}")
-    columns[1].metric("Latency p50", _ms(stats.latency_ms.get("p50")))
-    columns[2].metric("Latency p95", _ms(stats.latency_ms.get("p95")))
-    columns[3].metric(
-        "Dropped", stats.dropped, help="camera pictures replaced by a newer one before the pipeline was free"
-    )
+    columns[0].metric(t("fps"), f"{stats.fps:.0f}")
+    columns[1].metric(t("latency", share="p50"), _ms(stats.latency_ms.get("p50")))
+    columns[2].metric(t("latency", share="p95"), _ms(stats.latency_ms.get("p95")))
+    columns[3].metric(t("dropped"), stats.dropped, help=t("dropped_help"))
     if stats.stages_ms:
         st.caption(" · ".join(f"{name} {ms:.1f} ms" for name, ms in stats.stages_ms.items()))
     if stats.failed:
-        st.warning(f"{stats.failed} pictures failed in a stage; the last good one was shown instead.")
+        st.warning(t("failed", count=stats.failed))
     before_after.panel(bridge.session)
 
 

@@ -10,6 +10,7 @@ from stylizer.controls import CONTROLS, Value, defaults
 from stylizer.errors import BadInput, StylizerError
 from stylizer.vj.presets import Preset, parse_preset
 from web.studio import resources
+from web.studio.strings import t
 from web.studio.widgets import key
 
 MAX_BYTES = 64 * 1024
@@ -42,18 +43,18 @@ def keep(preset: Preset) -> None:
 
 def panel() -> None:
     """To be drawn inside the panel of controls, before the controls themselves."""
-    with st.expander("Presets", icon=":material/bookmarks:"):
+    with st.expander(t("presets"), icon=":material/bookmarks:"):
         known = kept()
         if known:
-            name = st.selectbox("Kept here", known, format_func=lambda n: known[n].title, key="preset.name")
+            name = st.selectbox(t("kept_here"), known, format_func=lambda n: known[n].title, key="preset.name")
             play, save = st.columns(2)
-            play.button("Play", width="stretch", on_click=_play, args=(known[name],), key="preset.play")
+            play.button(t("play"), width="stretch", on_click=_play, args=(known[name],), key="preset.play")
             text = known[name].to_toml()
-            save.download_button("As a file", text, f"{name}.toml", "application/toml", width="stretch")
-        st.text_input("Keep what is set now as", key="preset.title", placeholder="Festival evening")
-        st.button("Keep", width="stretch", on_click=_keep_now, key="preset.keep")
-        brought = st.file_uploader("From a file", type=["toml"], key="preset.file")
-        st.button("Keep and play it", disabled=brought is None, on_click=_bring, width="stretch", key="preset.bring")
+            save.download_button(t("as_file"), text, f"{name}.toml", "application/toml", width="stretch")
+        st.text_input(t("keep_as"), key="preset.title", placeholder=t("festival"))
+        st.button(t("keep"), width="stretch", on_click=_keep_now, key="preset.keep")
+        brought = st.file_uploader(t("from_file"), type=["toml"], key="preset.file")
+        st.button(t("keep_and_play"), disabled=brought is None, on_click=_bring, width="stretch", key="preset.bring")
         if said := st.session_state.pop("preset.said", None):
             st.info(said)
 
@@ -73,7 +74,7 @@ def _keep_now() -> None:
     except (StylizerError, OSError) as fault:
         st.session_state["preset.said"] = str(fault)
         return
-    st.session_state["preset.said"] = f"{preset.title} is kept."
+    st.session_state["preset.said"] = t("is_kept", title=preset.title)
 
 
 def _bring() -> None:
@@ -91,7 +92,7 @@ def _bring() -> None:
         st.session_state["preset.said"] = str(fault)
         return
     _play(preset)
-    st.session_state["preset.said"] = f"{preset.title} is kept and plays."
+    st.session_state["preset.said"] = t("is_kept_and_plays", title=preset.title)
 
 
 def _folder() -> Path:

@@ -6,22 +6,21 @@ import streamlit as st
 
 from web.studio import picture, resources
 from web.studio.runs import Run, curves, runs
+from web.studio.strings import t
 
 LOOK_S = 20.0
 STILL_RUNNING_S = 120.0
 
 
 def page() -> None:
-    st.subheader("Training runs")
+    st.subheader(t("training_runs"))
     root = resources.settings().runs
     found = runs(root)
     if not found:
-        st.info(
-            f"No run is in `{root.absolute()}` (STYLIZER_RUNS). A run begins with "
-            f"`stylizer train toonify --out {root / 'first'}`."
-        )
+        command = f"stylizer train toonify --out {root / 'first'}"
+        st.info(t("no_run", folder=root.absolute(), command=command))
         return
-    name = st.selectbox("Run", [run.name for run in found], key="training.run")
+    name = st.selectbox(t("run"), [run.name for run in found], key="training.run")
     _show(next(run for run in found if run.name == name))
 
 
@@ -29,31 +28,42 @@ def page() -> None:
 def _show(run: Run) -> None:
     rows = run.rows()
     if not rows:
-        st.caption("Its log is empty so far.")
+        st.caption(t("empty_log"))
         return
     last = rows[-1]
     quiet_s = time.time() - last.get("time", 0.0)
-    state = "running" if quiet_s < STILL_RUNNING_S else f"resting for {quiet_s / 60:.0f} min"
-    st.caption(f"Step {last['step']:.0f} · {state} · {len(rows)} lines in its log")
+    state = t("running") if quiet_s < STILL_RUNNING_S else t("resting", minutes=f"{quiet_s / 60:.0f}")
+    st.caption(t("run_state", step=f"{last['step']:.0f}", state=state, lines=len(rows)))
     columns = st.columns(2, gap="large")
     for index, (name, points) in enumerate(curves(rows).items()):
         with columns[index % 2]:
             st.markdown(f"**{name}** {points[-1][1]:.4g}")
-            table = {"step": [step for step, _ in points], name: [value for _, value in points]}
-            st.line_chart(table, x="step", y=name, height=170, color="#f2b36b")
+            st.vega_lite_chart(_curve(name, points), height=170)
     _samples(run)
-    with st.expander("Settings"):
-        st.dataframe([{"setting": k, "value": str(v)} for k, v in run.settings().items()], hide_index=True)
+    with st.expander(t("settings")):
+        st.dataframe([{t("setting"): k, t("value"): str(v)} for k, v in run.settings().items()], hide_index=True)
+
+
+def _curve(name: str, points: list[tuple[float, float]]) -> dict[str, object]:
+    """As Vega-Lite. Its marks would be pictures without words to a screen reader; the name and value above say it."""
+    return {
+        "data": {"values": [{"step": step, "value": value} for step, value in points]},
+        "mark": {"type": "line", "color": "#f2b36b", "tooltip": True, "aria": False},
+        "encoding": {
+            "x": {"field": "step", "type": "quantitative", "title": t("step")},
+            "y": {"field": "value", "type": "quantitative", "title": name},
+        },
+    }
 
 
 def _samples(run: Run) -> None:
     grids = run.samples()
     if not grids:
-        st.caption("No sample grid yet.")
+        st.caption(t("no_samples"))
         return
     names = [path.stem.removeprefix("samples_").lstrip("0") or "0" for path in grids]
-    st.markdown("**Samples** · photo, drawing wanted, drawing made, photo made")
+    st.markdown(t("samples"))
     chosen = names[-1]
     if len(names) > 1:
-        chosen = st.select_slider("At step", names, value=names[-1], key=f"training.sample.{run.name}")
-    picture.show_png(grids[names.index(chosen)].read_bytes(), f"Samples of {run.name} at step {chosen}")
+        chosen = st.select_slider(t("at_step"), names, value=names[-1], key=f"training.sample.{run.name}")
+    picture.show_png(grids[names.index(chosen)].read_bytes(), t("samples_of", run=run.name, step=chosen))

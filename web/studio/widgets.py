@@ -5,14 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from stylizer.controls import Control, Value
-
-LABELS = {
-    "style_strength": "Strength",
-    "seed": "Look (seed)",
-    "look": "Share of the look",
-    "truncation_psi": "Truncation",
-    "background_colour": "Colour",
-}
+from web.studio.strings import help_for, t
 
 
 def key(name: str) -> str:
@@ -34,8 +27,8 @@ def widget(control: Control, styles: Sequence[str]) -> Value:
 
 
 def _draw(control: Control, styles: Sequence[str]) -> None:
-    name, tip = key(control.name), control.help
-    label = LABELS.get(control.name, control.name.replace("_", " ").capitalize())
+    name, tip = key(control.name), help_for(control.name, control.help)
+    label = t(f"control_{control.name}")
     match control.kind:
         case "float":
             st.slider(label, float(control.lo), float(control.hi), step=0.01, key=name, help=tip)
@@ -46,9 +39,13 @@ def _draw(control: Control, styles: Sequence[str]) -> None:
         case "colour":
             st.color_picker(label, key=name, help=tip)
         case "choice":
-            st.segmented_control(label, control.choices, required=True, key=name, help=tip)
+            st.segmented_control(label, control.choices, format_func=_choice, required=True, key=name, help=tip)
         case "name":
             st.selectbox(label, list(styles), key=name, help=tip)
+
+
+def _choice(name: str) -> str:
+    return t(f"choice_{name}")
 
 
 def _standing_at(control: Control, styles: Sequence[str]) -> Value:

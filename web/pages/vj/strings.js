@@ -49,6 +49,7 @@ const LABELS = {
     zoom: "Zoom", rotate: "Turn", shift_x: "Move across", shift_y: "Move down", fold: "Mirrors", segments: "Wedges", focus: "Blur · sharp",
     inject: "What enters", inject_gain: "How much", inject_blend: "Blend", hue: "Hue", invert: "Invert", false_colour: "False colour",
     freeze: "Freeze", blackout: "Blackout", strobe_guard: "Flash limit", collapse_guard: "Keep alive", output_size: "Size in px",
+    tap: "Tap the tempo", undo: "Undo", "next preset": "Next preset", record: "Record", learn: "Learn MIDI", "save map": "Keep the knobs",
   },
   ja: {
     crossfade: "クロスフェード", rate: "フィードバック", noise_1: "粗いノイズ", noise_2: "中間ノイズ", noise_3: "細かいノイズ", noise_speed: "ノイズの速さ",
