@@ -45,3 +45,32 @@ def test_without_the_database_the_audit_is_not_green(
     _, done = offline_audit
     assert done.returncode == 75, done.stdout + done.stderr
     assert "NOT AUDITED" in done.stderr
+
+
+SKIPPED = """No known vulnerabilities found
+Name Skip Reason
+---- ----------
+av   Dependency not found on PyPI and could not be audited: av (18.0.0)"""
+FOUND = """Found 1 known vulnerability in 1 package
+Name Version ID             Fix Versions
+---- ------- -------------- ------------
+av   1.0     PYSEC-2026-001 1.1"""
+CLEAN = "No known vulnerabilities found"
+
+
+@pytest.mark.parametrize("said, status, audited", [(SKIPPED, 0, 75), (FOUND, 1, 1), (CLEAN, 0, 0), ("Timeout", 1, 75)])
+def test_only_what_was_looked_up_and_found_clean_is_green(tmp_path: Path, said: str, status: int, audited: int) -> None:
+    """pip-audit's own words and exit status, as version 2.10 has them; it calls a package that it does not know no
+    fault, and that is all it says where the index is a mirror without the database."""
+    for name, does in (("cyclonedx-py", "true"), ("pip-audit", f"cat <<'END'\n{said}\nEND\nexit {status}")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run(
+        [str(ROOT / ".ci" / "audit"), str(tmp_path / "sbom.json")],
+        env={**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == audited, done.stdout + done.stderr
+    assert ("NOT AUDITED" in done.stderr) == (audited == 75)

@@ -105,9 +105,11 @@ class SubjectTracker:
 
         looked: the body was looked for in this very frame. Later frames move each side of that body as far as the same
         side of the extent has moved since: the detector's box and the matte's differ by hair and shadow, their motion
-        does not.
+        does not. While somebody else is that near, the body stays where it was last seen: the matte may hold both.
         """
-        if extent is None or self.target is None:
+        if self._crossing is not None and self._crossing.touched:
+            self._anchor = self.moved = None
+        elif extent is None or self.target is None:
             self.moved = None
         elif looked or self._anchor is None:
             self._anchor, self.moved = (self.target, extent), 0.0

@@ -5,6 +5,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ import pytest
 START = Path(__file__).resolve().parents[2] / "docker" / "coturn" / "start.sh"
 SECRET = "0123456789abcdef0123456789abcdef"
 USER = "4102444800:tester"  # valid until 2100
+
+Address = IPv4Address | IPv6Address
 
 pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, ("turnserver", "turnutils_uclient", "turnutils_peer"))), reason="coturn is not installed"
@@ -84,6 +87,27 @@ def test_another_inner_address_is_refused(tmp_path: Path, own_address: str) -> N
     result = relayed(tmp_path, own_address, allowed="172.28.84.10")
     assert result.returncode != 0
     assert "403 (Forbidden IP)" in result.stdout
+
+
+# IANA's registries of special-purpose addresses (RFC 6890 and what came after), those that are not the public internet.
+NOT_PUBLIC = (
+    "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 "
+    "192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 240.0.0.0/4 255.255.255.255/32 ::1/128 ::/128 "
+    "::ffff:0:0/96 64:ff9b::/96 64:ff9b:1::/48 100::/64 2001::/23 2001:db8::/32 2002::/16 3fff::/20 5f00::/16 "
+    "fc00::/7 fe80::/10 fec0::/10"
+).split()
+
+
+@pytest.mark.parametrize("network", NOT_PUBLIC)
+def test_no_address_that_is_not_public_may_be_relayed_to(network: str) -> None:
+    lines = (line.split("#")[0].strip() for line in START.with_name("turnserver.conf").read_text().splitlines())
+    denied = [line.partition("=")[2].split("-") for line in lines if line.startswith("denied-peer-ip=")]
+    inner = ip_network(network)
+    assert any(_covers(ip_address(ends[0]), ip_address(ends[-1]), inner) for ends in denied)
+
+
+def _covers(first: Address, last: Address, network: IPv4Network | IPv6Network) -> bool:
+    return first.version == network.version and int(first) <= int(network[0]) and int(network[-1]) <= int(last)
 
 
 def test_a_wrong_secret_opens_nothing(tmp_path: Path, own_address: str) -> None:

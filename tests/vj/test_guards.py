@@ -121,12 +121,13 @@ def test_slow_changes_and_small_flashes_pass_untouched() -> None:
 
 @pytest.mark.slow
 def test_ten_thousand_steps_stay_alive(bank: Bank) -> None:
+    """Without noise but the guard's own: a loop left to itself, and half the time of one that is disturbed."""
     weights = dict(bank.get("one").weights)
     last = "generator/decoder_1/conv2d_transpose/kernel"
     weights[last] = weights[last] * 4  # untrained, `one` moves all the time but is so pale that it counts as flat
     bank.add(Model("vivid", 2, weights))
     session = VjSession(bank)
-    session.apply(SMALL | {"model_a": "vivid", "noise_2": 0.0, "noise_1": 0.1, "strobe_guard": False})
+    session.apply(SMALL | {"model_a": "vivid", "noise_2": 0.0, "strobe_guard": False})
     dead = 0
     for _ in range(10_000):
         session.step(DT)

@@ -1,17 +1,20 @@
-"""One command, and the pictures move: what the start loads, and what it leaves for later."""
+"""One command, and the pictures move: what the start loads, what it leaves for later, and how it ends."""
 
 import gc
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from stylizer.media import Reader
 from stylizer.vj.cli import collect_the_new_only
 from tests.web.doubles import free_port, wait_for
 from tests.web.stages import KEY, connected
 
+CHECKOUT = Path(__file__).parents[2]
 # Each takes a second or more to import, and nothing in a show without a person or a wide model needs it.
 FOR_LATER = {
     "cupy", "facenet_pytorch", "matplotlib", "mediapipe", "nncf", "onnx", "onnxruntime", "pandas", "scipy", "skia",
@@ -21,19 +24,27 @@ FOR_LATER = {
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-def test_play_moves_without_loading_what_it_does_not_need(tmp_path: Path) -> None:
-    """As a user starts it; Python itself writes down what is imported until the second picture."""
+def test_play_moves_without_loading_what_it_does_not_need_and_ends_with_its_recording(tmp_path: Path) -> None:
+    """As a user starts it; Python itself writes down what is imported. Told to end, it leaves a whole film."""
     port, imports = free_port(), tmp_path / "imports"
     command = [sys.executable, "-X", "importtime", "-m", "stylizer", "vj", "play", "--web", "--port", str(port)]
-    own = {"STYLIZER_STAGE_KEY": KEY, "STYLIZER_CACHE": str(tmp_path)}
+    own = {"STYLIZER_STAGE_KEY": KEY, "STYLIZER_CACHE": str(tmp_path), "PYTHONPATH": str(CHECKOUT)}
     with (
         imports.open("w") as told,
-        subprocess.Popen([*command, "--osc-port", "0"], stdout=told, stderr=told, env=os.environ | own) as show,
+        subprocess.Popen(
+            [*command, "--osc-port", "0"], stdout=told, stderr=told, env=os.environ | own, cwd=tmp_path
+        ) as show,
     ):
         try:
             wait_for(lambda: _moves(port), 120)
+            _record(port)
         finally:
             show.terminate()
+            told_s = time.monotonic()
+        assert show.wait(15) == 0 and time.monotonic() - told_s < 5
+    (film,) = tmp_path.glob("show-*.mp4")
+    with Reader(film) as reader:
+        assert sum(1 for _ in reader) >= 5, "closed: a film that is broken off has no index and cannot be read"
     lines = [line for line in imports.read_text().splitlines() if line.startswith("import time:")]
     loaded = {line.rpartition("|")[2].strip() for line in lines}
     assert {"torch", "openvino", "web.vj.stage"} <= loaded, "this is the list of what the show loaded"
@@ -49,6 +60,14 @@ def _moves(port: int) -> bool:
             return frames > 1 and page.newest["meters"]["motion"] != 0
     except OSError:
         return False
+
+
+def _record(port: int) -> None:
+    """Begins a recording and lets some pictures go into it."""
+    with connected(f"http://127.0.0.1:{port}") as page:
+        page.send(type="key", key="r")
+        begun = page.until("meters", recording=True)["frames"]
+        wait_for(lambda: int(str(page.until("meters")["frames"])) > int(str(begun)) + 20, 60)
 
 
 def test_a_show_is_not_stopped_to_look_through_what_the_start_left() -> None:

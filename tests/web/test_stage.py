@@ -1,7 +1,9 @@
 """The stage's doors: who may play, what is refused and how, what every page is told."""
 
 import asyncio
-from collections.abc import Iterator
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
 
 import httpx
 import numpy as np
@@ -15,6 +17,7 @@ from stylizer.vj.outputs.broadcast import Broadcast
 from tests.conftest import Rng
 from tests.web.doubles import wait_for
 from tests.web.stages import KEY, Staged, pict, staged
+from web.rtc.threads import FRAME_THREADS, SLOW_THREADS
 from web.vj.viewers import MAX_VIEWERS, Audience
 
 pytestmark = pytest.mark.timeout(120)
@@ -173,11 +176,16 @@ def test_a_dropped_model_plays_and_a_bad_one_is_refused(show: Staged) -> None:
     assert len(guests) == 6 and {"many7.pict", "new one-2.pict"} <= set(guests), "the oldest go, who plays stays"
 
 
-async def _look(show: Staged, controls: dict[str, str], pictures: int) -> list[tuple[int, ...]]:
-    """Shapes of the pictures that an output without a browser receives."""
+async def _look(
+    show: Staged, controls: dict[str, str], pictures: int, then: Callable[[], None] = lambda: None
+) -> list[tuple[int, ...]]:
+    """Shapes of the pictures that an output without a browser receives; `then` is done after the first."""
     shapes: list[tuple[int, ...]] = []
     beats: list[asyncio.Task[None]] = []
-    async with httpx.AsyncClient(base_url=show.base, headers={"Origin": show.base}, timeout=20) as http:
+    async with (
+        asyncio.timeout(60),
+        httpx.AsyncClient(base_url=show.base, headers={"Origin": show.base}, timeout=20) as http,
+    ):
         stream = (await http.post("/v1/streams", json={"controls": controls})).json()
         http.headers["Authorization"] = f"Bearer {stream['token']}"
         peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
@@ -195,6 +203,8 @@ async def _look(show: Staged, controls: dict[str, str], pictures: int) -> list[t
             pixels = (await track.recv()).to_ndarray(format="rgb24")  # type: ignore[attr-defined]
             if pixels.tobytes() != seen:  # moving pictures: each another one
                 shapes.append(pixels.shape)
+                if len(shapes) == 1:
+                    await asyncio.to_thread(then)
                 seen = pixels.tobytes()
         stats = (await http.get(f"/v1/streams/{stream['id']}/stats")).json()
         assert stats["frames_out"] >= pictures and stats["latency_ms"]["p50"] > 0
@@ -214,13 +224,34 @@ async def _beat(channel: RTCDataChannel) -> None:
 
 def test_an_output_receives_moving_pictures_in_the_shows_size_and_a_preview_in_its_own(show: Staged) -> None:
     async def both() -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
-        async with asyncio.timeout(60):
-            full, small = await asyncio.gather(_look(show, {}, 6), _look(show, {"output_size": "256"}, 6))
-            return full, small
+        full, small = await asyncio.gather(_look(show, {}, 6), _look(show, {"output_size": "256"}, 6))
+        return full, small
 
     show.session.apply({"output_size": "512", "noise_2": 0.3})
     full, small = asyncio.run(both())
     assert (512, 512, 3) in full and small == [(256, 256, 3)] * 6
+
+
+def test_messages_that_take_long_do_not_hold_up_the_picture(show: Staged, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many pages as there are threads, each with a message that is not carried out before the pictures have come."""
+    done, waiting = threading.Event(), [0]
+
+    def slow(bpm: object) -> None:
+        waiting[0] += 1
+        assert done.wait(60)
+
+    def keep_busy() -> None:
+        for page in pages:
+            page.send(type="tempo", bpm=120)
+        wait_for(lambda: waiting[0] >= SLOW_THREADS, 20)
+
+    monkeypatch.setattr(show.stage, "set_tempo", slow)
+    with contextlib.ExitStack() as opened:
+        pages = [opened.enter_context(show.socket()) for _ in range(FRAME_THREADS + SLOW_THREADS)]
+        try:
+            assert len(asyncio.run(_look(show, {"output_size": "256"}, 6, keep_busy))) == 6
+        finally:
+            done.set()
 
 
 def test_viewers_share_pictures_but_no_place_is_given_twice(rng: Rng, show: Staged) -> None:

@@ -16,6 +16,7 @@ from web.api.doors import RateLimit
 from web.api.models import IceServer, OpenedStream, OpenStream
 from web.errors import TooLarge, TooManyRequests, WrongToken
 from web.rtc.ice import browser_ice_servers
+from web.rtc.threads import slowly
 from web.vj.hub import MAX_PAGES, Outbox
 from web.vj.messages import carry_out, check_hello, check_key, parsed
 from web.vj.service import StageService
@@ -101,7 +102,7 @@ async def _receive(socket: WebSocket, service: StageService, box: Outbox) -> Non
         text = await socket.receive_text()
         try:
             _within(limit, page)
-            await asyncio.to_thread(carry_out, service.stage, service.audience, parsed(text))
+            await slowly(carry_out, service.stage, service.audience, parsed(text))
         except StylizerError as error:
             box.put("error", _error(error))
 
@@ -134,7 +135,7 @@ async def drop(
         raise NoCapacity("another model is being loaded; please try again in a moment")
     async with service.dropping:
         data = await _body(request)
-        return Dropped(model=await asyncio.to_thread(service.stage.drop, slot, name, data))
+        return Dropped(model=await slowly(service.stage.drop, slot, name, data))
 
 
 async def _body(request: Request) -> bytes:

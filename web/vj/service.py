@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 from stylizer.config import Settings
 from web.rtc.streams import Streams
+from web.rtc.threads import keep_for_frames, slowly
 from web.vj.hub import Hub
 from web.vj.stage import Stage
 from web.vj.viewers import Audience
@@ -33,6 +34,7 @@ class StageService:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
+        keep_for_frames(asyncio.get_running_loop())
         tasks = [asyncio.create_task(self.hub.run()), asyncio.create_task(self.streams.run())]
         try:
             yield
@@ -41,4 +43,4 @@ class StageService:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.streams.close("shutdown")
-            await asyncio.to_thread(self.stage.thumbnails.close)
+            await slowly(self.stage.thumbnails.close)
