@@ -28,6 +28,7 @@ from stylizer.stages.mark import held
 from stylizer.stages.matte import MatteState, View, extent
 from stylizer.stages.mesh import steadied
 from stylizer.stages.outline import EVERY_S, outline
+from stylizer.stages.steady import settled
 from stylizer.stages.track import look_every
 from stylizer.visitor import VisitorState
 
@@ -227,8 +228,10 @@ class Pipeline:
         alpha = torch.cat([job.matte for job in jobs if job.matte is not None])
         with _timed(jobs, "convert"):
             pictures, alphas = convert(foreground, alpha, [job.controls for job in jobs])
-        for i, job in enumerate(jobs):
-            job.picture, job.alpha = pictures[i : i + 1], alphas[i : i + 1]
+            for i, job in enumerate(jobs):
+                person, drawing = (foreground[i : i + 1], alpha[i : i + 1]), (pictures[i : i + 1], alphas[i : i + 1])
+                drawn = settled(job.state.drawn, person, drawing, job.frame.time_s, job.controls)
+                job.state.drawn, job.picture, job.alpha = drawn, drawn.picture, drawn.alpha
 
     def _convert_near(self, jobs: Sequence[Job]) -> None:
         """The heads of all of one style."""
@@ -243,9 +246,11 @@ class Pipeline:
             ]
             heads, mattes = (torch.cat(each) for each in zip(*cuts, strict=True))
             pictures, alphas = convert(heads, mattes, [job.controls for job in jobs])
-        for i, job in enumerate(jobs):
-            assert job.near is not None
-            job.closeup = Closeup(pictures[i : i + 1], alphas[i : i + 1], job.near)
+            for i, job in enumerate(jobs):
+                assert job.near is not None
+                person, drawing = (heads[i : i + 1], mattes[i : i + 1]), (pictures[i : i + 1], alphas[i : i + 1])
+                head = settled(job.state.head, person, drawing, job.frame.time_s, job.controls)
+                job.state.head, job.closeup = head, Closeup(head.picture, head.alpha, job.near)
 
 
 def _begin(frame: Frame, state: VisitorState) -> Job:
@@ -271,9 +276,10 @@ def _by_style(jobs: Sequence[Job]) -> list[list[Job]]:
 
 
 def _memory(state: VisitorState) -> MatteState | None:
-    """None when another person stands there now: the matte starts afresh."""
+    """None when another person stands there now: matte and drawing start afresh."""
     if state.subject != state.tracker.generation:
-        state.subject, state.matte = state.tracker.generation, None
+        state.subject = state.tracker.generation
+        state.matte = state.drawn = state.head = None
     return state.matte
 
 

@@ -9,6 +9,7 @@ from stylizer.stages.crop import CropTracker
 from stylizer.stages.matte import MatteState
 from stylizer.stages.mesh import Points
 from stylizer.stages.outline import Outline
+from stylizer.stages.steady import Drawn
 from stylizer.stages.track import SubjectTracker
 
 
@@ -17,11 +18,11 @@ class VisitorState:
     """Belongs to one visitor; the pipeline, which all share, remembers nothing.
 
     controls: replaced as a whole, never changed in place, so that a step sees one set. subject: which of the
-    tracker's subjects the memory of matte and face belongs to. looked_at_s, faced_at_s: frame time of the last look
-    for the person and for the face. look_s: what the last look took. backdrop: the visitor's own background picture.
-    last: the newest good output, made at last_good_s. error: what went wrong in the last step, if anything. nobody:
-    the last step found no one in view. outline: where the person stands, as of outlined_at_s; empty with nobody in
-    view.
+    tracker's subjects the memory of matte and face belongs to. looked_at_s, faced_at_s: frame time of the last
+    look for the person and for the face. drawn, head: the last drawing of the figure, and of the head from
+    nearer. look_s: what the last look took. backdrop: the visitor's own background picture. last: the newest
+    good output, made at last_good_s. error: what went wrong in the last step, if anything. nobody: the last
+    step found no one in view. outline: where the person stands, as of outlined_at_s; empty with nobody in view.
     """
 
     controls: Mapping[str, Value] = field(default_factory=defaults)
@@ -29,6 +30,8 @@ class VisitorState:
     square: CropTracker = field(default_factory=CropTracker)
     matte: MatteState | None = None
     face: Points | None = None
+    drawn: Drawn | None = None
+    head: Drawn | None = None
     subject: int = -1
     looked_at_s: float | None = None
     look_s: float = 0.0
@@ -47,7 +50,7 @@ class VisitorState:
         """Whatever was followed is looked for anew: a memory that went bad must not spoil every frame to come."""
         self.tracker.reset()
         self.square.reset()
-        self.matte = self.face = self.looked_at_s = self.faced_at_s = None
+        self.matte = self.face = self.drawn = self.head = self.looked_at_s = self.faced_at_s = None
 
     def reset(self) -> None:
         """Forgets the person and every picture of them; the controls and the backdrop stay."""

@@ -33,11 +33,12 @@ def characters(
     seed: Annotated[int, typer.Option(help="of the first pair; the next has the next seed")] = 1_000_000,
     hand: Annotated[str, typer.Option(help="who draws: anime, comic, paper")] = "anime",
     processes: Annotated[int, typer.Option(min=1, help="drawing at once")] = 2,
+    size: Annotated[int, typer.Option(min=64, help="side in px; a style is trained on 256")] = 256,
 ) -> None:
     """Draw pairs of the data set `characters`, or go on where it stopped."""
     from stylizer.training.data.store import make_store
 
-    for done in make_store(folder, pairs, seed=seed, hand=hand, processes=processes):
+    for done in make_store(folder, pairs, seed=seed, size=size, hand=hand, processes=processes):
         if done % 200 == 0 or done == pairs:
             _say(f"{done}/{pairs} pairs")
 
@@ -72,22 +73,19 @@ def toonify(
     threads: Annotated[int, typer.Option(min=0, help="CPU threads, 0 for all cores")] = 0,
 ) -> None:
     """Train a Toonify style. The same command goes on after a stop of any kind."""
-    import torch
-
     from stylizer.training.data.store import make_store
+    from stylizer.training.parallel import joined
     from stylizer.training.toonify import ToonifySettings, train
 
-    if threads:
-        torch.set_num_threads(threads)
-    own = out / "settings.toml"
-    file = settings or (own if own.is_file() else None)
-    chosen = ToonifySettings.read(file) if file else ToonifySettings()
-    folder = out / "pairs" if source == "characters" else Path(source)
-    if source == "characters" and not (folder / "store.json").is_file():
-        for done in make_store(folder, chosen.pairs, seed=chosen.first_pair):
-            if done % 200 == 0:
-                _say(f"{done}/{chosen.pairs} pairs drawn")
-    train(out, folder, chosen, _say, begin_from=begin_from)
+    with joined(threads) as world:
+        chosen = gan_cli.settings_of(ToonifySettings, settings, out)
+        folder = out / "pairs" if source == "characters" else Path(source)
+        if source == "characters" and world.first and not (folder / "store.json").is_file():
+            for done in make_store(folder, chosen.pairs, seed=chosen.first_pair):
+                if done % 200 == 0:
+                    _say(f"{done}/{chosen.pairs} pairs drawn")
+        world.wait()
+        train(out, folder, chosen, gan_cli.say_of(world), begin_from=begin_from, world=world)
 
 
 @app.command()

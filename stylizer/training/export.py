@@ -14,6 +14,7 @@ from stylizer.errors import BadInput
 from stylizer.training.data.characters import draw_pair
 from stylizer.training.measures import hue_agreement, ms_ssim, sliced_wasserstein
 from stylizer.training.run import load_state
+from stylizer.training.settings import read_settings
 from stylizer.training.toonify import ToonifySettings
 from stylizer.weights.card import Card, Kind
 
@@ -86,7 +87,7 @@ def export_style(
 ) -> Card:
     """Writes `weights.safetensors` and `card.toml` into the folder `style`. hand: who drew the run's pairs."""
     net, steps = load_run(run)
-    settings = ToonifySettings.read(run / "settings.toml")
+    settings = read_settings(ToonifySettings, run / "settings.toml")
     style.mkdir(parents=True, exist_ok=True)
     weights = style / "weights.safetensors"
     save_style(net, weights)

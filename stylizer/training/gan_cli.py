@@ -33,7 +33,7 @@ def stylegan2(
     from stylizer.training.stylegan2 import GanSettings
 
     with joined(threads) as world:
-        train_generator(out, photos, side, _settings(GanSettings, settings, out), _say(world), world)
+        train_generator(out, photos, side, settings_of(GanSettings, settings, out), say_of(world), world)
 
 
 def fine_tune(
@@ -49,8 +49,8 @@ def fine_tune(
     from stylizer.training.stylegan2 import GanSettings
 
     with joined(threads) as world:
-        chosen = _settings(GanSettings, settings, out)
-        train_generator(out, drawings, "drawing", chosen, _say(world), world, open_start(start))
+        chosen = settings_of(GanSettings, settings, out)
+        train_generator(out, drawings, "drawing", chosen, say_of(world), world, open_start(start))
 
 
 def encoder(photos: Photos, start: From, out: Out, settings: Toml = None, threads: Threads = 0) -> None:
@@ -60,8 +60,8 @@ def encoder(photos: Photos, start: From, out: Out, settings: Toml = None, thread
     from stylizer.training.parallel import joined
 
     with joined(threads) as world:
-        chosen = _settings(EncoderSettings, settings, out)
-        train_encoder(out, photos, chosen, _say(world), world, open_start(start))
+        chosen = settings_of(EncoderSettings, settings, out)
+        train_encoder(out, photos, chosen, say_of(world), world, open_start(start))
 
 
 def compose(
@@ -99,7 +99,7 @@ def compose(
     typer.echo(f"{style}: {dict(card.measures)}", err=True)
 
 
-def _say(world: "World") -> Callable[[str], None]:
+def say_of(world: "World") -> Callable[[str], None]:
     def say(line: str) -> None:
         if world.first:
             typer.echo(line, err=True)
@@ -107,7 +107,7 @@ def _say(world: "World") -> Callable[[str], None]:
     return say
 
 
-def _settings(kind: type[S], file: Path | None, out: Path) -> S:
+def settings_of(kind: type[S], file: Path | None, out: Path) -> S:
     """Of the file that was named, else of the run, else the defaults."""
     own = out / "settings.toml"
     chosen = file or (own if own.is_file() else None)

@@ -38,9 +38,11 @@ def run(
     samples_every: int,
     checkpoint_s: float,
     world: World | None = None,
+    work: Callable[[int], float] = float,
 ) -> None:
     """Runs, or goes on with, the training in `folder` until `steps` are done.
 
+    work: how much is done after so many steps, where some cost more than others.
     SIGINT and SIGTERM end it after the step; a harder kill loses at most `checkpoint_s` seconds. Raises BadInput when a
     number is not finite any more: the last checkpoint is kept.
     """
@@ -49,7 +51,7 @@ def run(
     state = load_state(folder / "checkpoint.pt")
     if state is not None:
         trainer.restore(state)
-    keeper = _Keeper(folder, trainer, steps, say, samples_every, checkpoint_s) if world.first else None
+    keeper = _Keeper(folder, trainer, steps, say, samples_every, checkpoint_s, work) if world.first else None
     with StopAsked() as stop:
         while trainer.done < steps and not world.mean(stop.now):
             row = trainer.step()
@@ -65,9 +67,16 @@ class _Keeper:
     """What the first process writes and says."""
 
     def __init__(
-        self, folder: Path, trainer: Trainer, steps: int, say: Say, samples_every: int, checkpoint_s: float
+        self,
+        folder: Path,
+        trainer: Trainer,
+        steps: int,
+        say: Say,
+        samples_every: int,
+        checkpoint_s: float,
+        work: Callable[[int], float],
     ) -> None:
-        self.folder, self.trainer, self.steps, self.say = folder, trainer, steps, say
+        self.folder, self.trainer, self.steps, self.say, self.work = folder, trainer, steps, say, work
         self.samples_every, self.checkpoint_s = samples_every, checkpoint_s
         self.log = RunLog(folder, from_step=trainer.done)
         self.saved = time.monotonic()
@@ -106,7 +115,8 @@ class _Keeper:
 
     def _line(self, now: float) -> str:
         done = self.trainer.done
-        left_s = (now - self.begun[0]) / max(1, done - self.begun[1]) * (self.steps - done)
+        per_work = (now - self.begun[0]) / max(1e-9, self.work(done) - self.work(self.begun[1]))
+        left_s = per_work * (self.work(self.steps) - self.work(done))
         bar = "█" * (20 * done // self.steps)
         recent = {k: np.mean([r[k] for r in self.log.rows[-40:] if k in r]) for k in self.log.rows[-1]}
         numbers = "  ".join(f"{k} {v:.4g}" for k, v in recent.items() if k not in ("step", "time", "lr"))

@@ -28,6 +28,10 @@ class World:
     def first(self) -> bool:
         return self.rank == 0
 
+    def own(self, rows: Tensor) -> Tensor:
+        """This process's share of a batch [N * size, ...] that every process has drawn alike -> [N, ...]."""
+        return rows.chunk(self.size)[self.rank]
+
     def average(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replaces each gradient by its mean over all processes."""
         grads = [p.grad for p in parameters if p.grad is not None]

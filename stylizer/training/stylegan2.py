@@ -26,10 +26,7 @@ from stylizer.stylegan2.synthesis import SynthesisConfig
 from stylizer.training.data.pictures import Pictures, over_grey, shown, shrink
 from stylizer.training.parallel import World
 from stylizer.training.run import follow, picture_grid
-from stylizer.training.watch import variety
-
-LOOK = 100  # steps between two measures of the samples' variety
-SEEN = 32  # pictures that it is measured on
+from stylizer.training.watch import LOOK, SEEN, variety
 
 
 @dataclass(frozen=True, slots=True)

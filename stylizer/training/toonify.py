@@ -7,11 +7,8 @@ parts of the pictures, at full size: lines and eyes are learnt there at a third 
 """
 
 import copy
-import json
-import time
-import tomllib
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +28,18 @@ from encoders.losses import (
     silhouette_iou,
     weighted_l1,
 )
-from stylizer.convert.toonify import ToonifyConfig, ToonifyNet, network_input
+from stylizer.convert.toonify import SIZE, ToonifyConfig, ToonifyNet, network_input
 from stylizer.errors import BadInput
 from stylizer.frame import unit_from_signed
 from stylizer.stylegan2.discriminator import Discriminator, DiscriminatorConfig
 from stylizer.stylegan2.synthesis import Synthesis
 from stylizer.training.data.store import PairStore
 from stylizer.training.looks import recolour
-from stylizer.training.run import RunLog, StopAsked, follow, load_state, picture_grid, save_atomically
+from stylizer.training.loop import Say, run
+from stylizer.training.parallel import World
+from stylizer.training.run import follow, picture_grid
+from stylizer.training.settings import write_settings
+from stylizer.training.watch import LOOK, SEEN, variety
 
 FACE = 7  # label of the face
 PART = 128  # px: side of the parts that `cut_parts` takes
@@ -57,7 +58,7 @@ class ToonifySettings:
     first_pair: int = 1_000_000  # seed of the first one
     photo_steps: int = 60
     steps_128: int = 14000
-    batch_128: int = 2
+    batch_128: int = 2  # of each process, as the other two
     steps_256: int = 6000
     batch_256: int = 2
     early_256: int = 3  # every so many-th step of the first stage is drawn at 256 px already
@@ -74,22 +75,9 @@ class ToonifySettings:
     r1: float = 0.5
     r1_every: int = 16
     ema: float = 0.998
+    bf16: bool = True
     checkpoint_s: float = 100.0
     samples_every: int = 1000
-
-    @classmethod
-    def read(cls, path: Path) -> "ToonifySettings":
-        """Raises BadInput naming a key that is unknown or a value of the wrong kind."""
-        values = tomllib.loads(path.read_text())
-        for name, value in values.items():
-            if name not in cls.__slots__:
-                raise BadInput(f"{path}: {name} is no setting; there are {', '.join(cls.__slots__)}")
-            if not isinstance(value, int | float):
-                raise BadInput(f"{path}: {name} must be a number, true or false, got {value!r}")
-        return cls(**values)
-
-    def write(self, path: Path) -> None:
-        path.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in asdict(self).items()))
 
     @property
     def steps(self) -> int:
@@ -104,6 +92,10 @@ class ToonifySettings:
 
     def in_parts(self, step: int) -> bool:
         return step >= self.steps_128 and self.batch_part > 0 and step % 3 != 2
+
+    def work(self, step: int) -> float:
+        """How much is done after so many steps, for the time left: one of the second stage costs as much as 2.5."""
+        return min(step, self.steps_128) + 2.5 * max(0, step - self.steps_128)
 
     def rate(self, step: int) -> float:
         """Learning rate: warmed up over 50 steps, level, down to a twentieth over the last third."""
@@ -124,6 +116,10 @@ class Batch:
 
     def pictures(self) -> tuple[Tensor, ...]:
         return self.photo, self.matte, self.drawing, self.alpha, self.labels
+
+    def of(self, world: World) -> "Batch":
+        """This process's share, on its device."""
+        return Batch(*(world.own(t).to(world.device) for t in (*self.pictures(), self.backdrop)))
 
 
 def make_batch(store: PairStore, n: int, rng: np.random.Generator) -> Batch:
@@ -156,12 +152,17 @@ def _shrink(x: Tensor, size: int) -> Tensor:
     return x if x.shape[-1] <= size else F.interpolate(x, size=(size, size), mode="area")
 
 
+def _half(settings: ToonifySettings, world: World) -> AbstractContextManager[None]:
+    return torch.autocast(world.device.type, torch.bfloat16, enabled=settings.bf16)
+
+
 class Critic:
     """The discriminator and its optimiser. It sees a part of each picture at full size: it is there for the lines."""
 
-    def __init__(self, settings: ToonifySettings) -> None:
-        self.settings = settings
-        self.net = Discriminator(DiscriminatorConfig()).to(memory_format=torch.channels_last)
+    def __init__(self, settings: ToonifySettings, world: World | None = None) -> None:
+        self.settings, self.world = settings, world or World()
+        self.net = Discriminator(DiscriminatorConfig())
+        self.net.to(self.world.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=settings.lr / 2, betas=(0.0, 0.99), fused=True)
 
     def state(self) -> dict[str, Any]:
@@ -180,34 +181,42 @@ class Critic:
         fake, real = (p[..., top : top + side, left : left + side] * 2 - 1 for p in (made, wanted))
         self.net.requires_grad_(True)
         self.optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16):
+        with _half(self.settings, self.world):
             loss = discriminator_logistic(self.net(real).float(), self.net(fake.detach()).float())
         loss.backward()  # type: ignore[no-untyped-call]
         if step % self.settings.r1_every == 0:
             leaf = real.detach().requires_grad_()
             penalty = r1_penalty(self.net(leaf), leaf) * (self.settings.r1 / 2 * self.settings.r1_every)
             penalty.backward()  # type: ignore[no-untyped-call]
+        self.world.average(self.net.parameters())
         self.optimizer.step()
         self.net.requires_grad_(False)
-        with torch.autocast("cpu", torch.bfloat16):
+        with _half(self.settings, self.world):
             said = generator_logistic(self.net(fake).float())
-        return said, {"critic": loss.item(), "said": said.item()}
+        return said, {"critic": loss.item(), "generator": said.item()}
 
 
 class Trainer:
     """Networks, optimiser and step of one run; `step` does one, `state` and `restore` carry it over a stop."""
 
-    def __init__(self, settings: ToonifySettings, store: PairStore, config: ToonifyConfig | None = None) -> None:
+    def __init__(
+        self,
+        settings: ToonifySettings,
+        store: PairStore,
+        config: ToonifyConfig | None = None,
+        world: World | None = None,
+    ) -> None:
         torch.manual_seed(settings.seed)
-        self.settings, self.store, self.done = settings, store, 0
-        self.net = ToonifyNet(config or ToonifyConfig()).to(memory_format=torch.channels_last)
+        self.settings, self.store, self.world, self.done = settings, store, world or World(), 0
+        self.net = ToonifyNet(config or ToonifyConfig())
+        self.net.to(self.world.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = copy.deepcopy(self.net).requires_grad_(False)
         if settings.style_only:
             self.net.encoder.requires_grad_(False)
             self.net.photo.requires_grad_(False)
         trained = [p for p in self.net.parameters() if p.requires_grad]
         self.optimizer = torch.optim.Adam(trained, lr=settings.lr, betas=(0.9, 0.99), fused=True)
-        self.critic = Critic(settings) if settings.adversarial else None
+        self.critic = Critic(settings, self.world) if settings.adversarial else None
 
     def state(self) -> dict[str, Any]:
         net, ema, optimizer = self.net.state_dict(), self.ema.state_dict(), self.optimizer.state_dict()
@@ -231,24 +240,34 @@ class Trainer:
         return sorted(own.keys() - fitting.keys())
 
     def step(self) -> dict[str, float]:
-        """One step, wholly decided by the seed and the step's number."""
+        """One step, wholly decided by the seed and the step's number.
+
+        Every process draws the same random numbers for all of them and takes its own rows: several processes learn what
+        one with as much larger a batch does.
+        """
         s = self.settings
         size, n = s.stage(self.done)
         rng = np.random.default_rng((s.seed, self.done))
         if s.photo_steps and self.done == s.photo_steps:
             self._start_style()
-        batch = make_batch(self.store, n, rng)
+        batch = make_batch(self.store, n * self.world.size, rng)
         if s.in_parts(self.done):
             batch = cut_parts(batch, rng)
+        z, share = self._invented(len(batch.photo), rng)
         for group in self.optimizer.param_groups:
             group["lr"] = s.rate(self.done)
         self.optimizer.zero_grad(set_to_none=True)
         photo = not s.style_only and (self.done < s.photo_steps or rng.random() < s.photo_share)
-        loss, values = self._photo_loss(batch, size) if photo else self._style_loss(batch, size, rng)
+        batch = batch.of(self.world)
+        loss, values = self._photo_loss(batch, size) if photo else self._style_loss(batch, size, z, share, rng)
         loss.backward()  # type: ignore[no-untyped-call]
+        self.world.average(self.net.parameters())
         self.optimizer.step()
         self.done += 1
         follow(self.ema, self.net, min(s.ema, self.done / (self.done + 10)))
+        values = {name: self.world.mean(value) for name, value in values.items()}
+        if self.done % LOOK == 0:
+            values["variety"] = self._variety(rng)
         return {**values, "lr": s.rate(self.done - 1)}
 
     def _start_style(self) -> None:
@@ -267,11 +286,11 @@ class Trainer:
         feat, ws, details = self.net.encoder(x)
         if not self.settings.style_only:
             with torch.no_grad():
-                self.net.w_avg.lerp_(ws.detach().float().mean(0), 0.01)
+                self.net.w_avg.lerp_(self.world.mean_of(ws.detach().float().mean(0)), 0.01)
         return feat, ws, details
 
     def _photo_loss(self, batch: Batch, size: int) -> tuple[Tensor, dict[str, float]]:
-        with torch.autocast("cpu", torch.bfloat16):
+        with _half(self.settings, self.world):
             feat, ws, details = self._encode(batch)
             rgb, alpha = self._draw(self.net.photo, feat, ws, details, size)
         wanted_alpha = _shrink(batch.alpha, size)
@@ -279,20 +298,26 @@ class Trainer:
         loss = self._compare(rgb, alpha, wanted, wanted_alpha, batch, size)
         return loss, {"photo": loss.item()}
 
-    def _style_loss(self, batch: Batch, size: int, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
-        n = len(batch.photo)
-        z = torch.from_numpy(rng.standard_normal((n, self.net.config.z_dim), np.float32))
+    def _invented(self, n: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """z [n, z_dim] of looks, and how far each drawing takes its look [n], mostly 0."""
+        z = rng.standard_normal((n, self.net.config.z_dim), np.float32)
         share = rng.uniform(0.3, 1.3, n).clip(0, 1) * (rng.random(n) < self.settings.look_share)
-        amount = torch.from_numpy(share.astype(np.float32))
-        with torch.autocast("cpu", torch.bfloat16):
+        return torch.from_numpy(z), torch.from_numpy(share.astype(np.float32))
+
+    def _style_loss(
+        self, batch: Batch, size: int, z: Tensor, share: Tensor, rng: np.random.Generator
+    ) -> tuple[Tensor, dict[str, float]]:
+        z, share = (self.world.own(t).to(self.world.device) for t in (z, share))
+        amount = share[:, None, None]
+        with _half(self.settings, self.world):
             feat, ws, details = self._encode(batch)
             look = self.net.mapping(z)[:, None]
-            ws = torch.lerp(ws.float(), look.float().expand_as(ws), amount[:, None, None])
+            ws = torch.lerp(ws.float(), look.float().expand_as(ws), amount)
             rgb, alpha = self._draw(self.net.style, feat, ws, details, size)
-        mixed, some = batch.drawing.clone(), torch.from_numpy(np.flatnonzero(share))
+        mixed, some = batch.drawing.clone(), share.nonzero()[:, 0]
         if len(some):
             other = recolour(batch.drawing[some], batch.labels[some], z[some])
-            mixed[some] = torch.lerp(batch.drawing[some], other, amount[some, None, None, None])
+            mixed[some] = torch.lerp(batch.drawing[some], other, amount[some, None])
         wanted_alpha = _shrink(batch.alpha, size)
         wanted = _shrink(mixed, size) + batch.backdrop * (1 - wanted_alpha)
         loss = self._compare(rgb, alpha, wanted, wanted_alpha, batch, size)
@@ -312,81 +337,58 @@ class Trainer:
         return loss + s.gradient * gradient_l1(shown, wanted, weight)
 
     @torch.no_grad()
+    def _drawn(self, batch: Batch) -> list[Tensor]:
+        """What the averaged style and photo generators draw, over light grey."""
+        feat, ws, details = self.ema.encoder(network_input(batch.photo, batch.matte))
+        drawn = (self._draw(synthesis, feat, ws, details, SIZE) for synthesis in (self.ema.style, self.ema.photo))
+        return [over(rgb.clamp(0, 1), alpha.clamp(0, 1), _grey(batch)) for rgb, alpha in drawn]
+
+    def _variety(self, rng: np.random.Generator) -> float:
+        """How much the drawings of different people differ, over how much those wanted do."""
+        batch = make_batch(self.store, min(SEEN, len(self.store)), rng).of(World(device=self.world.device))
+        style, _ = self._drawn(batch)
+        return variety(style) / max(1e-6, variety(batch.drawing + _grey(batch) * (1 - batch.alpha)))
+
     def samples(self, path: Path, n: int = 8) -> None:
         """Input, drawing wanted, drawing made, photo made; by the averaged weights."""
-        size = 256
-        batch = make_batch(self.store, n, np.random.default_rng(12345))
-        grey = torch.full((n, 3, 1, 1), 0.9)
-        rows = [over(batch.photo, batch.matte, grey), batch.drawing + grey * (1 - batch.alpha)]
-        feat, ws, details = self.ema.encoder(network_input(batch.photo, batch.matte))
-        for synthesis in (self.ema.style, self.ema.photo):
-            rgb, alpha = self._draw(synthesis, feat, ws, details, size)
-            rows.append(over(rgb.clamp(0, 1), alpha.clamp(0, 1), grey))
-        picture_grid([_shrink(row, size) for row in rows], path)
+        batch = make_batch(self.store, min(n, len(self.store)), np.random.default_rng(12345)).of(
+            World(device=self.world.device)
+        )
+        grey = _grey(batch)
+        given = [over(batch.photo, batch.matte, grey), batch.drawing + grey * (1 - batch.alpha)]
+        picture_grid([*given, *self._drawn(batch)], path)
+
+
+def _grey(batch: Batch) -> Tensor:
+    return torch.full_like(batch.backdrop, 0.9)
 
 
 def train(
     folder: Path,
     data: Path,
     settings: ToonifySettings,
-    say: Callable[[str], None],
+    say: Say,
     *,
     config: ToonifyConfig | None = None,
     begin_from: Path | None = None,
+    world: World | None = None,
 ) -> Trainer:
-    """Runs, or goes on with, the training in `folder` until its last step.
+    """Runs, or goes on with, the training in `folder` until its last step; see `loop.run`.
 
     begin_from: a style's weights file that a new run takes its first weights from.
-
-    SIGINT and SIGTERM end it after the step; a harder kill loses at most `checkpoint_s` seconds. `say` gets a line with
-    the time left about every 20 seconds.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    settings.write(folder / "settings.toml")
-    trainer = Trainer(settings, PairStore.open(data), config)
-    state = load_state(folder / "checkpoint.pt")
-    if state is not None:
-        trainer.restore(state)
-    elif begin_from is not None:
+    world = world or World()
+    if world.first:
+        write_settings(settings, folder / "settings.toml")
+    store = PairStore.open(data)
+    if store.photo.shape[1] != SIZE:
+        raise BadInput(f"{data}: its pairs have {store.photo.shape[1]} px, a style is trained on {SIZE}")
+    trainer = Trainer(settings, store, config, world)
+    if begin_from is not None and not (folder / "checkpoint.pt").is_file():
         fresh = trainer.begin_from(load_file(begin_from))
         say(f"begins from {begin_from}; new are: {', '.join(fresh) or 'none'}")
-    log = RunLog(folder, from_step=trainer.done)
-    pace = _Pace(settings, trainer.done)
-    saved = time.monotonic()
-    with StopAsked() as stop:
-        while trainer.done < settings.steps and not stop.now:
-            log.add(trainer.done + 1, trainer.step())
-            pace.tell(trainer.done, log, say)
-            if trainer.done % settings.samples_every == 0:
-                trainer.samples(folder / f"samples_{trainer.done:06d}.png")
-                log.picture()
-            if time.monotonic() - saved > settings.checkpoint_s:
-                save_atomically(trainer.state(), folder / "checkpoint.pt")
-                saved = time.monotonic()
-    save_atomically(trainer.state(), folder / "checkpoint.pt")
-    log.picture()
-    log.close()
+    every, seconds = settings.samples_every, settings.checkpoint_s
+    steps, work = settings.steps, settings.work
+    run(folder, trainer, steps, say, samples_every=every, checkpoint_s=seconds, world=world, work=work)
     return trainer
-
-
-class _Pace:
-    """Says every 20 seconds how far the run is. A step at 256 px is counted as 2.5 of those at 128 px."""
-
-    def __init__(self, settings: ToonifySettings, step: int) -> None:
-        self._settings, self._begun, self._told = settings, (time.monotonic(), self._work(settings, step)), 0.0
-
-    @staticmethod
-    def _work(settings: ToonifySettings, step: int) -> float:
-        return min(step, settings.steps_128) + 2.5 * max(0, step - settings.steps_128)
-
-    def tell(self, step: int, log: RunLog, say: Callable[[str], None]) -> None:
-        now = time.monotonic()
-        if now - self._told < 20:
-            return
-        self._told = now
-        done = self._work(self._settings, step)
-        per_unit = (now - self._begun[0]) / max(1e-9, done - self._begun[1])
-        left = (self._work(self._settings, self._settings.steps) - done) * per_unit
-        recent = {k: [row[k] for row in log.rows[-40:] if k in row] for k in ("photo", "style", "iou")}
-        numbers = "  ".join(f"{k} {np.mean(v):.4f}" for k, v in recent.items() if v)
-        say(f"step {step}/{self._settings.steps}  {numbers}  {left / 60:.0f} min left")

@@ -10,6 +10,9 @@ from torch import Tensor
 WINDOW = 200  # steps looked back on
 STUCK = 0.002  # spread of a loss over the window, as a share of its mean, below which it does not move any more
 CERTAIN = 0.02  # loss of a discriminator that errs no more: its slope tells the generator nothing
+LOOK = 100  # steps between two measures of the samples' variety
+SEEN = 32  # pictures that it is measured on
+LOSSES = ("critic", "generator", "loss", "made_loss", "photo_loss", "photo", "style")
 ALIKE = 0.25  # variety of what is made over that of real pictures, below which the generator has few pictures left
 
 Row = Mapping[str, float]
@@ -18,12 +21,12 @@ Row = Mapping[str, float]
 def troubles(rows: Sequence[Row]) -> dict[str, str]:
     """What looks wrong in the newest rows of a log, by kind; empty while all is well.
 
-    A row may hold any numbers; of special meaning are `critic`, the discriminator's loss, and `variety`, see below.
+    A row may hold any numbers; of special meaning are those in LOSSES and `variety`, see below.
     """
     found: dict[str, str] = {}
     if not rows:
         return found
-    for name in ("critic", "generator", "loss"):
+    for name in LOSSES:
         values = _last(rows, name)
         if len(values) == WINDOW and np.std(values) < STUCK * abs(float(np.mean(values))):
             found[f"stuck-{name}"] = f"{name} has been {values[-1]:.4g} for {WINDOW} steps: the training stands still"
@@ -51,4 +54,5 @@ def variety(pictures: Tensor) -> float:
 
 
 def _last(rows: Sequence[Row], name: str) -> list[float]:
-    return [row[name] for row in rows[-WINDOW:] if name in row]
+    """Of the last WINDOW rows that have it: not every step computes every loss."""
+    return [row[name] for row in rows[-10 * WINDOW :] if name in row][-WINDOW:]

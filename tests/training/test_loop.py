@@ -73,6 +73,8 @@ def test_what_counts_as_trouble() -> None:
     still = [{"generator": 0.7} for _ in range(WINDOW)]
     assert list(troubles(still)) == ["stuck-generator"]
     assert list(troubles([{"variety": ALIKE / 2}])) == ["alike"]
+    now_and_then = [{"photo_loss": 0.3} if i % 2 else {"made_loss": 0.2 + i % 5} for i in range(2 * WINDOW)]
+    assert list(troubles(now_and_then)) == ["stuck-photo_loss"]
     assert first_not_finite({"a": 1.0, "b": float("inf")}) == "b"
     assert first_not_finite({"a": 1.0}) is None
 

@@ -1,9 +1,9 @@
 """Training of generators on small pictures that the test draws itself: coloured blocks on nothing."""
 
 import json
-import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from stylizer.training.measures import sliced_wasserstein
 from stylizer.training.run import load_state, save_atomically
 from stylizer.training.settings import write_settings
 from stylizer.training.stylegan2 import GanSettings, GanTrainer, freeze
+from tests.training.processes import environment, in_two_processes
 
 TINY = GanSettings(
     widths=(16, 16, 12, 8),
@@ -41,7 +42,6 @@ TINY = GanSettings(
     samples_every=1000,
     bf16=False,
 )
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def write_blocks(folder: Path, count: int = 24, size: int = 32) -> Path:
@@ -118,6 +118,35 @@ def test_a_run_that_was_stopped_ends_like_one_that_was_not(photos: Pictures, tmp
     torch.testing.assert_close(_weights(second), _weights(whole), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
+def test_a_run_killed_at_any_moment_ends_like_one_that_was_not(blocks: Path, photos: Pictures, tmp_path: Path) -> None:
+    """It saves after each step, so that the kill may well fall into the writing of a checkpoint."""
+    settings, out = replace(TINY, steps=40, checkpoint_s=0), tmp_path / "run"
+    write_settings(settings, tmp_path / "s.toml")
+    command = [sys.executable, "-m", "stylizer", "train", "stylegan2", str(blocks), "--out", str(out)]
+    command += ["--settings", str(tmp_path / "s.toml"), "--threads", "1"]
+    log, deadline = out / "log.jsonl", time.monotonic() + 120
+    with subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL) as process:
+        while not log.is_file() or log.read_text().count("\n") < 7:
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.005)
+        process.kill()
+    killed = load_state(out / "checkpoint.pt")
+    assert killed is not None and 5 <= killed["step"] < 40
+    subprocess.run(command, env=environment(), check=True, capture_output=True, timeout=240)
+    whole = GanTrainer(settings, photos)
+    for _ in range(settings.steps):
+        whole.step()
+    again = GanTrainer(settings, photos)
+    ended = load_state(out / "checkpoint.pt")
+    assert ended is not None
+    again.restore(ended)
+    assert again.controller == whole.controller
+    torch.testing.assert_close(_weights(again), _weights(whole), rtol=1e-5, atol=1e-6)
+    steps = [json.loads(line)["step"] for line in log.read_text().splitlines()]
+    assert steps == list(range(1, 41)), "the log tells of one training"
+
+
 def test_adaptive_augmentation_follows_the_discriminator(photos: Pictures) -> None:
     trainer = GanTrainer(replace(TINY, adaptive_pictures=4), photos)
     rows = [trainer.step() for _ in range(8)]
@@ -176,13 +205,7 @@ def test_two_processes_hold_the_same_weights_and_see_different_pictures(blocks: 
     """torchrun with gloo, as on two GPUs with nccl: the checkpoint is written once, by the first."""
     settings = tmp_path / "s.toml"
     write_settings(replace(TINY, steps=4), settings)
-    script = tmp_path / "both.py"
-    script.write_text(TWO.format(settings=str(settings), blocks=str(blocks), out=str(tmp_path)))
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
-    command += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", str(script)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr[-2000:]
+    in_two_processes(TWO.format(settings=str(settings), blocks=str(blocks), out=str(tmp_path)), tmp_path)
     one, two = (torch.load(tmp_path / f"rank{i}.pt", weights_only=True) for i in (0, 1))
     assert one["seen"] != two["seen"]
     assert one["p"] == two["p"]

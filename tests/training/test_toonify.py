@@ -1,17 +1,23 @@
 import json
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
+from stylizer.convert.toonify import ToonifyNet
 from stylizer.errors import BadInput, ModelRejected
+from stylizer.training import toonify
 from stylizer.training.data.store import PairStore, make_store
 from stylizer.training.run import RunLog, StopAsked, follow, load_state, save_atomically
+from stylizer.training.settings import read_settings, write_settings
 from stylizer.training.toonify import ToonifySettings, Trainer, train
 from tests.convert.test_toonify import TINY
+from tests.training.processes import in_two_processes
 
 QUICK = ToonifySettings(
     seed=3,
@@ -77,7 +83,7 @@ def test_a_run_leaves_its_settings_log_curves_and_samples(
     settings = ToonifySettings(photo_steps=1, steps_128=2, batch_128=2, steps_256=1, batch_256=1, samples_every=2)
     trainer = train(tmp_path, store, settings, said.append, config=TINY)
     assert trainer.done == 3
-    assert ToonifySettings.read(tmp_path / "settings.toml") == settings
+    assert read_settings(ToonifySettings, tmp_path / "settings.toml") == settings
     assert [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == [1, 2, 3]
     assert {"curves.png", "samples_000002.png", "checkpoint.pt", "tensorboard"} <= {p.name for p in tmp_path.iterdir()}
     assert "step 1/3" in said[0] and "left" in said[0]
@@ -94,22 +100,69 @@ def test_the_style_starts_as_a_copy_of_the_photo_generator(store: Path) -> None:
         assert torch.equal(value, photo[name]), name
 
 
+@pytest.mark.slow
+def test_two_processes_learn_what_one_with_twice_the_batch_does(store: Path, tmp_path: Path) -> None:
+    """torchrun with gloo. The discriminator compares the pictures of one batch: with it, both only stay alike."""
+    alone = replace(QUICK, steps_128=6, steps_256=3, batch_128=4, batch_256=2, batch_part=2, adversarial=0, bf16=False)
+    write_settings(replace(alone, batch_128=2, batch_256=1, batch_part=1), tmp_path / "paired.toml")
+    judged = replace(alone, photo_steps=0, photo_share=0, steps_128=0, adversarial_from=0, adversarial=1.0, r1_every=2)
+    write_settings(judged, tmp_path / "judged.toml")
+    in_two_processes(TWO.format(out=tmp_path, store=store), tmp_path)
+    one = Trainer(alone, PairStore.open(store), TINY)
+    start = _weights(one).clone()
+    for _ in range(alone.steps):
+        one.step()
+    paired, judged_by_both = ([torch.load(tmp_path / f"{kind}{i}.pt") for i in (0, 1)] for kind in ("paired", "judged"))
+    assert torch.equal(paired[0]["weights"], paired[1]["weights"])
+    assert paired[0]["style"] == paired[1]["style"]
+    moved = (_weights(one) - start).abs().mean()
+    assert (paired[0]["weights"] - _weights(one)).abs().mean() < 0.02 * moved, "rounding alone"
+    for name in ("weights", "critic"):
+        assert torch.equal(judged_by_both[0][name], judged_by_both[1][name]), name
+
+
+TWO = """
+from pathlib import Path
+import torch
+from stylizer.training import toonify
+from stylizer.training.data.store import PairStore
+from stylizer.training.parallel import joined
+from stylizer.training.settings import read_settings
+from stylizer.training.toonify import ToonifySettings, Trainer
+from tests.convert.test_toonify import TINY
+
+with joined(1) as world:
+    for kind in ("paired", "judged"):
+        settings = read_settings(ToonifySettings, Path("{out}") / f"{{kind}}.toml")
+        trainer = Trainer(settings, PairStore.open(Path("{store}")), TINY, world)
+        for _ in range(settings.steps):
+            row = trainer.step()
+        nets = dict(weights=trainer.ema, critic=trainer.critic.net if trainer.critic else trainer.ema)
+        state = {{name: torch.cat([v.flatten() for v in net.state_dict().values()]) for name, net in nets.items()}}
+        torch.save(dict(state, style=row.get("style")), Path("{out}") / f"{{kind}}{{world.rank}}.pt")
+"""
+
+
+@pytest.mark.slow
+def test_a_run_that_draws_the_same_for_everybody_is_warned_of(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(toonify, "LOOK", 2)
+    blind = {name: torch.zeros_like(v) for name, v in ToonifyNet(TINY).state_dict().items() if "encoder" in name}
+    save_file(blind, tmp_path / "blind.safetensors")
+    settings = replace(QUICK, photo_steps=0, steps_128=2, steps_256=0, lr=0.0, batch_128=1)
+    said: list[str] = []
+    train(tmp_path / "run", store, settings, said.append, config=TINY, begin_from=tmp_path / "blind.safetensors")
+    assert any(line.startswith("WARNING") and "nearly alike" in line for line in said), said
+    assert "nearly alike" in (tmp_path / "run" / "warnings.txt").read_text()
+
+
 def test_a_store_is_made_once_continued_and_never_mixed(store: Path, tmp_path: Path) -> None:
     assert len(PairStore.open(store)) == 12
     with pytest.raises(BadInput, match='"seed": 5'):
         next(make_store(store, 12, seed=6))
     with pytest.raises(BadInput, match="no finished store"):
         PairStore.open(tmp_path)
-
-
-def test_settings_name_what_is_wrong(tmp_path: Path) -> None:
-    path = tmp_path / "settings.toml"
-    path.write_text("stepz = 3")
-    with pytest.raises(BadInput, match="stepz"):
-        ToonifySettings.read(path)
-    path.write_text('lr = "fast"')
-    with pytest.raises(BadInput, match="lr must be a number, true or false, got 'fast'"):
-        ToonifySettings.read(path)
 
 
 def test_stages_and_rate() -> None:
