@@ -1,11 +1,10 @@
 """The style `anime` grown by one block to 512 px: does it collapse there? See docs/experiments.md, claim 5.
 
     stylizer train data characters build/512/pairs --pairs 800 --size 512
-    python docs/make_512.py build/512 [--steps 4000] [--unpaired]
+    python docs/make_512.py build/512 [--steps 600]
 
 Encoder and mapping stay as they are. The new block begins by adding nothing, so the first picture is the old one at
-twice its size. A run that was stopped goes on; the loop warns as in every training. `--unpaired` leaves out what the
-pairs say and keeps the discriminator alone, as a generator that is trained from noise has it.
+twice its size. A run that was stopped goes on; the loop warns as in every training.
 """
 
 import argparse
@@ -64,9 +63,9 @@ def grown(net: ToonifyNet) -> ToonifyNet:
 class Grown:
     """Trains the style generator of the grown network on parts of the pictures; see loop.Trainer."""
 
-    def __init__(self, start: ToonifyNet, pairs: Path, steps: int, *, paired: bool) -> None:
+    def __init__(self, start: ToonifyNet, pairs: Path, steps: int) -> None:
         torch.manual_seed(0)
-        self.net, self.store, self.steps, self.paired, self.done = grown(start), PairStore.open(pairs), steps, paired, 0
+        self.net, self.store, self.steps, self.done = grown(start), PairStore.open(pairs), steps, 0
         self.net.requires_grad_(False)
         self.style: Synthesis = self.net.style
         self.ema = copy.deepcopy(self.style)
@@ -101,8 +100,7 @@ class Grown:
         weight = edge_weight(target, gain=3.0)
         apart = weighted_l1(shown, target, weight) + weighted_l1(drawn[:, 3:], wanted_alpha, weight)
         apart = apart + gradient_l1(shown, target, weight)
-        loss = apart + ADVERSARIAL * said if self.paired else said
-        loss.backward()  # type: ignore[no-untyped-call]
+        (apart + ADVERSARIAL * said).backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.done += 1
         follow(self.ema, self.style, EMA)
@@ -200,13 +198,11 @@ def _laid(straight: Tensor) -> Tensor:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--unpaired", action="store_true")
+    parser.add_argument("--steps", type=int, default=600)
     asked = parser.parse_args()
     start = load_style(Registry(Settings.load()).style("anime").weights)
-    trainer = Grown(start, asked.folder / "pairs", asked.steps, paired=not asked.unpaired)
-    out = asked.folder / ("unpaired" if asked.unpaired else "paired")
-    run(out, trainer, asked.steps, typer.echo, samples_every=250, checkpoint_s=60)
+    trainer = Grown(start, asked.folder / "pairs", asked.steps)
+    run(asked.folder / "run", trainer, asked.steps, typer.echo, samples_every=250, checkpoint_s=60)
     for name, row in measured(trainer, start).items():
         sys.stdout.write(f"| {name} | " + " | ".join(f"{value:.3f}" for value in row) + " |\n")
 

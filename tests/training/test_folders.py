@@ -41,6 +41,14 @@ def test_its_own_transparency_counts_and_a_full_picture_stays_whole() -> None:
     assert (framed(painting)[..., 3] == 255).all()
 
 
+def test_a_bust_on_plain_paper_is_cut_out_though_it_covers_the_lower_corners() -> None:
+    paper = np.full((80, 80, 4), 255, np.uint8)
+    paper[30:, :, :3] = (200, 40, 40)
+    paper[10:31, 30:50, :3] = (230, 190, 160)
+    alpha = framed(paper)[..., 3]
+    assert alpha[0].max() == 0 and 0.3 < (alpha > 127).mean() < 0.9
+
+
 def test_a_folder_of_drawings_becomes_a_data_set_and_what_is_broken_is_named(tmp_path: Path) -> None:
     source, said = tmp_path / "drawings", list[str]()
     source.mkdir()

@@ -149,8 +149,10 @@ def _cut_out(rgba: PixelsU8) -> NDArray[np.uint8]:
     height, width = rgb.shape[:2]
     corners = [(0, 0), (width - 1, 0), (0, height - 1), (width - 1, height - 1)]
     colours = np.array([rgb[y, x] for x, y in corners], np.int16)
-    if np.abs(colours - np.median(colours, 0)).max() > SAME_GROUND:
+    if np.abs(colours[0] - colours[1]).max() > SAME_GROUND:
         return np.full((height, width), 255, np.uint8)
+    ground = colours[:2].mean(0)  # of the upper corners: a bust covers the lower ones
+    corners = [at for at, c in zip(corners, colours, strict=True) if np.abs(c - ground).max() <= SAME_GROUND]
     mask = np.zeros((height + 2, width + 2), np.uint8)
     spread = (SAME_GROUND,) * 3
     for corner in corners:
