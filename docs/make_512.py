@@ -17,6 +17,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import typer
+from PIL import Image
 from torch import Tensor
 
 from encoders.losses import edge_weight, gradient_l1, over, weighted_l1
@@ -34,6 +35,7 @@ from stylizer.training.toonify import Critic, ToonifySettings
 from stylizer.training.watch import variety
 from stylizer.weights.registry import Registry
 
+PICTURE = Path(__file__).resolve().parent / "experiments" / "512.webp"
 LARGE = 2 * SIZE
 PART = 128  # px of the encoder's picture, twice as many of the drawing
 NEW_ALONE = 1 / 3  # of the steps: the new block learns before the others move
@@ -202,7 +204,10 @@ def main() -> None:
     asked = parser.parse_args()
     start = load_style(Registry(Settings.load()).style("anime").weights)
     trainer = Grown(start, asked.folder / "pairs", asked.steps)
-    run(asked.folder / "run", trainer, asked.steps, typer.echo, samples_every=250, checkpoint_s=60)
+    out = asked.folder / "run"
+    run(out, trainer, asked.steps, typer.echo, samples_every=250, checkpoint_s=60)
+    with Image.open(out / f"samples_{trainer.done:06d}.png") as sheet:
+        sheet.resize((sheet.width * 5 // 8, sheet.height * 5 // 8), Image.Resampling.LANCZOS).save(PICTURE, quality=80)
     for name, row in measured(trainer, start).items():
         sys.stdout.write(f"| {name} | " + " | ".join(f"{value:.3f}" for value in row) + " |\n")
 
