@@ -226,6 +226,12 @@ def _compare(page: Page) -> None:
     page.wait_for_function("() => document.querySelector('video').currentTime > 1")
 
 
+def _previews(page: Page) -> None:
+    _shown("Bring in a style")(page)
+    cards = page.get_by_text("The whole card").count()
+    page.wait_for_function(f"() => document.querySelectorAll('img[alt^=\"The drawn clip\"]').length === {cards}")
+
+
 def _curves(page: Page) -> None:
     page.locator("[data-testid=stVegaLiteChart] svg").first.wait_for()
 
@@ -244,7 +250,7 @@ def _settled(page: Page) -> None:
 
 
 PAGES: dict[str, Callable[[Page], None]] = {
-    "library": _shown("Bring in a style"),
+    "library": _previews,
     "compare": _compare,
     "training": _curves,
     "bench": _shown("Where the time goes"),
