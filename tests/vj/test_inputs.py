@@ -17,6 +17,7 @@ from stylizer.vj.inputs.audio import HOP, Ear, Heard
 from stylizer.vj.inputs.clock import Tempo
 from stylizer.vj.inputs.mapping import Binding, Mapper, ngx_map, read_map, save_map
 from stylizer.vj.inputs.midi import MidiInput
+from stylizer.vj.inputs.modulation import Modulator, Modulators
 from stylizer.vj.inputs.osc import OscInput, addresses
 from stylizer.vj.outputs.broadcast import Broadcast
 from stylizer.vj.rig import Plugs, open_inputs
@@ -233,6 +234,30 @@ def test_taps_and_midi_clock_set_the_tempo() -> None:
         tempo.midi_clock(30 + tick * 60 / 100 / 24)
     assert tempo.bpm == pytest.approx(100)
     assert tempo.phase(30 + 96 * 60 / 100 / 24) == pytest.approx(0, abs=1e-6)
+
+
+def test_an_envelope_rises_and_falls_with_its_time_constants_at_every_rate() -> None:
+    """After one time constant 1 - 1/e of the way is done, however many pictures that took."""
+    for pictures in (3, 30):
+        modulators, zoom = Modulators(), 1.0
+        modulators.rows = (Modulator("low", "zoom", gain=0.05, attack_s=0.3, release_s=0.6),)
+        for seconds, heard, expected in ((0.3, 1.0, 1 - np.exp(-1)), (0.6, 0.0, (1 - np.exp(-1)) * np.exp(-1))):
+            modulators.features = {"low": heard}
+            for _ in range(pictures):
+                now = modulators.applied({"zoom": zoom}, Tempo(), 0.0, seconds / pictures)
+            assert now["zoom"] == pytest.approx(zoom + 0.05 * expected)
+
+
+def test_sound_moves_a_control_within_the_range_asked_for_and_its_own() -> None:
+    modulators = Modulators()
+    modulators.features = {"level": 1.0}
+    for row, expected in (
+        (Modulator("level", "hue", gain=0.4, attack_s=0, hi=0.2), 0.2),
+        (Modulator("level", "hue", gain=-0.4, attack_s=0, lo=-0.1), -0.1),
+        (Modulator("level", "hue", gain=7.0, attack_s=0), 0.5),  # the control's own end
+    ):
+        modulators.rows = (row,)
+        assert modulators.applied({"hue": 0.0}, Tempo(), 0.0, 0.03)["hue"] == pytest.approx(expected)
 
 
 def test_a_new_tempo_does_not_move_the_beat() -> None:
