@@ -2,22 +2,28 @@
 
 import asyncio
 import contextlib
+import json
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from stylizer.errors import BadInput, NoCapacity
+from stylizer.controls import CONTROLS
+from stylizer.errors import BadInput, NoCapacity, StylizerError
 from stylizer.frame import Frame
 from stylizer.vj.outputs.broadcast import Broadcast
 from tests.conftest import Rng
 from tests.web.doubles import wait_for
 from tests.web.stages import KEY, Staged, pict, staged
 from web.rtc.threads import FRAME_THREADS, SLOW_THREADS
+from web.vj.messages import TYPES, carry_out, parsed
 from web.vj.viewers import MAX_VIEWERS, Audience
 
 pytestmark = pytest.mark.timeout(120)
@@ -105,6 +111,7 @@ def test_the_shelf_fills_with_pictures_of_models_and_presets(show: Staged) -> No
         ({"type": "preset", "name": "calm", "beats": 1e9}, "beats: got 1000000000.0, allowed is 0 to 64"),
         ({"type": "key", "key": "q"}, "key: got 'q'"),
         ({"type": "tempo", "bpm": "fast"}, "bpm: got 'fast', allowed is 30 to 300"),
+        ({"type": "tempo", "bpm": 10**400}, "bpm: got 1000"),  # no float holds it
         ({"type": "learn", "control": "style"}, "no control of the show is called 'style'"),
         ({"type": "follow", "control": "zoom", "source": "smell"}, "source: got 'smell', allowed is level"),
         ({"type": "follow", "control": "fold", "source": "low", "gain": 0}, "only number controls"),
@@ -123,6 +130,37 @@ def test_a_bad_message_is_refused_in_words_and_the_page_stays(
         assert page.until("error")["message"] == "message: allowed is a JSON object with a type"
         page.until("meters")
     assert show.session.controls == before
+
+
+NAMES = st.sampled_from([*CONTROLS, "calm", "wild", "low", "one", "two", "f", "", "nobody"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**400), 10**400) | st.floats() | st.text(max_size=20) | NAMES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES | st.text(max_size=9), inner, max_size=4),
+    max_leaves=6,
+)
+FIELDS = st.sampled_from(["changes", "name", "beats", "key", "bpm", "control", "source", "gain", "stream"])
+MESSAGES = st.builds(
+    lambda kind, fields: {"type": kind, **fields},
+    st.sampled_from(TYPES) | VALUES,
+    st.dictionaries(FIELDS, VALUES, max_size=4),
+)
+
+
+def test_whatever_a_page_says_is_done_or_refused_in_words_and_the_show_goes_on(tmp_path: Path) -> None:
+    with staged(tmp_path) as show:
+        audience = Audience(show.session, Broadcast())
+
+        @settings(max_examples=400, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @given(text=MESSAGES.map(json.dumps) | st.text(max_size=60))
+        def answers(text: str) -> None:
+            with contextlib.suppress(StylizerError):
+                carry_out(show.stage, audience, parsed(text))
+            json.dumps([show.stage.controls(), show.stage.wiring(), show.stage.meters()])
+
+        answers()
+        show.session.apply({"freeze": False})
+        before = show.session.frames
+        wait_for(lambda: show.session.frames > before + 3, 20)
 
 
 def test_a_flood_is_slowed_and_told_so(show: Staged) -> None:
