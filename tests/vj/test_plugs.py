@@ -5,6 +5,7 @@ import sys
 import time
 import wave
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,6 +28,7 @@ from stylizer.vj.inputs.mapping import Mapper
 from stylizer.vj.inputs.sound_file import RATE, SoundTrack, read_sound
 from stylizer.vj.outputs.broadcast import Broadcast
 from stylizer.vj.outputs.outlet import Outlet
+from stylizer.vj.outputs.recorder import FilmFile
 from stylizer.vj.outputs.window import DISPLAYS, Window
 from stylizer.vj.person import PersonMatte
 from stylizer.vj.rig import Plugs, open_inputs, open_outlets
@@ -116,6 +118,17 @@ def test_a_picture_is_a_guest_and_a_wrong_source_is_named(tmp_path: Path) -> Non
         GuestFeed("camera:x", offered.append)
     with pytest.raises(Unreadable, match="none.mp4"):
         GuestFeed(str(tmp_path / "none.mp4"), offered.append)
+
+
+def test_a_film_is_a_guest_that_begins_again_at_its_end(tmp_path: Path) -> None:
+    with FilmFile(tmp_path / "a.mp4", Fraction(30)) as film:
+        for level in (40, 120, 200):
+            film.write(np.full((16, 16, 3), level, np.uint8))
+    offered: list[int] = []
+    feed = GuestFeed(str(tmp_path / "a.mp4"), lambda p: offered.append(-1 if p is None else int(p.mean())))
+    assert eventually(lambda: len(offered) >= 7)
+    feed.close()
+    assert offered[:7] == pytest.approx([40, 120, 200, 40, 120, 200, 40], abs=3)
 
 
 class Sounds:
