@@ -3,8 +3,11 @@
 import asyncio
 import gc
 import platform
+import subprocess
+import sys
 import threading
 from collections import Counter
+from pathlib import Path
 
 import psutil
 import pytest
@@ -16,6 +19,7 @@ from web.api.app import create_app
 from web.api.doors import RateLimit
 
 pytestmark = pytest.mark.timeout(120)
+CHECKOUT = Path(__file__).parents[2]
 MIB = 2**20
 VISITS = 6
 LEFT_BEHIND = {  # of one visitor, and of aiortc's connection
@@ -64,7 +68,41 @@ def test_freed_memory_goes_back_to_the_system() -> None:
     assert len(kept) == 40
 
 
-def test_the_worker_does_so_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+ARENAS = """
+import ctypes, sys, threading
+from stylizer.config import Settings
+from web.api import server
+
+def many_threads(*settings):
+    barrier = threading.Barrier(12)
+    def allocate():
+        held = [ctypes.create_string_buffer(60_000) for _ in range(20)]
+        barrier.wait(20)
+    threads = [threading.Thread(target=allocate) for _ in range(12)]
+    for each in threads: each.start()
+    for each in threads: each.join()
+    libc = ctypes.CDLL(None)
+    libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
+    libc.fflush(None)
+    sys.exit(0)
+
+server.create_app = many_threads
+server.serve(Settings.load()) if sys.argv[1] == "serve" else many_threads()
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library: it has no arenas")
+def test_a_workers_threads_share_few_arenas() -> None:
+    """As many threads as a worker has, counted by glibc itself; in a process that is no worker each has its own."""
+    arenas = {}
+    for who in ("serve", "other"):
+        done = subprocess.run([sys.executable, "-c", ARENAS, who], cwd=CHECKOUT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        arenas[who] = done.stdout.count("<heap nr=")
+    assert arenas["serve"] <= memory.ARENAS < arenas["other"]
+
+
+def test_the_worker_hands_it_back_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     given_back = threading.Event()
     monkeypatch.setattr(memory, "EVERY_S", 0.05)
     monkeypatch.setattr(memory, "give_back", given_back.set)

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from stylizer.config import Settings
 from stylizer.logs import log
+from web import memory
 from web.api.app import create_app
 from web.api.service import ServedPipeline
 
@@ -62,6 +63,7 @@ def _end_at_once() -> None:
 
 def serve(settings: Settings, pipeline: ServedPipeline | None = None) -> None:
     """Blocks. On SIGTERM or Ctrl-C visitors are told, connections closed, the pipeline's thread ended."""
+    memory.use_few_arenas()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold the visitors' pictures
     log.info("worker", address=f"http://{settings.host}:{settings.port}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises the signal again once it is done
