@@ -88,9 +88,8 @@ def redrawn(before: Planes, now: Planes) -> Share:
 
 def mixed(before: Planes, now: Planes, share: Share, least: float) -> Planes:
     """`share` of the new drawing, at least `least` and at most all of it."""
-    share = np.clip(share, np.float32(least), 1)
-    result: Planes = now - before
-    result *= share
-    result += before
-    result[:, share == 1] = now[:, share == 1]  # to the bit: rounding is no reason for another pixel
+    kept: Share = 1 - np.clip(share, np.float32(least), 1)
+    result: Planes = before - now
+    result *= kept  # 0 leaves the new drawing to the bit
+    result += now
     return result

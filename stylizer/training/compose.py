@@ -90,7 +90,7 @@ def export_inverted(
         licence=licence,
         seed=settings.seed,
         steps=int(state["step"]),
-        hours=round(hours(run), 2),
+        hours=round(hours(run) + photo.hours + style.hours, 2),
         machine=machine,
         weak_points=tuple(weak),
         sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),

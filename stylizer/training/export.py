@@ -37,8 +37,9 @@ def load_run(run: Path, config: ToonifyConfig | None = None) -> tuple[ToonifyNet
 
 
 def hours(run: Path) -> float:
-    """Time spent on steps, by the log; pauses of more than a minute are left out."""
-    times = np.array([json.loads(line)["time"] for line in (run / "log.jsonl").read_text().splitlines()])
+    """Time spent on steps, by the log; pauses of more than a minute are left out. 0 for a run whose log is gone."""
+    log = run / "log.jsonl"
+    times = np.array([json.loads(line)["time"] for line in log.read_text().splitlines()] if log.is_file() else [])
     gaps = np.diff(times)
     return float(gaps[gaps < 60].sum() / 3600)
 

@@ -16,6 +16,7 @@ from stylizer.stylegan2.discriminator import Discriminator
 from stylizer.stylegan2.generator import Generator, GeneratorConfig, load_generator
 from stylizer.training.data.folders import make_pictures
 from stylizer.training.data.pictures import Pictures
+from stylizer.training.export import hours
 from stylizer.training.inversion import EncoderSettings, EncoderTrainer, critic_for
 from stylizer.training.loop import Say, run
 from stylizer.training.parallel import World
@@ -28,11 +29,12 @@ SOURCE = "data.txt"  # in a run's folder: which data set it was trained on, wher
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Start:
-    """A trained generator and, from a run of ours, the discriminator that it was trained against."""
+    """A trained generator and, from a run of ours, the discriminator that it was trained against, and for how long."""
 
     generator: Generator
     critic: dict[str, Tensor] | None
     critic_widths: tuple[int, ...]
+    hours: float = 0.0
 
     def judge(self) -> Discriminator | None:
         return None if self.critic is None else critic_for(self.generator, self.critic_widths, self.critic)
@@ -51,7 +53,8 @@ def open_start(path: Path) -> Start:
         raise BadInput(f"{path}: neither a run of `train stylegan2` or `fine-tune` nor a generator's .safetensors file")
     generator = Generator(GeneratorConfig.from_dict(json.loads(state["config"])))
     generator.load_state_dict(state["ema"])
-    return Start(generator.eval().requires_grad_(False), state["critic"], tuple(state["critic_widths"]))
+    widths = tuple(state["critic_widths"])
+    return Start(generator.eval().requires_grad_(False), state["critic"], widths, hours(path))
 
 
 def prepared(source: Path, out: Path, side: str, say: Say, world: World) -> Pictures:

@@ -110,11 +110,12 @@ def test_encoder_and_two_generators_become_a_style(photos: Pictures, tmp_path: P
     write_settings(trainer.settings, tmp_path / "settings.toml")
     (tmp_path / "log.jsonl").write_text('{"step": 1, "time": 1.0}\n')
     words = {"title": "Mine", "machine": "a test", "weak": ["untrained"], "data": "blocks", "licence": "CC0-1.0"}
-    starts = Start(photo, None, ()), Start(drawing, None, ())
+    starts = Start(photo, None, (), 0.25), Start(drawing, None, (), 0.5)
     card = export_inverted(
         tmp_path, *starts, tmp_path / "mine", photos=_whole(tmp_path), drawings=None, **words  # type: ignore[arg-type]
     )  # fmt: skip
     assert Card.read(tmp_path / "mine") == card
+    assert card.hours == 0.75, "of all three runs"
     assert {"photos", "photos_silhouette_iou", "photos_hue_agreement", "swd_to_photos"} == set(card.measures)
     net = load_style(tmp_path / "mine" / card.weights)
     ws = photo.style_vectors(seeded_z(7, 5))
