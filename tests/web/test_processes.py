@@ -124,6 +124,16 @@ def test_demo_runs_both_and_ctrl_c_ends_both(tmp_path: Path) -> None:
         wait_for(lambda: _is_free(studio_port), 5)
 
 
+def test_the_studio_alone_ends_with_sigterm(tmp_path: Path) -> None:
+    code = "from stylizer.config import Settings; from web.studio import launch; launch.run(Settings.load())"
+    port = free_port()
+    with _process(code, tmp_path, studio_port=port) as process:
+        wait_for(lambda: _answers(f"http://127.0.0.1:{port}/_stcore/health"), 120)
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)  # Streamlit is asked, and after five seconds made to
+        wait_for(lambda: _is_free(port), 5)
+
+
 def test_a_port_that_is_taken_is_named_with_the_variable_that_changes_it() -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

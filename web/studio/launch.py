@@ -68,10 +68,10 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
 def run(settings: Settings) -> None:
     """Blocks until Ctrl-C, SIGTERM or Streamlit's own end."""
     process = start(settings)
-    signal.signal(signal.SIGTERM, lambda *_: stop(process))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # out of the wait: one inside it would wait for itself
     try:
         process.wait()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         stop(process)
 
 
