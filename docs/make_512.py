@@ -1,7 +1,7 @@
 """The style `anime` grown by one block to 512 px: does it collapse there? See docs/experiments.md, claim 5.
 
     stylizer train data characters build/512/pairs --pairs 800 --size 512
-    python docs/make_512.py build/512 [--steps 600]
+    python docs/make_512.py build/512 [--steps 1500]
 
 Encoder and mapping stay as they are. The new block begins by adding nothing, so the first picture is the old one at
 twice its size. A run that was stopped goes on; the loop warns as in every training.
@@ -200,7 +200,7 @@ def _laid(straight: Tensor) -> Tensor:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=1500)
     asked = parser.parse_args()
     start = load_style(Registry(Settings.load()).style("anime").weights)
     trainer = Grown(start, asked.folder / "pairs", asked.steps)
