@@ -20,6 +20,7 @@ from stylizer.cli_controls import with_controls
 from stylizer.config import Settings
 from stylizer.controls import Value
 from stylizer.errors import StylizerError
+from stylizer.garbage import leave_for_later
 from stylizer.training.cli import app as train_app
 from stylizer.training.evaluate_cli import evaluate
 from stylizer.vj.cli import vj_app
@@ -161,6 +162,7 @@ def _ctrl_c() -> Iterator[threading.Event]:
 
 def _web(module: str, name: str) -> Callable[[Settings], Any]:
     """The doors are above this package (imports run downwards only), so they are looked up by name."""
+    leave_for_later()
     return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
 
 

@@ -1,6 +1,5 @@
 """`stylizer vj`: play the instrument, render a show, list what there is."""
 
-import gc
 import importlib
 from dataclasses import replace
 from fractions import Fraction
@@ -14,6 +13,7 @@ from rich.table import Table
 
 from stylizer.config import Settings
 from stylizer.errors import Unavailable
+from stylizer.garbage import collect_the_new_only, leave_for_later
 from stylizer.vj.bank import SUFFIXES, Bank
 from stylizer.vj.inputs.keyboard import help_lines
 from stylizer.vj.inputs.modulation import SOURCES, Modulator
@@ -85,7 +85,7 @@ def play(
     port: Annotated[int | None, typer.Option(help="port of the pages")] = None,
 ) -> None:
     """Play in a window, or with --web in a browser. What is missing is said, and the show goes on without it."""
-    gc.disable()  # a fifth of the start would go into looking for rubbish among modules that stay
+    leave_for_later()
     from stylizer.vj.inputs.gamepad import GAMEPAD_MAP
     from stylizer.vj.inputs.mapping import Mapper, ngx_map, read_map
     from stylizer.vj.inputs.midi import MidiInput
@@ -142,12 +142,6 @@ def _serve(*parts: object) -> None:
     serve = importlib.import_module("web.vj.server").serve
     collect_the_new_only()
     serve(*parts)
-
-
-def collect_the_new_only() -> None:
-    """What the start left in memory is never looked through again: that would stop the show for 0.2 s each time."""
-    gc.freeze()
-    gc.enable()
 
 
 def with_models(bank: Bank, preset: Preset, a: str | None, b: str | None) -> Preset:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from stylizer.garbage import collect_the_new_only
 from stylizer.media import Reader
-from stylizer.vj.cli import collect_the_new_only
 from tests.web.doubles import free_port, wait_for
 from tests.web.stages import KEY, connected
 

@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from stylizer.config import Settings
+from stylizer.garbage import collect_the_new_only
 from stylizer.logs import log
 from web import memory
 from web.api.app import create_app
@@ -38,6 +39,7 @@ def make_server(settings: Settings, app: FastAPI | None = None) -> uvicorn.Serve
     )
     server = Server(config)
     if hasattr(app.state, "service"):
+        app.state.service.loaded = collect_the_new_only
         app.state.service.give_up = server.stop
     return server
 

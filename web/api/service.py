@@ -51,12 +51,14 @@ class Ready(NamedTuple):
 class Service:
     """Lives as long as one application. `error`: why it will never be ready, None while there is hope.
 
+    loaded: called once when the pipeline is there, or will never be.
     give_up: called once when only a new process can help, so that whoever watches over it starts one.
     """
 
     def __init__(self, settings: Settings, open_pipeline: Callable[[Settings], ServedPipeline]) -> None:
         self.settings = settings
         self.error: str | None = None
+        self.loaded: Callable[[], None] | None = None
         self.give_up: Callable[[], None] | None = None
         self.stills = ThreadPoolExecutor(STILL_THREADS, thread_name_prefix="still")
         self.recorders = ThreadPoolExecutor(RECORDERS, thread_name_prefix="keepsake")
@@ -102,6 +104,9 @@ class Service:
             self.error = f"{type(error).__name__}: {error}"
             log.error("pipeline not opened", error=self.error)
             return
+        finally:
+            if self.loaded is not None:
+                self.loaded()
         worker = Worker(pipeline, self.settings.visitors, min_fps=self.settings.min_fps)
         worker.start()
         streams = Streams(worker)
