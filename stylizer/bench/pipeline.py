@@ -15,6 +15,7 @@ from stylizer import machine
 from stylizer.bench.baseline import Baseline
 from stylizer.config import Settings
 from stylizer.engines import LANES
+from stylizer.errors import BadInput
 from stylizer.frame import Frame
 from stylizer.lanes import Deliver, Lanes, Take
 from stylizer.media import Reader
@@ -42,10 +43,14 @@ class Way:
 def run(settings: Settings, clip: Path, frames: int, tell: Callable[[str], None]) -> dict[str, Any]:
     """Measures (a) our pipeline, (b) the plain way with the same network, (c) the plain way at the published width.
 
-    clip: any film with a person. Raises ModelMissing without YOLOv5 or RVM, Unreadable for a file that is no film.
+    clip: any film with a person. Raises BadInput when it is too short, ModelMissing without YOLOv5 or RVM, Unreadable for a file that is no film.
     """
     with Reader(clip) as reader:
         film = [frame for frame, _ in zip(reader, range(frames + WARM_UP), strict=False)]
+    if len(film) <= WARM_UP:
+        raise BadInput(
+            f"{clip}: {len(film)} frames, at least {WARM_UP + 1} are needed: {WARM_UP} go before the counting"
+        )
     tell("our pipeline")
     pipeline = Pipeline.open(settings)
     ours = _ours(pipeline, film)
