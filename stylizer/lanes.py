@@ -15,7 +15,7 @@ Take = Callable[[], tuple[Sequence[Frame], Sequence[VisitorState]] | None]
 Deliver = Callable[[list[Frame]], None]
 
 
-class Halves(Protocol):
+class Thirds(Protocol):
     """The part of `Pipeline` that the lanes need."""
 
     def see(self, frames: Sequence[Frame], states: Sequence[VisitorState]) -> list[Any]: ...
@@ -24,29 +24,47 @@ class Halves(Protocol):
 
 
 class Lanes:
-    """Order is kept, hand over hand: a frame lets go of the first lane only once it has the second.
+    """Order is kept, hand over hand: a frame lets go of one part of the way only once it has the next.
 
-    So a frame is taken only when it will soon be drawn, and nothing waits between the lanes: latency stays that of one
-    frame.
+    Nothing waits on the way: latency stays that of one frame. Of three parts none is longer than the two others
+    together, so that two threads are always busy.
     """
 
-    def __init__(self, pipeline: Halves) -> None:
+    def __init__(self, pipeline: Thirds) -> None:
         self._pipeline = pipeline
-        self._seeing, self._drawing = threading.Lock(), threading.Lock()
+        self._seeing, self._drawing, self._finishing = threading.Lock(), threading.Lock(), threading.Lock()
 
     def step(self, take: Take, deliver: Deliver) -> bool:
-        """One batch through both lanes, in the caller's thread. False when `take` had nothing.
+        """One batch all the way, in the caller's thread. False when `take` had nothing.
 
-        take: called in the first lane: (frames, their states). deliver: called in the second, so in the same order.
+        take: called in the first part: (frames, their states). deliver: called in the last, so in the same order.
         """
-        with self._seeing:
+        hand = _Hand(self._seeing)
+        try:
             batch = take()
             if batch is None:
                 return False
             jobs = self._pipeline.see(*batch)
-            self._drawing.acquire()
-        try:
-            deliver(self._pipeline.finish(self._pipeline.draw(jobs)))
+            hand.over_to(self._drawing)
+            jobs = self._pipeline.draw(jobs)
+            hand.over_to(self._finishing)
+            deliver(self._pipeline.finish(jobs))
         finally:
-            self._drawing.release()
+            hand.free()
         return True
+
+
+class _Hand:
+    """Holds one lock, and the next before it lets go of it."""
+
+    def __init__(self, lock: threading.Lock) -> None:
+        lock.acquire()
+        self._lock = lock
+
+    def over_to(self, lock: threading.Lock) -> None:
+        lock.acquire()
+        self._lock.release()
+        self._lock = lock
+
+    def free(self) -> None:
+        self._lock.release()

@@ -23,7 +23,7 @@ from stylizer.engines import LANES
 from stylizer.errors import BadInput, NoCapacity, NotFound, StylizerError, Unavailable
 from stylizer.frame import Frame, PixelsU8, check_pixels
 from stylizer.histogram import Histogram
-from stylizer.lanes import Halves, Lanes
+from stylizer.lanes import Lanes, Thirds
 from stylizer.logs import log
 from stylizer.stages.outline import Outline
 from stylizer.visitor import VisitorState
@@ -37,7 +37,7 @@ IDLE_S = 0.5  # how often an idle worker looks whether it shall stop
 Watcher = Callable[[Frame, Frame], None]  # (the camera's frame, its result)
 
 
-class Stepper(Halves, Protocol):
+class Stepper(Thirds, Protocol):
     """The part of `Pipeline` that live streams need."""
 
     @property

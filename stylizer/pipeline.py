@@ -128,22 +128,21 @@ class Pipeline:
         return self.finish(self.draw(self.see(frames, states)))
 
     def see(self, frames: Sequence[Frame], states: Sequence[VisitorState]) -> list[Job]:
-        """The first third of `step`: where the person is, their matte, and their head drawn from nearer.
+        """The first third of `step`: where the person is, and their matte.
 
-        The thirds may run in three threads, each on its own frame, if the frames pass each of them in order. The head
-        needs nothing of the figure's drawing: done here, the first third takes as long as the two others together.
+        The thirds may run in several threads, each on its own frame, if the frames pass each of them in order.
         """
         jobs = [_begin(frame, state) for frame, state in zip(frames, states, strict=True)]
         for job in jobs:
             with _answering_for(job):
                 self._find(job)
         _together([job for job in jobs if job.crop is not None and job.error is None], self._separate)
-        for chosen in _by_style(jobs):
-            _together([job for job in chosen if job.near is not None], self._convert_near)
         return jobs
 
     def draw(self, jobs: list[Job]) -> list[Job]:
-        """The second third: the drawing."""
+        """The second third: the drawing, and the head's from nearer."""
+        for chosen in _by_style(jobs):
+            _together([job for job in chosen if job.near is not None], self._convert_near)
         for chosen in _by_style(jobs):
             _together(chosen, self._convert)
         return jobs

@@ -13,13 +13,13 @@ from stylizer.visitor import VisitorState
 WAIT_S = 20.0
 
 
-class Halves:
-    """A small pipeline that tells what it does; `gate` holds the second half."""
+class Stages:
+    """A small pipeline that tells what it does; `gate` holds the second third."""
 
     def __init__(self) -> None:
         self.seen = threading.Semaphore(0)
         self.gate = threading.Event()
-        self.in_second = 0
+        self.drawing = 0
         self.broken = False
 
     def see(self, frames: Sequence[Frame], states: Sequence[VisitorState]) -> list[Frame]:
@@ -27,10 +27,10 @@ class Halves:
         return list(frames)
 
     def draw(self, jobs: list[Frame]) -> list[Frame]:
-        self.in_second += 1
-        assert self.in_second == 1, "two frames in the second lane"
+        self.drawing += 1
+        assert self.drawing == 1, "two frames are drawn at once"
         assert self.gate.wait(WAIT_S)
-        self.in_second -= 1
+        self.drawing -= 1
         if self.broken:
             raise RuntimeError("scripted fault")
         return jobs
@@ -44,9 +44,9 @@ def film(count: int) -> list[Frame]:
 
 
 def test_the_next_frame_is_looked_at_while_one_is_drawn_and_no_third() -> None:
-    halves, frames = Halves(), iter(film(6))
+    stages, frames = Stages(), iter(film(6))
     done: list[Frame] = []
-    lanes, state = Lanes(halves), VisitorState()
+    lanes, state = Lanes(stages), VisitorState()
 
     def run() -> None:
         while lanes.step(lambda: ([f], [state]) if (f := next(frames, None)) else None, done.extend):
@@ -55,22 +55,22 @@ def test_the_next_frame_is_looked_at_while_one_is_drawn_and_no_third() -> None:
     threads = [threading.Thread(target=run) for _ in range(2)]
     for thread in threads:
         thread.start()
-    assert halves.seen.acquire(timeout=WAIT_S) and halves.seen.acquire(timeout=WAIT_S)
-    assert not halves.seen.acquire(timeout=0.05), "a third frame was taken before there was room for it"
-    halves.gate.set()
+    assert stages.seen.acquire(timeout=WAIT_S) and stages.seen.acquire(timeout=WAIT_S)
+    assert not stages.seen.acquire(timeout=0.05), "a third frame was taken before there was room for it"
+    stages.gate.set()
     for thread in threads:
         thread.join(WAIT_S)
     assert [frame.pts for frame in done] == list(range(6))
 
 
 def test_an_error_in_either_lane_frees_it() -> None:
-    halves, state = Halves(), VisitorState()
-    lanes, (frame,) = Lanes(halves), film(1)
-    halves.gate.set()
-    halves.broken = True
+    stages, state = Stages(), VisitorState()
+    lanes, (frame,) = Lanes(stages), film(1)
+    stages.gate.set()
+    stages.broken = True
     with pytest.raises(RuntimeError, match="scripted"):
         lanes.step(lambda: ([frame], [state]), lambda _: None)
-    halves.broken = False
+    stages.broken = False
     done: list[Frame] = []
     assert lanes.step(lambda: ([frame], [state]), done.extend)
     assert done == [frame]

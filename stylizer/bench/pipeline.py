@@ -43,7 +43,8 @@ class Way:
 def run(settings: Settings, clip: Path, frames: int, tell: Callable[[str], None]) -> dict[str, Any]:
     """Measures (a) our pipeline, (b) the plain way with the same network, (c) the plain way at the published width.
 
-    clip: any film with a person. Raises BadInput when it is too short, ModelMissing without YOLOv5 or RVM, Unreadable for a file that is no film.
+    clip: any film with a person. Raises BadInput when it is too short, ModelMissing without YOLOv5 or RVM, Unreadable
+    for a file that is no film.
     """
     with Reader(clip) as reader:
         film = [frame for frame, _ in zip(reader, range(frames + WARM_UP), strict=False)]
