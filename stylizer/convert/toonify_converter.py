@@ -111,7 +111,8 @@ class ToonifyConverter:
         busy = self._compiler is not None and self._compiler.is_alive()
         if self._calls[key] >= SETTLED_AFTER and not busy:
             self._calls.pop(key)
-            self._compiler = threading.Thread(target=self._compile, args=(key,), name="compile style", daemon=True)
+            # No daemon: OpenVINO aborts a process that ends while it compiles. The end waits, for a second or so.
+            self._compiler = threading.Thread(target=self._compile, args=(key,), name="compile style", daemon=False)
             self._compiler.start()
 
     def _compile(self, key: Key) -> None:
