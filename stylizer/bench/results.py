@@ -59,7 +59,7 @@ def read_results(folder: Path) -> tuple[dict[str, Result], list[str]]:
 
 
 def parse_result(data: bytes, name: str) -> Result:
-    """The JSON of `stylizer bench pipeline`, `kernels.bench`, `benchmarks.unet_cpu` or `stylizer vj render`.
+    """The JSON of `stylizer bench pipeline | stages | live`, `kernels.bench`, `benchmarks.unet_cpu`, `vj render`.
 
     Raises Unreadable for what is no JSON, BadInput for another form, naming `name`.
     """
@@ -78,6 +78,10 @@ def parse_result(data: bytes, name: str) -> Result:
             return _unet(figures)
         if "step_ms" in figures:
             return _show(figures)
+        if "visitors" in figures:
+            return _live(figures)
+        if "frame" in figures:
+            return _stages(figures)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadInput(f"{name}: a figure is missing or of the wrong kind ({type(error).__name__}: {error})") from None
     raise BadInput(f"{name}: no result of a benchmark of this project")
@@ -96,6 +100,44 @@ def _pipeline(figures: dict[str, Any]) -> Result:
         ladder=tuple(Bar(name, _number(way["fps"])) for name, way in ways.items()),
         waterfall_unit="ms per frame",
         waterfall=stages,
+    )
+
+
+def _stages(figures: dict[str, Any]) -> Result:
+    """The waterfall takes each stage's quickest engine on one thread, as the live pipeline runs them."""
+    rows = figures["rows"]
+    bars = {(row["stage"], row["engine"], int(row["threads"])): _stage(row) for row in rows}
+    alone: dict[str, list[Bar]] = {}
+    for (stage, _, threads), bar in bars.items():
+        if threads == 1:
+            alone.setdefault(stage, []).append(bar)
+    return Result(
+        title=f"Each stage alone, {figures['frame'][0]}×{figures['frame'][1]}, {figures['date']}",
+        machine=_machine(figures["machine"]),
+        command=figures["command"],
+        unit="ms per frame",
+        ladder=tuple(bars.values()),
+        waterfall_unit="ms per frame, the quickest engine on one thread",
+        waterfall=tuple(min(each, key=lambda bar: bar.value) for each in alone.values()),
+    )
+
+
+def _stage(row: dict[str, Any]) -> Bar:
+    threads = int(row["threads"])
+    name = f"{row['stage']}, {row['engine']}, {threads} thread{'s' * (threads > 1)}"
+    return Bar(name, _number(row["p50_ms"]), _maybe(row["floor_ms"]))
+
+
+def _live(figures: dict[str, Any]) -> Result:
+    guests, size = figures["visitors"], figures["camera"]["size"]
+    return Result(
+        title=f"{len(guests)} by WebRTC, {size[0]}×{size[1]}, {figures['date']}",
+        machine=_machine(figures["machine"]),
+        command=figures["command"],
+        unit="different pictures per second",
+        ladder=tuple(Bar(f"visitor {i}", _number(guest["unique_fps"])) for i, guest in enumerate(guests, 1)),
+        waterfall_unit="ms per frame",
+        waterfall=tuple(Bar(stage, _number(ms)) for stage, ms in guests[0]["stages_ms"].items()),
     )
 
 

@@ -32,7 +32,8 @@ def page() -> None:
     for fault in faults:
         st.warning(fault)
     if results:
-        name = left.selectbox(t("result"), list(results), key="bench_result")
+        whole_way_first = sorted(results, key=lambda each: not each.startswith("pipeline"))
+        name = left.selectbox(t("result"), whole_way_first, key="bench_result")
         _show(name, results[name])
     else:
         left.info(t("no_results"))
