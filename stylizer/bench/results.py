@@ -116,7 +116,7 @@ def _stages(figures: dict[str, Any]) -> Result:
         machine=_machine(figures["machine"]),
         command=figures["command"],
         unit="ms per frame",
-        ladder=tuple(bars.values()),
+        ladder=tuple(Bar(bar.name, bar.value) for bar in bars.values()),  # a ladder has one floor, these have many
         waterfall_unit="ms per frame, the quickest engine on one thread",
         waterfall=tuple(min(each, key=lambda bar: bar.value) for each in alone.values()),
     )
