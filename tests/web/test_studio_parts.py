@@ -23,11 +23,11 @@ from stylizer.weights import Registry
 from stylizer.weights.manifest import parse_manifest
 from tests.web.doubles import ColourPipeline, tinted
 from tests.weights.server import Script, serving
-from web.studio import resources
+from web.studio import live_page, resources
 from web.studio.before_after import pair
 from web.studio.comparison import side_by_side
 from web.studio.launch import command
-from web.studio.live_page import GROUPS
+from web.studio.live_page import GROUPS, Stage
 from web.studio.presets import as_preset
 from web.studio.runs import MAX_POINTS, Run, curves, runs
 from web.studio.trouble import BLOCKED_S, SILENT_S, trouble
@@ -43,6 +43,61 @@ def worker() -> Iterator[Worker]:
 
 def test_the_live_page_has_every_control_of_the_table() -> None:
     assert sorted(n for names in GROUPS.values() for n in names) == sorted(defaults("person"))
+
+
+class BrokenOff(BaseException):
+    """As Streamlit ends a script of which another run was asked for."""
+
+
+class Touchy(dict[str, object]):
+    """A page's session state, of which the n-th touch breaks the script off."""
+
+    def __init__(self, touches: int) -> None:
+        super().__init__()
+        self.touches = touches
+
+    def _touch(self) -> None:
+        self.touches -= 1
+        if self.touches == 0:
+            raise BrokenOff
+
+    def __getitem__(self, name: str) -> object:
+        self._touch()
+        return super().__getitem__(name)
+
+    def __setitem__(self, name: str, value: object) -> None:
+        self._touch()
+        super().__setitem__(name, value)
+
+    def get(self, name: str, otherwise: object = None) -> object:
+        self._touch()
+        return super().get(name, otherwise)
+
+
+@pytest.mark.parametrize("source", ["camera", "clip"])
+def test_a_script_broken_off_anywhere_leaves_no_place_without_an_owner(
+    source: str, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "worker", lambda: worker)
+    monkeypatch.setattr(resources, "pipeline", lambda: worker.pipeline)
+    monkeypatch.setattr("web.compat.studio_page_present", lambda: lambda: True)
+    broken = 0
+    for touch in range(1, 60):
+        monkeypatch.setattr("streamlit.session_state", Touchy(touch))
+        stage = Stage(wanted=source)
+        while stage.wanted or (stage.visit is not None and stage.visit.tries == 0):
+            try:
+                if stage.visit is None:
+                    live_page._begin(stage, source)
+                else:
+                    stage.visit.bridge.close()
+                    live_page._connect_again(stage, stage.visit)
+            except BrokenOff:
+                broken += 1
+            assert worker.visitors == (stage.visit is not None and not stage.visit.bridge.closed.is_set())
+        live_page._end(stage)
+        assert worker.visitors == 0 and stage.visit is None
+    assert broken > 40
 
 
 def test_two_styles_are_drawn_side_by_side_and_no_frame_is_lost(worker: Worker) -> None:

@@ -17,6 +17,7 @@ from web.rtc.intake import Intake
 from web.rtc.output import ResultTrack
 
 ABSENT_S = 8.0  # a page that lost its connection to us may be back: a closed tab frees its place after this
+ASKED_S = 120.0  # for a visitor to let us have the camera
 CONNECT_S = 30.0  # from the browser's offer to its first picture, when the machine is not busy
 LOOK_S = 1.0
 STALL_S = 1.0
@@ -26,7 +27,7 @@ class Bridge:
     """One visitor of the studio. `results` is the track to the browser. `close` may be called from any thread.
 
     present: whether the visitor's page is there; asked once a second, from a thread of its own. A visit is over when it
-    is not, or when `connecting` set a time by which the browser should have had its first picture and it has none.
+    is not, or when the browser has no picture by the time that it should: after `ASKED_S`, or what `connecting` set.
     """
 
     def __init__(self, session: LiveSession, present: Callable[[], bool]) -> None:
@@ -34,7 +35,7 @@ class Bridge:
         self.results = ResultTrack(session)
         self.closed = threading.Event()
         self._present = present
-        self._deadline_s: float | None = None
+        self._deadline_s = time.monotonic() + ASKED_S
         compat.call_when_studio_stream_ends(self.results, self.close)
         threading.Thread(target=self._watch, name="studio visit", daemon=True).start()
 
@@ -54,7 +55,7 @@ class Bridge:
             now_s = time.monotonic()
             if self._present():
                 seen_s = now_s
-            late = self._deadline_s is not None and now_s > self._deadline_s and not self.results.unique
+            late = now_s > self._deadline_s and not self.results.unique
             if late or now_s - seen_s > ABSENT_S:
                 self.close()
 

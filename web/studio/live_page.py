@@ -17,7 +17,7 @@ from web.studio import before_after, presets, resources
 from web.studio.bridge import CONNECT_S, Bridge, CameraSink, play_clip
 from web.studio.strings import t
 from web.studio.trouble import COMPONENT, trouble
-from web.studio.widgets import key, widget
+from web.studio.widgets import key, standing_at, widget
 
 TRIES = 4  # each waits twice as long as the one before it
 GROUPS = {
@@ -71,26 +71,42 @@ class Visit:
         return trouble(now_s, self.begun_s, self.played_s, newest_s)
 
 
+@dataclass
+class Stage:
+    """What a page keeps between two runs of its script; changed by attribute only, and callbacks are handed it.
+
+    Streamlit breaks a script or a callback off at any touch of its session state when another run is asked for: a
+    place taken just before would belong to nobody, a click would be lost.
+    """
+
+    visit: Visit | None = None
+    wanted: str | None = None  # the source of a visit that is to begin
+    problem: str | None = None
+
+
 def page() -> None:
-    stage, panel = st.columns([1.75, 1], gap="large")
-    with panel:
-        _panel()
-    with stage:
-        _stage()
-        _numbers()
+    stage = _stage()
+    if stage.wanted is not None:
+        _begin(stage, stage.wanted)
+    left, right = st.columns([1.75, 1], gap="large")
+    with right:
+        _panel(stage)
+    with left:
+        _show(stage)
+        _numbers(stage)
 
 
-def _visit() -> Visit | None:
-    visit: Visit | None = st.session_state.get("visit")
-    return visit
+def _stage() -> Stage:
+    stage: Stage = st.session_state.setdefault("stage", Stage())
+    return stage
 
 
 @st.fragment
-def _panel() -> None:
+def _panel(stage: Stage) -> None:
     """A fragment: a control that moves does not run the stage's script anew."""
     presets.panel()
     controls = _controls()
-    visit = _visit()
+    visit = stage.visit
     if visit is not None and not visit.bridge.closed.is_set():
         now = visit.bridge.session.controls
         visit.bridge.session.set({name: value for name, value in controls.items() if value != now[name]})
@@ -118,77 +134,85 @@ def _own_colours() -> None:
     st.session_state[key("seed")] = 0
 
 
-def _stage() -> None:
-    visit = _visit()
-    if visit is not None and visit.bridge.closed.is_set():
-        visit = _connect_again(visit)
+def _show(stage: Stage) -> None:
+    if stage.visit is not None and stage.visit.bridge.closed.is_set():
+        _connect_again(stage, stage.visit)
+    visit = stage.visit
     left, right = st.columns(2, vertical_alignment="center")
     if visit is None:
-        _offer_sources(left, right)
+        _offer_sources(stage, left, right)
         return
-    left.button(t("stop"), icon=":material/stop_circle:", width="stretch", on_click=_end)
+    left.button(t("stop"), icon=":material/stop_circle:", width="stretch", on_click=_end, args=(stage,))
     source = t(visit.source)
     right.caption(t("connecting_again", source=source, tries=visit.tries) if visit.tries else source)
     _stream(visit)
 
 
-def _offer_sources(left: DeltaGenerator, right: DeltaGenerator) -> None:
+def _offer_sources(stage: Stage, left: DeltaGenerator, right: DeltaGenerator) -> None:
     left.button(
         t("start_camera"),
         icon=":material/videocam:",
         type="primary",
         width="stretch",
-        on_click=_begin,
-        args=("camera",),
+        on_click=_want,
+        args=(stage, "camera"),
     )
     right.button(
         t("play_clip"),
         icon=":material/movie:",
         width="stretch",
-        on_click=_begin,
-        args=("clip",),
+        on_click=_want,
+        args=(stage, "clip"),
         disabled=not resources.CLIP.exists(),
     )
-    if problem := st.session_state.pop("problem", None):
-        st.warning(problem)
+    if stage.problem:
+        st.warning(stage.problem)
     else:
         st.html(EMPTY_STAGE.format(stand=t("stand"), not_recorded=t("not_recorded")))
 
 
-def _begin(source: str) -> None:
-    """A button's callback, in the script's thread: takes the place before the browser is asked for anything."""
+def _want(stage: Stage, source: str) -> None:
+    stage.wanted = source
+
+
+def _begin(stage: Stage, source: str) -> None:
+    """Takes the place before the browser is asked for anything."""
     st.session_state[key("mirror")] = source == "camera"
-    st.session_state["visit"] = _join(source, tries=0)
+    _join(stage, source, tries=0)
+    stage.wanted = None
 
 
-def _join(source: str, tries: int) -> Visit | None:
-    """A place with the controls as they stand, or None and the reason in `problem`."""
-    controls = {name: st.session_state[key(name)] for names in GROUPS.values() for name in names}
+def _join(stage: Stage, source: str, tries: int) -> None:
+    """A place with the controls as they stand, or the reason in `problem`."""
+    styles = resources.pipeline().styles
+    controls = {name: standing_at(CONTROLS[name], styles) for names in GROUPS.values() for name in names}
+    worker, present = resources.worker(), compat.studio_page_present()
+    stage.visit = stage.problem = None
     try:
-        bridge = Bridge(resources.worker().join(controls), compat.studio_page_present())
+        bridge = Bridge(worker.join(controls), present)
     except StylizerError as error:
-        st.session_state["problem"] = str(error)
-        return None
+        stage.problem = str(error)
+        return
     connect_s = CONNECT_S * 2**tries
     sink = CameraSink(bridge, connect_s) if source == "camera" else None
     if sink is None:
         play_clip(bridge, resources.CLIP, connect_s)
-    return Visit(source, bridge, sink, time.time_ns(), tries)
+    stage.visit = Visit(source, bridge, sink, time.time_ns(), tries)
 
 
-def _connect_again(lost: Visit) -> Visit | None:
+def _connect_again(stage: Stage, lost: Visit) -> None:
     """A stream that broke, or never began, is begun anew without a word from the visitor."""
     tries = 0 if lost.bridge.results.unique else lost.tries + 1
-    visit = _join(lost.source, tries) if tries <= TRIES else None
-    if tries > TRIES:
+    if tries <= TRIES:
+        _join(stage, lost.source, tries)
+    else:
         why = t("blocked" if lost.played_s is None else "silent")
-        st.session_state["problem"] = t("given_up", tries=tries, why=why)
-    st.session_state["visit"] = visit
-    return visit
+        stage.visit, stage.problem = None, t("given_up", tries=tries, why=why)
 
 
-def _end() -> None:
-    if (visit := st.session_state.pop("visit", None)) is not None:
+def _end(stage: Stage) -> None:
+    visit, stage.visit = stage.visit, None
+    if visit is not None:
         visit.bridge.close()
 
 
@@ -226,8 +250,8 @@ def _stream(visit: Visit) -> None:
 
 
 @st.fragment(run_every=1.0)
-def _numbers() -> None:
-    visit = _visit()
+def _numbers(stage: Stage) -> None:
+    visit = stage.visit
     if visit is None:
         return
     if visit.bridge.closed.is_set():

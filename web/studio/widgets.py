@@ -19,7 +19,7 @@ def widget(control: Control, styles: Sequence[str]) -> Value:
     The value is set anew in every run: a widget that the browser builds again (another page was shown, a run was cut
     short) would otherwise begin at Streamlit's own default, black or nothing, and send that as the visitor's choice.
     """
-    value = _standing_at(control, styles)
+    value = standing_at(control, styles)
     st.session_state[key(control.name)] = value
     st.session_state[_kept(control.name)] = value
     _draw(control, styles)
@@ -48,7 +48,7 @@ def _choice(name: str) -> str:
     return t(f"choice_{name}")
 
 
-def _standing_at(control: Control, styles: Sequence[str]) -> Value:
+def standing_at(control: Control, styles: Sequence[str]) -> Value:
     """The visitor's newest choice; without one what it stood at when its page was last shown, or the default."""
     first = styles[0] if control.kind == "name" and control.default not in styles else control.default
     kept: Value = st.session_state.get(_kept(control.name), first)
