@@ -95,6 +95,8 @@ def test_a_script_broken_off_anywhere_leaves_no_place_without_an_owner(
             except BrokenOff:
                 broken += 1
             assert worker.visitors == (stage.visit is not None and not stage.visit.bridge.closed.is_set())
+        live_page._begin(stage, source)  # a click told twice
+        assert worker.visitors == 1
         live_page._end(stage)
         assert worker.visitors == 0 and stage.visit is None
     assert broken > 40

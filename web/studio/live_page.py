@@ -176,9 +176,10 @@ def _want(stage: Stage, source: str) -> None:
 
 
 def _begin(stage: Stage, source: str) -> None:
-    """Takes the place before the browser is asked for anything."""
-    st.session_state[key("mirror")] = source == "camera"
-    _join(stage, source, tries=0)
+    """Takes the place before the browser is asked for anything. A second click, or one told twice, takes no other."""
+    if stage.visit is None:
+        st.session_state[key("mirror")] = source == "camera"
+        _join(stage, source, tries=0)
     stage.wanted = None
 
 
@@ -187,7 +188,8 @@ def _join(stage: Stage, source: str, tries: int) -> None:
     styles = resources.pipeline().styles
     controls = {name: standing_at(CONTROLS[name], styles) for names in GROUPS.values() for name in names}
     worker, present = resources.worker(), compat.studio_page_present()
-    stage.visit = stage.problem = None
+    _end(stage)
+    stage.problem = None
     try:
         bridge = Bridge(worker.join(controls), present)
     except StylizerError as error:
