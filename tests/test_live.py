@@ -11,7 +11,7 @@ from stylizer import controls as table
 from stylizer.controls import Value
 from stylizer.errors import BadInput, NoCapacity, NotFound, Unavailable
 from stylizer.frame import Frame, PixelsU8
-from stylizer.live import MAX_STILLS_WAITING, Worker
+from stylizer.live import MAX_STILLS_WAITING, LiveSession, Worker
 from stylizer.visitor import VisitorState
 
 WAIT_S = 20.0
@@ -271,5 +271,28 @@ def test_visitors_take_turns_where_a_batch_costs_as_much_as_its_frames() -> None
             result = session.take(WAIT_S)
         assert result is not None
     assert set(pipeline.batches) == {1}
-    assert others[0]._turn < eager._turn and others[1]._turn < eager._turn
+    assert all(other._served_s < eager._served_s for other in others)
     worker.stop()
+
+
+def test_a_fresh_picture_goes_first_until_somebody_has_waited_long() -> None:
+    now = [0.0]
+    worker = Worker(Inverter(batch=1), capacity=2, clock=lambda: now[0])
+    worker._running = True  # its threads are not started: the test asks for each turn itself
+    first, second = worker.join(), worker.join()
+
+    def turn() -> LiveSession:
+        batch: list[tuple[LiveSession, Frame]] = []
+        worker._next(batch, [])
+        return batch[0][0]
+
+    first.offer(Frame(grey(1), pts=1))
+    now[0] = 0.1
+    second.offer(Frame(grey(2), pts=1))
+    assert turn() is second, "both wait since the beginning, and its picture is of now"
+    served = []
+    for tick in range(2, 20):
+        now[0] += 0.05
+        second.offer(Frame(grey(2), pts=tick))
+        served.append(turn() is first)
+    assert 3 < served.index(True) < 7, "an old picture costs its visitor 0.3 s of waiting, not more"
