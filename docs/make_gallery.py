@@ -30,7 +30,7 @@ from stylizer.training.export import UNSEEN
 from stylizer.weights.registry import EMBEDDED
 
 OUT = Path(__file__).resolve().parent / "gallery"
-PEOPLE = (0, 3, 5, 8, 11, 14)  # of the pairs that no run has trained on
+PEOPLE = (17, 8, 26, 29, 39, 44)  # of the pairs that no run has trained on
 BACK = 0.92  # light grey behind the figures
 BEGIN, FRAMES, EVERY = 24, 96, 2  # of the clip: first frame shown, how many, each how many-th
 HEIGHT = 224  # px of the animated picture
