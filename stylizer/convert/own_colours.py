@@ -21,8 +21,8 @@ def own_colours(picture: Tensor, foreground: Tensor, matte: Tensor, amount: floa
     """
     if amount <= 0:
         return picture
-    weight = F.avg_pool2d(matte, CELL_PX)
-    missing = _wide(F.avg_pool2d(_painted(foreground) * matte - picture * matte, CELL_PX)) / (_wide(weight) + LEAST)
+    seen, drawn = (F.avg_pool2d(each * matte, CELL_PX) for each in (foreground, picture))
+    missing = _wide(_painted(seen) - drawn) / (_wide(F.avg_pool2d(matte, CELL_PX)) + LEAST)
     grey = missing.mean(1, keepdim=True)
     wanted = (missing - grey) + LIGHT * grey
     change = F.interpolate(amount * wanted, picture.shape[2:], mode="bilinear", align_corners=False)
