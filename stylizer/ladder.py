@@ -20,6 +20,7 @@ from stylizer.stages.face import HeadFinder, body_from_head
 from stylizer.stages.matte import Matte, RvmMatte, SegmentationMatte, SubtractionMatte
 from stylizer.stages.mesh import FaceMesh
 from stylizer.stages.pose import PoseDetector, PoseMatte
+from stylizer.stages.strip import StripMatte
 from stylizer.weights.registry import Registry
 
 MAX_BATCH = 16  # visitors in one step of a GPU
@@ -118,7 +119,7 @@ def _person(registry: Registry, engine: Engine, find_head: HeadFinder) -> tuple[
 
 def _matte(registry: Registry, engine: Engine) -> tuple[Matte, Rung]:
     rungs: Sequence[tuple[str, str, Callable[..., Matte]]] = (
-        ("matte", "RobustVideoMatting", RvmMatte.load),
+        ("matte", RvmMatte.name, StripMatte.load if engine.device.type == "cpu" else RvmMatte.load),
         ("silhouette", "MediaPipe pose", PoseMatte.load),
         ("segmentation", "MediaPipe selfie segmentation", SegmentationMatte.load),
     )
