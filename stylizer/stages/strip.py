@@ -69,9 +69,7 @@ class StripMatte:
         foreground, alpha, (after,) = matte(crop[..., columns].contiguous(), [memory], [])
         assert isinstance(after, RvmState)
         if narrow:
-            inner, opacity = foreground, alpha
-            foreground, alpha = crop.clone(), torch.zeros_like(crop[:, :1])
-            foreground[..., columns], alpha[..., columns] = inner, opacity
+            foreground, alpha = (F.pad(each, (STRIP.start, SIZE_PX - STRIP.stop)) for each in (foreground, alpha))
         return Cut(foreground, alpha, _next(after, alpha, narrow, 0 if state is None else state.calm))
 
 
