@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from stylizer.frame import PixelsU8
 
@@ -26,6 +26,7 @@ FLAGS = (
     "--disable-sync",
 )
 CAMERA_FPS = 12
+EXPECT_MS = 30_000  # Playwright's own 5 s are short on a machine with other work
 WATCH = Path(__file__).with_name("watch.js").read_text()
 
 
@@ -46,6 +47,7 @@ def browsers() -> Iterator[Launch]:
 
     Each is started once. Playwright takes over the thread's event loop: a module that calls asyncio.run cannot use it.
     """
+    expect.set_options(timeout=EXPECT_MS)
     with sync_playwright() as playwright, contextlib.ExitStack() as stack:
 
         @cache

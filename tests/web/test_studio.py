@@ -123,7 +123,7 @@ def test_a_camera_is_stylized_and_a_control_reaches_the_worker(page: Page, tmp_p
     page.get_by_role("button", name="Stop").click()
     page.get_by_role("button", name="Start camera").wait_for()
     page.get_by_text("Machine", exact=True).first.click()
-    expect(page.get_by_text("places taken")).to_have_text(re.compile(r"^0 of \d places taken"), timeout=30_000)
+    expect(page.get_by_text("places taken")).to_have_text(re.compile(r"^0 of \d places taken"))
     assert page.get_by_test_id("stException").count() == 0
 
 
