@@ -22,6 +22,7 @@ from stylizer import machine
 from stylizer.config import Settings
 from stylizer.controls import Value
 from stylizer.vj.bank import Bank, Model
+from stylizer.vj.loop import open_loop
 from stylizer.vj.session import VjSession
 
 RATE = 30
@@ -33,7 +34,7 @@ Row = dict[str, float | int | str]
 
 def measured(bank: Bank, what: str, controls: Mapping[str, Value], steps: int, *, fade: bool = False) -> Row:
     """fade: the crossfade moves at every step."""
-    session = VjSession(bank, cache=Settings.load().cache / "vj", offline=True)
+    session = VjSession(bank, loop=open_loop(cache=Settings.load().cache / "vj", offline=True))
     session.apply(controls)
     times_ms, alive, motion, cpu_ms = [], 0, 0.0, 0.0
     for step in range(WARM_UP + steps):

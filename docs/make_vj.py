@@ -10,6 +10,7 @@ from PIL import Image
 
 from stylizer.frame import PixelsU8
 from stylizer.vj.bank import Bank
+from stylizer.vj.loop import open_loop
 from stylizer.vj.presets import Preset, presets
 from stylizer.vj.session import VjSession
 
@@ -33,7 +34,7 @@ def main() -> None:
 
 
 def played(bank: Bank, preset: Preset) -> list[PixelsU8]:
-    session = VjSession(bank, offline=True)
+    session = VjSession(bank, loop=open_loop(offline=True))
     session.play(preset)
     session.apply({"output_size": "256"})
     pictures = [session.step(1 / RATE) for _ in range(round((BEGIN_S + SECONDS) * RATE))]

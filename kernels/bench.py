@@ -176,14 +176,16 @@ def time_crossfade(weights: Weights, filters: int) -> Iterator[Timing]:
 
 def time_loop(weights: Weights, filters: int) -> Iterator[Timing]:
     """VJ mode's whole loop in one graph, with noise: the fader at rest, then moving all the time."""
+    from kernels.cuda import Card
     from kernels.feedback import Settings
-    from kernels.feedback_loop import FeedbackLoop
+    from kernels.feedback_loop import FeedbackLoop, prepared
 
-    loop = FeedbackLoop(weights, random_weights(filters, seed=1))
+    card = Card()
+    loop = FeedbackLoop(prepared(weights), prepared(random_weights(filters, seed=1)), card)
     settings = Settings(rate=0.98, zoom=1.01, amplitudes=(0.1, 0.05, 0.02), time_s=1.0)
     faders = count(0)
     for what, mix in (("at rest", lambda: 0.5), ("with a moving crossfade", lambda: next(faders) % 100 / 100)):
-        times = gpu_times_us(lambda mix=mix: loop.step(settings, mix()), loop.stream)  # type: ignore[misc]
+        times = gpu_times_us(lambda mix=mix: loop.step(settings, mix()), card.stream)  # type: ignore[misc]
         p50, p95 = (float(t) for t in np.percentile(times, (50, 95)))
         yield Timing(f"VJ loop, rung 6, {what}", p50, p95)
 

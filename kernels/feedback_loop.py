@@ -1,66 +1,116 @@
 """VJ mode's loop on a GPU: one CUDA graph for a step, another for a step with a moving crossfade."""
 
-import cupy as cp
-import numpy as np
+from typing import NamedTuple
 
-from kernels import cuda
-from kernels.arena import packed
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.arena import Packed, packed
+from kernels.card import Machine
 from kernels.feedback import Settings
-from kernels.launch import Launch, weights_equal
-from kernels.loop import crossfade_launches, frame_launches, loop_buffers
+from kernels.launch import Plan
+from kernels.loop import colour_launch, crossfade_launches, frame_launches, loop_buffers
 from kernels.pict import Weights
 from kernels.plan import unet_plan
-from kernels.unet256 import SHAPE
+from kernels.weights import SIZE
+
+F32 = NDArray[np.float32]
+SHAPE = (SIZE, SIZE, 3)
+GUEST_SHAPE = (SIZE, SIZE, 4)
+
+
+class Prepared(NamedTuple):
+    """A network's weights as the kernels read them, in this computer's memory: made once, off the show's thread."""
+
+    plan: Plan
+    weights: Packed
+
+
+def prepared(weights: Weights) -> Prepared:
+    """Raises BadWeights."""
+    plan = unet_plan(weights, 6)
+    return Prepared(plan, packed(plan.constants))
 
 
 class FeedbackLoop:
-    """Two networks of the same size, mixed; the fed-back picture lives on the device.
+    """Two networks of the same size, mixed; the fed-back picture lives on the machine's card.
 
-    Captures both graphs here. Raises ValueError when the sizes differ, BadWeights; cupy's errors without a GPU.
-    shown: float32 [256, 256, 3] in 0..1 on the device, what the last step wants shown.
+    Captures both graphs here, and begins with a black picture. Raises ValueError when the sizes differ, and what the
+    machine raises.
     """
 
-    def __init__(self, a: Weights, b: Weights) -> None:
-        plan, other = unet_plan(a, 6), unet_plan(b, 6)
-        if not weights_equal(plan.constants, other.constants):
-            raise ValueError("a crossfade needs two networks of the same number of filters")
-        ends = packed(plan.constants), packed(other.constants)
-        self.stream = cp.cuda.Stream(non_blocking=True)
-        with self.stream:
-            self.arrays = cuda.allocate(plan) | {n: cp.zeros(b.elements, b.dtype) for n, b in loop_buffers().items()}
-            for end, letter in zip(ends, "ab", strict=True):
-                self.arrays |= {f"{letter}_{t}": cp.asarray(block) for t, block in end.blocks.items()}
-            self.arrays |= {f"mixed_{t}": self.arrays[f"a_{t}"].copy() for t in ends[0].blocks}
-            for name, (t, first, size) in ends[0].places.items():
-                self.arrays[name] = self.arrays[f"mixed_{t}"][first : first + size]
-            self.arrays["result"].fill(0)
-            self.shown = self.arrays["shown"].reshape(SHAPE)
-            fade, frame = crossfade_launches(plan, ends[0].blocks), frame_launches(plan)
-            self._resting, self._moving = self._captured(frame, fade), self._captured([*fade, *frame], [])
-            self.arrays["result"].fill(0)  # capturing made pictures too
-        self._mix = 0.0
+    def __init__(self, a: Prepared, b: Prepared, machine: Machine) -> None:
+        plan, self._places = a.plan, a.weights.places
+        self._check_size(b)
+        self._machine, self._mix = machine, 0.0
+        self._ends = {"a": a, "b": b}
+        self.arrays = {n: machine.memory(buffer) for n, buffer in (plan.buffers | loop_buffers()).items()}
+        for letter, end in (("a", a), ("b", b), ("mixed", a)):
+            self.arrays |= {f"{letter}_{t}": machine.holding(block) for t, block in end.weights.blocks.items()}
+        for name, (t, first, size) in self._places.items():
+            self.arrays[name] = self.arrays[f"mixed_{t}"][first : first + size]
+        machine.write(self.arrays["settings"], Settings().pack())
+        self.start(np.zeros(SHAPE, np.float32))
+        fade, frame = crossfade_launches(plan, a.weights.blocks), frame_launches(plan)
+        machine.run(fade, self.arrays)  # what depends on the weights alone must be there before the first frame
+        self._resting = machine.captured(frame, self.arrays)
+        self._moving = machine.captured([*fade, *frame], self.arrays)
+        self.start(np.zeros(SHAPE, np.float32))  # capturing made pictures too
+
+    def holds(self, a: Prepared, b: Prepared) -> bool:
+        """Whether `load` can take these; else another loop must be made."""
+        return a.weights.places == self._places == b.weights.places
+
+    def load(self, a: Prepared, b: Prepared) -> None:
+        """Puts networks of the same size in the place of those that were mixed. Raises ValueError."""
+        for letter, end in (("a", a), ("b", b)):
+            if end is self._ends[letter]:
+                continue
+            self._check_size(end)
+            for t, block in end.weights.blocks.items():
+                self._machine.write(self.arrays[f"{letter}_{t}"], block)
+            self._ends[letter], self._mix = end, np.nan  # the next step mixes anew
+
+    def start(self, picture: F32) -> None:
+        """The loop goes on from `picture`, float32 [256, 256, 3] in 0..1."""
+        self._machine.write(self.arrays["result"], picture)
+
+    def let_in(self, guest: F32) -> None:
+        """What `Settings.inject_gain` lets in from now on: float32 [256, 256, 4] in 0..1, colours and alpha."""
+        self._machine.write(self.arrays["guest"], guest)
 
     def step(self, settings: Settings, mix: float) -> None:
-        """One step: launches on `stream` and does not wait. mix: 0..1, costs only when it changed.
+        """One step: asks for it and does not wait. mix: 0..1, costs only when it changed.
 
         Raises ValueError for a mix outside that range.
         """
         if not 0 <= mix <= 1:
             raise ValueError(f"mix must be in 0..1, got {mix}")
-        with self.stream:
-            self.arrays["settings"].set(settings.pack())
-            if mix != self._mix:
-                self.arrays["mix"].fill(np.float32(mix))
-        (self._resting if mix == self._mix else self._moving).launch(self.stream)
+        self._machine.write(self.arrays["settings"], settings.pack())
+        if moves := mix != self._mix:
+            self._machine.write(self.arrays["mix"], np.array([mix], np.float32))
+        (self._moving if moves else self._resting)()
         self._mix = mix
 
-    def _captured(self, launches: list[Launch], before: list[Launch]) -> "cp.cuda.Graph":
-        """before: run once, uncaptured. Everything runs once first: compiling and loading must not be captured."""
-        self.arrays["settings"].set(Settings().pack())
-        for launch in (*before, *launches):
-            cuda.run(launch, self.arrays)
-        self.stream.synchronize()
-        self.stream.begin_capture()
-        for launch in launches:
-            cuda.run(launch, self.arrays)
-        return self.stream.end_capture()
+    def colour(self, settings: Settings) -> None:
+        """What is shown of the picture that is there, in other colours; no step."""
+        self._machine.write(self.arrays["settings"], settings.pack())
+        self._machine.run([colour_launch()], self.arrays)
+
+    @property
+    def picture(self) -> F32:
+        """What the loop holds: float32 [256, 256, 3] in 0..1. Waits for it."""
+        return self._read("result")
+
+    @property
+    def shown(self) -> F32:
+        """The same in the last step's colours."""
+        return self._read("shown")
+
+    def _read(self, name: str) -> F32:
+        values: F32 = self._machine.read(self.arrays[name]).reshape(SHAPE).astype(np.float32, copy=False)
+        return values
+
+    def _check_size(self, other: Prepared) -> None:
+        if other.weights.places != self._places:
+            raise ValueError("a crossfade needs two networks of the same number of filters")

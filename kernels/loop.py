@@ -14,21 +14,28 @@ from kernels.plan import PICTURE
 
 
 def loop_buffers() -> dict[str, Buffer]:
-    """Beside the network's own: settings (of `Settings.pack`), mix (one float), shown [256, 256, 3] in 0..1."""
+    """Beside the network's own: settings (of `Settings.pack`), mix (one float), guest [256, 256, 4] and shown
+    [256, 256, 3], both in 0..1."""
     return {
-        "settings": Buffer(SETTINGS, np.float32),
-        "mix": Buffer(1, np.float32),
-        "shown": Buffer(PICTURE, np.float32),
+        "settings": Buffer(SETTINGS, np.float32, zero=True),
+        "mix": Buffer(1, np.float32, zero=True),
+        "guest": Buffer(PICTURE // 3 * 4, np.float32, zero=True),
+        "shown": Buffer(PICTURE, np.float32, zero=True),
     }
 
 
 def frame_launches(plan: Plan) -> list[Launch]:
     """result -> picture -> result -> shown: one step while the fader rests."""
     return [
-        feedback(Ref("result"), Ref("settings"), Ref("picture")),
+        feedback(Ref("result"), Ref("guest"), Ref("settings"), Ref("picture")),
         *plan.frame,
-        colour(Ref("result"), Ref("settings"), Ref("shown")),
+        colour_launch(),
     ]
+
+
+def colour_launch() -> Launch:
+    """result -> shown."""
+    return colour(Ref("result"), Ref("settings"), Ref("shown"))
 
 
 def crossfade_launches(plan: Plan, blocks: Mapping[str, NDArray[np.generic]]) -> list[Launch]:

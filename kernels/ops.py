@@ -92,13 +92,15 @@ def instance_norm(x: "cp.ndarray", gamma: "cp.ndarray", beta: "cp.ndarray") -> "
     return y
 
 
-def feedback_step(prev: "cp.ndarray", settings: Settings) -> "cp.ndarray":
-    """prev [S, S, 3] float32 -> new array, the generator's next input in 0..1."""
+def feedback_step(prev: "cp.ndarray", settings: Settings, guest: "cp.ndarray | None" = None) -> "cp.ndarray":
+    """prev [S, S, 3] float32 -> new array, the generator's next input in 0..1. guest [S, S, 4]: see `feedback`."""
     if prev.ndim != 3 or prev.shape[0] != prev.shape[1]:
         raise ValueError(f"prev must be [S, S, 3], got {list(prev.shape)}")
     expect("prev", prev, (prev.shape[0], prev.shape[0], 3))
+    guest = cp.zeros((*prev.shape[:2], 4), np.float32) if guest is None else guest
+    expect("guest", guest, (*prev.shape[:2], 4))
     packed, out = cp.asarray(settings.pack()), cp.empty_like(prev)
     assert packed.size == SETTINGS
-    launch = feedback(Ref("prev"), Ref("settings"), Ref("out"), side=prev.shape[0])
-    cuda.run(launch, {"prev": prev, "settings": packed, "out": out})
+    launch = feedback(Ref("prev"), Ref("guest"), Ref("settings"), Ref("out"), side=prev.shape[0])
+    cuda.run(launch, {"prev": prev, "guest": guest, "settings": packed, "out": out})
     return out

@@ -4,6 +4,7 @@ import cupy as cp
 import numpy as np
 
 from kernels import cuda
+from kernels.card import Arrays
 from kernels.feedback import lerp
 from kernels.launch import Launch, Ref, weights_equal
 from kernels.pict import Weights
@@ -89,7 +90,7 @@ class Crossfade:
             self._run_all()
             self._graph = stream.end_capture()
 
-    def _job(self, dtype: str, ends: tuple[cuda.Arena, cuda.Arena]) -> tuple[Launch, cuda.Arrays]:
+    def _job(self, dtype: str, ends: tuple[cuda.Arena, cuda.Arena]) -> tuple[Launch, Arrays]:
         out = self.unet.arena.blocks[dtype]
         arrays = {"a": ends[0].blocks[dtype], "b": ends[1].blocks[dtype], "mix": self._mix, "out": out}
         launch = lerp(Ref("a"), Ref("b"), Ref("mix"), Ref("out"), nbytes=out.nbytes, half=dtype == "float16")

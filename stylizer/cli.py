@@ -106,9 +106,12 @@ def render(
 def doctor(as_json: JsonFlag = False) -> None:
     """Say on which rung each part stands and why, with the engine and its precision."""
     from stylizer import machine
-    from stylizer.ladder import open_parts
+    from stylizer.ladder import Rung, open_parts
+    from stylizer.vj.loop import open_loop
 
-    rungs, what = open_parts(Settings.load()).rungs, machine.describe()
+    settings = Settings.load()
+    loop, what = open_loop(settings.device), machine.describe()
+    rungs = (*open_parts(settings).rungs, Rung("vj loop", loop.best, loop.why))
     if as_json:
         ladder = {r.part: {"standing": r.standing, "why": r.why} for r in rungs}
         sys.stdout.write(json.dumps({"ladder": ladder, "machine": what}, indent=2) + "\n")

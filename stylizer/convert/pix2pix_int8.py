@@ -30,7 +30,7 @@ from stylizer.errors import Unavailable
 
 CALIBRATION_FRAMES = 16
 TRIAL_FRAMES = 4  # other frames than those of the calibration: the PSNR is stated on them
-RECIPE = 2  # counted up when anything below changes what comes out
+RECIPE = 3  # counted up when anything below changes what comes out
 
 F32 = NDArray[np.float32]
 Run = Callable[[F32], F32]  # [1, 3, 256, 256] in 0..1 -> the same, valid until the next call; for one caller at a time

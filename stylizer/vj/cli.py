@@ -40,7 +40,7 @@ def render(
     """Render a show off-line."""
     from stylizer.vj.render import render as run
 
-    bank = Bank()
+    bank, settings = Bank(), Settings.load()
     with Progress(console=err) as bar:
         task = bar.add_task(target.name)
         result = run(
@@ -52,13 +52,15 @@ def render(
             seed=seed,
             sound=sound_file,
             follow=[Modulator.parsed(text) for text in follow or ()],
-            cache=Settings.load().cache / "vj",
+            device=settings.device,
+            cache=settings.cache / "vj",
             tell=lambda done, total: bar.update(task, completed=done, total=total),
         )
     if report:
         report.write_text(result.to_json(), encoding="utf-8")
     helped = f", the guard helped {result.guard_interventions} times" if result.guard_interventions else ""
-    out.print(f"{target}: {result.frames} frames, the loop at {result.fps:g} fps{helped}", highlight=False)
+    ran = f"the loop at {result.fps:g} fps on {result.loop}"
+    out.print(f"{target}: {result.frames} frames, {ran}{helped}", highlight=False)
 
 
 @vj_app.command()
@@ -89,6 +91,7 @@ def play(
     from stylizer.vj.inputs.gamepad import GAMEPAD_MAP
     from stylizer.vj.inputs.mapping import Mapper, ngx_map, read_map
     from stylizer.vj.inputs.midi import MidiInput
+    from stylizer.vj.loop import open_loop
     from stylizer.vj.outputs.broadcast import Broadcast
     from stylizer.vj.outputs.window import Window
     from stylizer.vj.person import PersonMatte
@@ -98,7 +101,8 @@ def play(
 
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     bank, settings = Bank(), Settings.load(**given)
-    session = VjSession(bank, matte=PersonMatte.best(settings), cache=settings.cache / "vj")
+    loop = open_loop(settings.device, cache=settings.cache / "vj")
+    session = VjSession(bank, loop=loop, matte=PersonMatte.best(settings))
     session.play(with_models(bank, find_preset(preset), model_a, model_b))
     session.modulators.always = tuple(Modulator.parsed(text) for text in follow or ())
     learned = read_map(midi_map) if midi_map and midi_map.exists() else ()

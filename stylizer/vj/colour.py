@@ -5,9 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-# Of each channel: radians per unit of brightness, radians per second.
-FALSE_FREQUENCY = (7.0, 8.4, 9.7)
-FALSE_SPEED = (0.9, 1.13, 1.37)
+from kernels.feedback import FALSE_FREQUENCY, FALSE_SPEED
 
 
 def hue_matrix(turns: float) -> Tensor:

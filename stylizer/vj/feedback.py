@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stylizer.vj.noise import NGX_NOISES, SIZE, picture_noise, simplex3_ref
+from stylizer.vj.noise import NGX_NOISES, picture_noise, simplex3_ref
 from stylizer.vj.noise_openvino import PictureNoise
 
 LIMIT = 100.0
@@ -66,7 +66,3 @@ def disturbed_ref(
             value = previous[row, column].astype(np.float32) * np.float32(rate) + np.float32(noise)
             picture[row, column] = np.clip(np.clip(value, -LIMIT, LIMIT), 0, 1)
     return picture
-
-
-def black(device: torch.device | None = None) -> Tensor:
-    return torch.zeros(1, 3, SIZE, SIZE, dtype=torch.float16, device=device)

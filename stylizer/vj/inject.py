@@ -11,7 +11,6 @@ from torch import Tensor
 from stylizer.frame import PixelsU8, unit_from_u8
 from stylizer.vj.noise import SIZE
 
-BLENDS = ("mix", "add", "screen", "multiply", "difference")
 INJECTS = ("none", "whole", "person", "edges")
 Matte = Callable[[Tensor], Tensor]  # unit [1, 3, H, W] -> alpha [1, 1, H, W]
 
@@ -48,7 +47,7 @@ def middle_square(pixels: PixelsU8) -> PixelsU8:
 
 
 def injected(picture: Tensor, guest: Guest, gain: float, blend: str) -> Tensor:
-    """picture [1, 3, 256, 256] with the guest at `gain` 0..1, by a blend of BLENDS; 0 leaves it as it is."""
+    """picture [1, 3, 256, 256] with the guest at `gain` 0..1, by a blend of the control's; 0 leaves it as it is."""
     other, weight = guest.picture.to(picture), guest.alpha.to(picture) * gain
     match blend:
         case "add":

@@ -1,7 +1,7 @@
 """Simplex noise in three dimensions, the loop's food: two of a picture, one of time.
 
 Lattice hash and gradients by arithmetic alone (McEwan et al., "Efficient computational noise in GLSL",
-arXiv:1204.1461), so it runs on any device without tables and is the same everywhere.
+arXiv:1204.1461), so it runs on any device without tables and is the same everywhere, in kernels/feedback.cu too.
 """
 
 import math
@@ -9,14 +9,16 @@ import math
 import torch
 from torch import Tensor
 
+from kernels.feedback import NGX_OCTAVES, NOISE_PERIOD
+
 SIZE = 256
 PRIME_SQUARE = 289.0  # 17 * 17: the hash (34 x + 1) x mod 289 permutes 0..288
-PERIOD = 3 * PRIME_SQUARE  # of z: the skew then grows by 289, so every lattice index by a multiple of it
+PERIOD = NOISE_PERIOD  # of z: the skew then grows by 289, so every lattice index by a multiple of it
 RADIUS_2 = 0.6  # beyond this squared distance a lattice point is not felt
 EDGE = 1e-4  # some gradients lie on the fold itself: rounding must not choose their side
 AMPLITUDE = 42.0  # brings the sum to about -1..1
 # The three noises of Ngx: cycles per picture side, and speed per second in the same lattice.
-NGX_NOISES = ((0.72, 5.3), (33.3, 3.4), (62.5, 2.9))
+NGX_NOISES = NGX_OCTAVES
 
 
 def picture_noise(frequency: float, z: float, *, seed: int = 0, device: torch.device | None = None) -> Tensor:

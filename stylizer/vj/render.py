@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from stylizer import machine
+from stylizer.config import Device
 from stylizer.errors import BadInput
 from stylizer.vj.bank import Bank
 from stylizer.vj.inputs.audio import Heard
 from stylizer.vj.inputs.modulation import Modulator
 from stylizer.vj.inputs.sound_file import SoundTrack, read_sound
+from stylizer.vj.loop import open_loop
 from stylizer.vj.outputs.recorder import FilmFile
 from stylizer.vj.presets import Preset
 from stylizer.vj.session import VjSession
@@ -24,7 +26,10 @@ WARM_UP = 10  # the compiled network has taken over by then: steps that are rend
 
 @dataclass(frozen=True, slots=True)
 class RenderReport:
-    """fps: of the loop alone, without the encoder. alive: brightness' variance and mean motion per second, over all."""
+    """fps: of the loop alone, without the encoder. alive: brightness' variance and mean motion per second, over all.
+
+    loop: the way that made the last picture, in words; loop_why: why nothing better did.
+    """
 
     preset: str
     seed: int
@@ -35,6 +40,8 @@ class RenderReport:
     alive: dict[str, float]
     guard_interventions: int
     strobe_interventions: int
+    loop: str
+    loop_why: str
     machine: dict[str, object]
 
     def to_json(self) -> str:
@@ -49,6 +56,7 @@ def render(
     seconds: float,
     rate: Fraction = Fraction(30),
     seed: int = 0,
+    device: Device = Device.CPU,
     cache: Path | None = None,
     sound: Path | None = None,
     follow: Sequence[Modulator] = (),
@@ -56,13 +64,13 @@ def render(
 ) -> RenderReport:
     """Plays `preset` from black into the film `target`. Raises BadInput when that is less than one frame.
 
-    cache: folder for quantised networks; None leaves wide models in floating point. sound: a file that is listened to,
+    device, cache: see open_loop; without a cache wide models stay in floating point. sound: a file that is listened to,
     follow: what follows it besides the preset's own.
     """
     frames = round(seconds * rate)
     if frames < 1:
         raise BadInput(f"seconds: got {seconds:g}, at {float(rate):g} frames per second that is not one frame")
-    session = VjSession(bank, seed=seed, cache=cache, offline=True)
+    session = VjSession(bank, loop=open_loop(device, seed=seed, cache=cache, offline=True))
     session.play(preset)
     session.modulators.always = tuple(follow)
     track = SoundTrack(read_sound(sound)) if sound else None
@@ -93,6 +101,8 @@ def render(
         },
         guard_interventions=session.guard.interventions,
         strobe_interventions=session.strobe.interventions,
+        loop=session.loop.standing,
+        loop_why=session.loop.why,
         machine=dict(machine.describe()),
     )
 

@@ -13,6 +13,7 @@ from stylizer.errors import Unavailable
 from stylizer.logs import log
 
 KEPT = 4  # compiled networks
+COMPILE, QUANTISE = "compile", "quantise"
 
 
 class Rest:
@@ -34,23 +35,29 @@ class Rest:
         own: a model's own weights, no mixture, so that quantising them is worth half a minute.
         """
         if key not in self._runs:
-            self._do("compile", lambda: self._make(key, weights(), own))
+            self._do(COMPILE, lambda: self._make(key, weights(), own))
         return self._runs.get(key)
 
-    def _do(self, what: str, job: Callable[[], None]) -> None:
-        """Now, or in a thread unless one is busy with the same kind of work: the next step asks again."""
+    def _do(self, what: str, job: Callable[[], None]) -> bool:
+        """Now, or in a thread; False where one is busy with the same kind of work: the next step asks again."""
         if self._wait:
             job()
-        elif what not in self._busy or not self._busy[what].is_alive():
-            self._busy[what] = threading.Thread(target=job, name=f"vj-{what}", daemon=True)
+            return True
+        with self._lock:
+            if what in self._busy and self._busy[what].is_alive():
+                return False
+            # OpenVINO aborts a process that ends while it compiles: the end waits, for a second or so. Not for what
+            # is quantised, which takes a process of its own.
+            self._busy[what] = threading.Thread(target=job, name=f"vj-{what}", daemon=what != COMPILE)
             self._busy[what].start()
+            return True
 
     def _make(self, key: Hashable, weights: Weights, own: bool) -> None:
         quantised = None
         if self._cache and own and filters_of(weights) >= WIDE:
             quantised = int8_unet(weights, self._threads, self._cache)
             if quantised is None:
-                self._do("quantise", partial(self._quantise, key, weights, self._cache))
+                self._do(QUANTISE, partial(self._quantise, key, weights, self._cache))
         if quantised or key not in self._runs:
             self._keep(key, quantised or float_unet(weights, self._threads))
 
@@ -60,6 +67,11 @@ class Rest:
         except Unavailable as error:
             log.warning("a wide model stays in floating point, at half the speed", reason=str(error))
             return
+        while not self._do(COMPILE, partial(self._exchange, key, weights, cache)):
+            self._busy[COMPILE].join()
+
+    def _exchange(self, key: Hashable, weights: Weights, cache: Path) -> None:
+        """Puts the quantised network in the place of the one that ran meanwhile."""
         if (run := int8_unet(weights, self._threads, cache)) is not None:
             self._keep(key, run)
 

@@ -5,7 +5,6 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,15 +14,13 @@ from torch import Tensor
 from stylizer.controls import Value, checked, control, defaults
 from stylizer.errors import BadInput
 from stylizer.frame import PixelsU8, u8_from_unit
-from stylizer.vj import feedback
 from stylizer.vj.bank import Bank, Model
-from stylizer.vj.colour import coloured
-from stylizer.vj.dreamer import Dreamer
-from stylizer.vj.geometry import Motion, Mover, focused
 from stylizer.vj.guard import CollapseGuard
-from stylizer.vj.inject import Guest, Matte, guest, injected
+from stylizer.vj.inject import Guest, Matte, guest
 from stylizer.vj.inputs.clock import Tempo
 from stylizer.vj.inputs.modulation import Modulator, Modulators
+from stylizer.vj.loop import Loop, open_loop
+from stylizer.vj.moment import Moment
 from stylizer.vj.presets import History, Morph, Preset
 from stylizer.vj.strobe import StrobeGuard
 
@@ -32,7 +29,10 @@ METER_FRAMES = 100  # over which fps and step times are told
 
 @dataclass(frozen=True, slots=True)
 class VjState:
-    """For a page's meters. step_ms: median of the last steps. guard: alive | dead | frozen | burnt | reviving."""
+    """For a page's meters. step_ms: median of the last steps. guard: alive | dead | frozen | burnt | reviving.
+
+    loop: the way that makes the pictures, in words; loop_why: why nothing better does.
+    """
 
     frames: int
     time_s: float
@@ -49,32 +49,21 @@ class VjState:
     bpm: float
     beat: float
     morphing: bool
+    loop: str
+    loop_why: str
 
 
 class VjSession:
     """All memory between two frames. `step` belongs to one thread; everything else may be called from any.
 
-    bank: the models. seed: of the noise; the same seed, controls and steps give the same pictures.
-    matte: finds the person for `inject = person`; without one that is the whole picture. cache: folder for quantised
-    networks. offline: nothing happens beside the steps, so the same seed gives the same bits, and no show waits.
-    compiles: see Dreamer.
+    bank: the models. loop: see open_loop; without one, the CPU's. matte: finds the person for `inject = person`;
+    without one that is the whole picture.
     """
 
-    def __init__(
-        self,
-        bank: Bank,
-        *,
-        seed: int = 0,
-        device: torch.device | None = None,
-        matte: Matte | None = None,
-        cache: Path | None = None,
-        offline: bool = False,
-        compiles: bool = True,
-    ) -> None:
-        self.bank, self.seed = bank, seed
+    def __init__(self, bank: Bank, *, loop: Loop | None = None, matte: Matte | None = None) -> None:
+        self.bank, self.loop = bank, loop or open_loop()
         self.tempo, self.modulators = Tempo(), Modulators()
-        self._matte, self._dreamer = matte, Dreamer(device, cache=cache, wait=offline, compiles=compiles)
-        self._noise = feedback.noise_of(self._dreamer.device, seed, torch.get_num_threads())
+        self._matte = matte
         self._lock = threading.Lock()
         self._controls = defaults("vj")
         self._models: tuple[Model, Model] | None = None
@@ -83,7 +72,7 @@ class VjSession:
         self._preset_sound: tuple[Modulator, ...] = ()
         self._guest_pixels: PixelsU8 | None = None
         self._guest: tuple[str, PixelsU8, Guest] | None = None
-        self._mover, self.guard, self.strobe = Mover(), CollapseGuard(), StrobeGuard()
+        self.guard, self.strobe = CollapseGuard(), StrobeGuard()
         self._steps_ms: deque[float] = deque(maxlen=METER_FRAMES)
         self._ends: deque[float] = deque(maxlen=METER_FRAMES)
         self.reset()
@@ -91,7 +80,7 @@ class VjSession:
     def reset(self) -> None:
         """Black, and the show's clock at zero; controls stay."""
         self.frames, self.time_s, self._noise_time_s = 0, 0.0, 0.0
-        self._kept = feedback.black(self._dreamer.device)
+        self.loop.black()
         self.guard.reset()
         self.strobe.reset()
 
@@ -169,27 +158,23 @@ class VjSession:
         start = time.perf_counter()
         c, models = self._now(dt_s)
         self.time_s += dt_s
+        self._noise_time_s += 0.0 if c["freeze"] else dt_s * float(c["noise_speed"])
         with torch.inference_mode():
+            moment = self._moment(c, models)
             if not c["freeze"]:
-                self._dream(c, models, dt_s)
-            shown = self._shown(c, dt_s)
+                self.guard.step(self.loop.dream(moment), dt_s)
+                if self.guard.lost:  # a broken model must not take the show with it
+                    self.loop.black()
+            shown = self._shown(moment, dt_s)
         self.frames += 1
         self._steps_ms.append((time.perf_counter() - start) * 1e3)
         self._ends.append(time.perf_counter())
         return shown
 
-    def _dream(self, c: Mapping[str, Value], models: tuple[Model, Model], dt_s: float) -> None:
-        self._noise_time_s += dt_s * float(c["noise_speed"])
-        self._dreamer.mix(*models, float(c["crossfade"]))
-        self._kept = feedback.kept(self._dreamer(self._seen(c)))
-        self.guard.step(self._kept, dt_s)
-        if self.guard.lost:  # a broken model must not take the show with it
-            self._kept = feedback.black(self._dreamer.device)
-
     @property
     def picture(self) -> Tensor:
         """What the loop holds: float32 [1, 3, 256, 256] in 0..1."""
-        return self._kept.float()
+        return self.loop.picture
 
     def state(self) -> VjState:
         steps, ends, health = sorted(self._steps_ms), list(self._ends), self.guard.health
@@ -210,6 +195,8 @@ class VjSession:
             bpm=self.tempo.bpm,
             beat=self.tempo.beat(self.time_s),
             morphing=self._morph is not None,
+            loop=self.loop.standing,
+            loop_why=self.loop.why,
         )
 
     def _now(self, dt_s: float) -> tuple[dict[str, Value], tuple[Model, Model]]:
@@ -228,25 +215,15 @@ class VjSession:
     def _load(self, controls: Mapping[str, Value]) -> tuple[Model, Model]:
         return self.bank.get(str(controls["model_a"])), self.bank.get(str(controls["model_b"]))
 
-    def _seen(self, c: Mapping[str, Value]) -> Tensor:
-        """What the network is shown: moved, disturbed, with the guest let in, saturated."""
-        motion = Motion(
-            zoom=float(c["zoom"]),
-            rotate_deg=float(c["rotate"]),
-            shift_x=float(c["shift_x"]),
-            shift_y=float(c["shift_y"]),
-            fold=str(c["fold"]),
-            segments=int(c["segments"]),
+    def _moment(self, c: Mapping[str, Value], models: tuple[Model, Model]) -> Moment:
+        return Moment(
+            controls=c,
+            models=models,
+            guest=self._visitor(str(c["inject"])),
+            helping=self.guard.noise if c["collapse_guard"] else 0.0,
+            noise_s=self._noise_time_s,
+            time_s=self.time_s,
         )
-        before = self._kept
-        if not motion.still or c["focus"]:
-            before = focused(self._mover(before.float(), motion), float(c["focus"]))
-        helping = self.guard.noise if c["collapse_guard"] else 0.0
-        amplitudes = [float(c["noise_1"]), float(c["noise_2"]) + helping, float(c["noise_3"])]
-        seen = feedback.disturbed(before, float(c["rate"]), amplitudes, self._noise_time_s, self._noise)
-        if (visitor := self._visitor(str(c["inject"]))) is not None:
-            seen = injected(feedback.saturated(seen), visitor, float(c["inject_gain"]), str(c["inject_blend"]))
-        return feedback.saturated(seen)
 
     def _visitor(self, what: str) -> Guest | None:
         pixels = self._guest_pixels
@@ -256,15 +233,8 @@ class VjSession:
             self._guest = what, pixels, guest(pixels, what, self._matte)
         return self._guest[2]
 
-    def _shown(self, c: Mapping[str, Value], dt_s: float) -> PixelsU8:
-        picture = self._kept.float()
-        picture = coloured(
-            picture,
-            hue=float(c["hue"]),
-            invert=float(c["invert"]),
-            false_colour=float(c["false_colour"]),
-            time_s=self.time_s,
-        )
+    def _shown(self, moment: Moment, dt_s: float) -> PixelsU8:
+        c, picture = moment.controls, self.loop.coloured(moment)
         if c["blackout"]:
             picture = torch.zeros_like(picture)
         if c["strobe_guard"]:

@@ -198,9 +198,11 @@ def feedback_case(side: int, settings: feedback.Settings, rng: Rng) -> Case:
     """A smooth picture: where rounding moves a sampling point, a rough one would differ."""
     ramp = np.linspace(0, 1, side, dtype=np.float32)
     prev = np.stack(np.broadcast_arrays(ramp[:, None], ramp, rng.unit_f32(1, 1)), axis=2).astype(np.float32)
-    expected = feedback_ref(prev, settings.pack())
+    guest = rng.unit_f32(side, side, 4)
+    expected = feedback_ref(prev, settings.pack(), guest)
     arrays = {"prev": device_copy(prev), "settings": device_copy(settings.pack()), "x": aligned(prev.size, np.float32)}
-    launch = feedback.feedback(Ref("prev"), Ref("settings"), Ref("x"), side=side)
+    arrays["guest"] = device_copy(guest)
+    launch = feedback.feedback(Ref("prev"), Ref("guest"), Ref("settings"), Ref("x"), side=side)
     return Case(launch, arrays, ("x",), lambda out: _reshaped(out, "x", expected), expected, 2e-4)
 
 

@@ -2,12 +2,14 @@
 
 import itertools
 
+import numpy as np
 import pytest
 
-from kernels.feedback import Settings
+from kernels.feedback import BLENDS, Settings
 from tests.conftest import Rng
 from tests.kernels import cases
 from tests.kernels.cases import Case, layer
+from tests.kernels.emulator import device_copy, run
 
 WILD = Settings(
     rate=1.7,
@@ -19,10 +21,13 @@ WILD = Settings(
     mirror_x=True,
     amplitudes=(0.3, 0.1, 0.05),
     time_s=3.3,
+    place=12.0,
+    inject_gain=0.4,
+    blend="difference",
     hue=0.2,
     invert=0.3,
     false_colour=0.4,
-    palette=0.1,
+    shown_s=7.7,
 )
 
 FP32 = [
@@ -95,8 +100,17 @@ def test_first_layer_matches_numpy(rng: Rng, size: int, filters: int) -> None:
     check(cases.first_case(size, filters, rng))
 
 
+FEEDBACKS = {
+    "still": Settings(),
+    "wild": WILD,
+    "blurred": Settings(zoom=0.9, mirror_x=True, focus=-0.7),
+    "sharpened": Settings(focus=1.0, mirror_y=True),
+    **{blend: Settings(rate=0.9, inject_gain=0.6, blend=blend) for blend in BLENDS},
+}
+
+
 @pytest.mark.parametrize("side", [1, 64, 37])
-@pytest.mark.parametrize("settings", [Settings(), WILD], ids=["still", "wild"])
+@pytest.mark.parametrize("settings", FEEDBACKS.values(), ids=FEEDBACKS)
 def test_feedback_and_colour_match_numpy(rng: Rng, side: int, settings: Settings) -> None:
     check(cases.feedback_case(side, settings, rng))
     check(cases.colour_case(side, settings, rng))
@@ -107,3 +121,13 @@ def test_feedback_and_colour_match_numpy(rng: Rng, side: int, settings: Settings
 def test_crossfade_is_exact(rng: Rng, mix: float, half: bool) -> None:
     for count in (8, 2048, 8 * 333):
         check(cases.lerp_case(count, mix, half, rng))
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_a_crossfade_at_its_end_is_the_other_network(rng: Rng, half: bool) -> None:
+    """Large beside small: a + 1 * (b - a) would lose what is small."""
+    case = cases.lerp_case(2048, 1.0, half, rng)
+    large = 1e4 * case.arrays["a"].astype(np.float32)
+    arrays = case.arrays | {"a": device_copy(large.astype(case.arrays["a"].dtype))}
+    run(case.launch, arrays)
+    assert (arrays["out"] == arrays["b"]).all()

@@ -16,6 +16,8 @@ def test_settings_that_make_no_sense_are_refused() -> None:
         Settings(zoom=0).pack()
     with pytest.raises(ValueError, match="octaves must be three"):
         Settings(octaves=((1, 1),)).pack()
+    with pytest.raises(ValueError, match="blend must be one of mix, add, .* got 'burn'"):
+        Settings(blend="burn").pack()
 
 
 @pytest.mark.parametrize("nbytes", [0, 8, 24, -16])

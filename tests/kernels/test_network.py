@@ -139,14 +139,15 @@ def test_the_loop_in_one_list_of_launches_is_the_slow_loop(rng: Rng) -> None:
     arrays |= {f"mixed_{dtype}": block.copy() for dtype, block in ends[0].blocks.items()}
     for name, (dtype, first, size) in ends[0].places.items():
         arrays[name] = arrays[f"mixed_{dtype}"][first : first + size]
-    picture = rng.unit_f32(256, 256, 3)
-    arrays["result"][:] = picture.ravel()
+    picture, guest = rng.unit_f32(256, 256, 3), rng.unit_f32(256, 256, 4)
+    arrays["result"][:], arrays["guest"][:] = picture.ravel(), guest.ravel()
     for step, mix in enumerate((0.0, 0.4)):
-        settings = Settings(rate=0.9, zoom=1.02, amplitudes=(0.3, 0.1, 0.0), time_s=step / 30, hue=0.2).pack()
+        amplitudes, time_s = (0.3, 0.1, 0.0), step / 30
+        settings = Settings(rate=0.9, zoom=1.02, amplitudes=amplitudes, time_s=time_s, inject_gain=0.2, hue=0.2).pack()
         arrays["settings"][:], arrays["mix"][:] = settings, mix
         for launch in (*crossfade_launches(plan, ends[0].blocks), *frame_launches(plan)):
             run(launch, arrays)
         mixed: Weights = {n: a[n] + np.float32(mix) * (b[n] - a[n]) for n in a}
-        picture = unet_ref(feedback_ref(picture, settings), mixed)
+        picture = unet_ref(feedback_ref(picture, settings, guest), mixed)
         shown: F32 = arrays["shown"].reshape(256, 256, 3).astype(np.float32)
         assert psnr_db(shown, colour_ref(picture, settings)) >= 40

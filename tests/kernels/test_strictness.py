@@ -83,6 +83,7 @@ OUT_OF_BOUNDS = [
     ),
     ("first", "const bool inside = r >= 0 &&", "const bool inside ="),
     ("feedback", "if (k < SIDE * SIDE * 3) st", "st"),
+    ("feedback", "gain > 0 && t < SIDE * SIDE", "gain > 0"),
 ]
 
 

@@ -19,6 +19,7 @@ from stylizer.vj.inputs.mapping import Binding, Mapper, ngx_map, read_map, save_
 from stylizer.vj.inputs.midi import MidiInput
 from stylizer.vj.inputs.modulation import Modulator, Modulators
 from stylizer.vj.inputs.osc import OscInput, addresses
+from stylizer.vj.loop import open_loop
 from stylizer.vj.outputs.broadcast import Broadcast
 from stylizer.vj.rig import Plugs, open_inputs
 from stylizer.vj.session import VjSession
@@ -144,7 +145,7 @@ def test_osc_sets_controls_and_refuses_what_is_wrong() -> None:
 
 def test_osc_listens_where_it_is_told_and_opens_no_files(bank: Bank) -> None:
     """Another address of this machine stands for the network's. A slot takes names: a path is refused."""
-    show = Show(VjSession(bank, compiles=False), Broadcast(), [], Mapper())
+    show = Show(VjSession(bank, loop=open_loop(compiles=False)), Broadcast(), [], Mapper())
     opened = open_inputs(show, Plugs(osc_host="127.0.0.2", osc_port=free_port(), microphone=False), lambda error: None)
     (osc,) = [each for each in opened if isinstance(each, OscInput)]
     client = SimpleUDPClient("127.0.0.2", osc.port)

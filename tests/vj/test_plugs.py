@@ -26,6 +26,7 @@ from stylizer.vj.inputs.guests import GuestFeed
 from stylizer.vj.inputs.link import AbletonLink
 from stylizer.vj.inputs.mapping import Mapper
 from stylizer.vj.inputs.sound_file import RATE, SoundTrack, read_sound
+from stylizer.vj.loop import open_loop
 from stylizer.vj.outputs.broadcast import Broadcast
 from stylizer.vj.outputs.outlet import Outlet
 from stylizer.vj.outputs.recorder import FilmFile
@@ -241,7 +242,7 @@ def test_what_is_not_there_is_said_and_the_rest_opens(monkeypatch: pytest.Monkey
         monkeypatch.setitem(sys.modules, library, None)
     told: list[str] = []
     outlets = open_outlets(256, virtual_camera=True, ndi=True, missing=lambda error: told.append(str(error)))
-    show = Show(VjSession(Bank(), compiles=False), Broadcast(), [], Mapper())
+    show = Show(VjSession(Bank(), loop=open_loop(compiles=False)), Broadcast(), [], Mapper())
     opened = open_inputs(show, Plugs(osc_port=0, link=True), lambda error: told.append(str(error)))
     for each in opened:
         each.close()

@@ -1,5 +1,8 @@
 """A fader that rests runs compiled: a wide model in int8 once it has been quantised, all else in floating point."""
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,46 @@ from stylizer.convert.pix2pix import Unet256
 from stylizer.convert.pix2pix_int8 import float_unet, int8_path, int8_unet
 from stylizer.vj.rest import Rest
 from tests.conftest import Rng
+
+ENDS_WHILE_COMPILING = """
+import threading, time
+from kernels.weights import random_weights
+from stylizer.convert import pix2pix_int8
+from stylizer.vj.rest import Rest
+
+begun, compiled = threading.Event(), pix2pix_int8._compiled
+def noted(*parts):
+    begun.set()
+    return compiled(*parts)
+pix2pix_int8._compiled = noted
+Rest(2, None, wait=False).run("a", lambda: random_weights(16), own=True)
+assert begun.wait(60)
+time.sleep(0.05)
+"""
+
+
+def test_a_process_may_end_while_a_network_is_compiled() -> None:
+    """OpenVINO ends such a process by SIGABRT where the thread is a daemon."""
+    child = subprocess.run([sys.executable, "-c", ENDS_WHILE_COMPILING], capture_output=True, text=True, timeout=120)
+    assert child.returncode == 0, child.stderr
+
+
+def test_a_quantised_network_takes_over_however_busy_the_compiler_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the show: it waits for the compiler, and what ran in floating point is replaced."""
+    weights = random_weights(2)
+    monkeypatch.setattr("stylizer.vj.rest.WIDE", 2)
+    monkeypatch.setattr("stylizer.vj.rest.quantize_apart", lambda weights, cache: None)
+    quantised = iter([None, lambda picture: picture])  # not there yet when the show begins
+    monkeypatch.setattr("stylizer.vj.rest.int8_unet", lambda weights, threads, cache: next(quantised))
+    rest = Rest(1, tmp_path, wait=False)
+    picture = np.zeros((1, 3, 256, 256), np.float32)
+    assert rest.run("own", lambda: weights, own=True) is None
+    end = time.monotonic() + 60
+    while (run := rest.run("own", lambda: weights, own=True)) is None or run(picture) is not picture:
+        assert time.monotonic() < end, "the quantised network never came"
+        time.sleep(0.01)
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from stylizer.errors import BadInput, NotFound
 from stylizer.frame import PixelsU8
 from stylizer.vj.bank import Bank
 from stylizer.vj.inputs.modulation import Modulator
+from stylizer.vj.loop import open_loop
 from stylizer.vj.presets import Preset
 from stylizer.vj.session import VjSession
 from tests.conftest import Rng
@@ -18,7 +19,7 @@ DT = 1 / 30
 
 
 def session(bank: Bank, seed: int = 0, **controls: object) -> VjSession:
-    new = VjSession(bank, seed=seed)
+    new = VjSession(bank, loop=open_loop(seed=seed))
     new.apply(SMALL | {"noise_2": 0.2} | controls)
     return new
 
@@ -139,7 +140,8 @@ def test_output_has_the_size_asked_for(bank: Bank, size: str) -> None:
 
 def test_a_model_that_turns_to_nan_does_not_end_the_show(bank: Bank) -> None:
     playing = session(bank)
-    playing._kept = torch.full_like(playing._kept, float("nan"))
+    playing.step(DT)  # from here on one way plays
+    playing.loop._playing.start(torch.full((1, 3, 256, 256), float("nan")))
     for _ in range(3):
         playing.step(DT)
     assert torch.isfinite(playing.picture).all()
@@ -151,7 +153,7 @@ def test_a_model_that_turns_to_nan_does_not_end_the_show(bank: Bank) -> None:
 
 def test_a_resting_fader_runs_compiled_and_draws_the_same(bank: Bank) -> None:
     """Off-line the compiled network takes over at the ninth picture; a fader that moves all the time never rests."""
-    resting, moving = (VjSession(bank, offline=True) for _ in range(2))
+    resting, moving = (VjSession(bank, loop=open_loop(offline=True)) for _ in range(2))
     for each in (resting, moving):
         each.apply(
             SMALL | {"noise_2": 0.0, "noise_1": 0.4, "rate": 0.0, "strobe_guard": False, "collapse_guard": False}

@@ -17,6 +17,7 @@ from stylizer.vj.inputs.audio import Heard
 from stylizer.vj.inputs.keyboard import GESTURES, TOGGLES, TURNS
 from stylizer.vj.inputs.mapping import Binding, Mapper, read_map
 from stylizer.vj.inputs.modulation import Modulator
+from stylizer.vj.loop import open_loop
 from stylizer.vj.outputs.recorder import FilmFile, Recorder
 from stylizer.vj.presets import Preset
 from stylizer.vj.render import render
@@ -74,7 +75,7 @@ def test_a_show_is_played_by_keys_and_recorded(bank: Bank, tmp_path: Path) -> No
 
 def played(bank: Bank, keys: Sequence[str | Hand], mapper: Mapper | None = None, **options: Any) -> tuple[Show, Stage]:
     """A show and its screen, not yet run; the screen's clock is the show's."""
-    stage, session = Stage(keys), VjSession(bank, compiles=False)
+    stage, session = Stage(keys), VjSession(bank, loop=open_loop(compiles=False))
     session.apply(SMALL | {"noise_2": 0.2, "strobe_guard": False})
     clock: dict[str, Any] = {"clock": lambda: stage.now, "sleep": lambda s: None}
     return Show(session, stage, [], mapper or Mapper(soft=False), **clock, **options), stage

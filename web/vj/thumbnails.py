@@ -12,6 +12,7 @@ from stylizer.errors import StylizerError
 from stylizer.logs import log
 from stylizer.picture import encode_picture
 from stylizer.vj.bank import Bank
+from stylizer.vj.loop import open_loop
 from stylizer.vj.presets import Preset
 from stylizer.vj.session import VjSession
 
@@ -71,7 +72,7 @@ class Thumbnails:
                 log.warning("no thumbnail", of=key[1], reason=str(error))
 
     def _drawn(self, preset: Preset) -> bytes:
-        session = VjSession(self._bank, compiles=False)
+        session = VjSession(self._bank, loop=open_loop(compiles=False))
         session.apply({**preset.values, "output_size": "256", "strobe_guard": False})
         for _ in range(self._steps):
             begin = time.perf_counter()
