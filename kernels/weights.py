@@ -127,6 +127,8 @@ def load_weights(path: Path) -> Weights:
     """A U-Net-256 from a `.pict` or `.safetensors` file, checked. Raises BadWeights, or OSError."""
     if path.suffix not in (".pict", ".safetensors"):
         raise BadWeights(f"{path.name}: weights are .pict or .safetensors files, not {path.suffix or 'without suffix'}")
+    if path.exists() and not path.is_file():
+        raise BadWeights(f"{path.name}: weights are regular files, this is none")  # a pipe would be waited for
     weights = read_pict(path) if path.suffix == ".pict" else read_safetensors(path)
     filters_of(weights, name=path.name)
     return weights

@@ -1,6 +1,7 @@
 """Containers of weights: what goes in comes out, and what is no good is refused by name without being allocated."""
 
 import json
+import os
 import struct
 import tracemalloc
 from pathlib import Path
@@ -109,12 +110,65 @@ def test_real_pict_to_safetensors_and_back(weights: Finder, tmp_path: Path) -> N
     assert all((second[n] == w).all() for n, w in first.items())
 
 
+@pytest.mark.parametrize("filters", [1, 3])
+def test_pict_to_safetensors_and_back_gives_the_same_file(tmp_path: Path, filters: int) -> None:
+    """The first writing rounds; from then on every byte stays."""
+    first, between, second = (tmp_path / name for name in ("a.pict", "b.safetensors", "c.pict"))
+    save_weights(first, random_weights(filters))
+    save_weights(first, load_weights(first))  # its table holds the values that occur
+    save_weights(between, load_weights(first))
+    save_weights(second, load_weights(between))
+    assert second.read_bytes() == first.read_bytes()
+
+
+def refused(path: Path, message: str) -> int:
+    """-> the most bytes that Python had allocated meanwhile."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadWeights, match=message):
+            load_weights(path)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("header_bytes", [10_000_000_000, 2**63, 0])
 def test_safetensors_with_an_absurd_header_is_refused(tmp_path: Path, header_bytes: int) -> None:
     path = tmp_path / "evil.safetensors"
     path.write_bytes(struct.pack("<Q", header_bytes) + b"{}")
-    with pytest.raises(BadWeights, match=f"evil.safetensors: the header claims {header_bytes} bytes"):
-        load_weights(path)
+    assert refused(path, f"evil.safetensors: the header claims {header_bytes} bytes") < 2_000_000
+
+
+@pytest.mark.parametrize("suffix", [".pict", ".safetensors"])
+def test_a_file_of_absurd_size_is_refused_without_being_read(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"evil{suffix}"
+    with path.open("wb") as file:
+        file.truncate(10_000_000_000)  # a hole: it takes no room on the disk
+    assert refused(path, f"evil{suffix}: 10000000000 bytes, at most") < 100_000
+
+
+@pytest.mark.parametrize("suffix", [".pict", ".safetensors"])
+@pytest.mark.parametrize("kept", [0.0, 0.3, 0.999])
+def test_a_file_that_is_cut_short_is_refused_by_name(tmp_path: Path, suffix: str, kept: float) -> None:
+    path = tmp_path / f"short{suffix}"
+    save_weights(path, random_weights(1))
+    data = path.read_bytes()
+    path.write_bytes(data[: int(kept * len(data))])
+    assert refused(path, f"short{suffix}: ") < 2 * len(data) + 100_000
+
+
+def test_safetensors_with_nan_is_refused_by_name(tmp_path: Path) -> None:
+    weights = random_weights(1)
+    name = next(iter(weights))
+    weights[name][0, 0, 0, 0] = np.nan
+    save_file(weights, tmp_path / "nan.safetensors")
+    refused(tmp_path / "nan.safetensors", f"nan.safetensors: '{name}' holds NaN")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.pict")
+    refused(tmp_path / "pipe.pict", "pipe.pict: weights are regular files")
 
 
 TOO_LARGE = b'{"a":{"dtype":"F32","shape":[1000000000],"data_offsets":[0,4000000000]}}'

@@ -68,6 +68,7 @@ def test_presets_tempo_keys_and_sound_are_played(show: Staged) -> None:
     with show.socket() as page:
         page.send(type="tempo", bpm=300)
         page.until("meters", bpm=300)
+        page.until("meters", loop="torch and OpenVINO on the CPU", loop_why="")
         page.send(type="preset", name="wild", beats=2)
         page.until("meters", morphing=True)
         page.until_controls(rate=1.5, model_a="two", hue=0.25)

@@ -29,6 +29,7 @@ export function show(message, view) {
   showBeat(message);
   showGuard(message);
   $("show_fps").textContent = t("show_fps", { fps: Math.round(message.fps), ms: message.step_ms.toFixed(0) });
+  $("show_fps").title = [message.loop, message.loop_why].filter(Boolean).join(" — ");
   $("view_fps").textContent = view.latency_ms === undefined ? "" : t("view", { ms: Math.round(view.latency_ms) });
   $("pages").textContent = t("pages", { pages: message.pages });
   $("pages").hidden = message.pages < 2;
