@@ -56,7 +56,11 @@ class Styles(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """All that the pipeline runs on. batch: how many visitors are worth one step. mesh: None, and no eyes are drawn."""
+    """All that the pipeline runs on.
+
+    batch: how many visitors are worth one step. mesh: None, and no eyes are drawn. device: where crops are made, which
+    is where the matte's network runs.
+    """
 
     look: Look
     find_head: FindHead
@@ -65,6 +69,7 @@ class Parts:
     rungs: tuple[Rung, ...]
     batch: int = MAX_BATCH
     mesh: FaceMesh | None = None
+    device: torch.device = torch.device("cpu")
 
 
 def open_parts(settings: Settings) -> Parts:
@@ -82,9 +87,12 @@ def open_parts(settings: Settings) -> Parts:
         person,
         face,
         matte_rung,
+        *_onnx(engine),
         Rung("style", ", ".join(library.names), "; ".join(str(refusal) for refusal in library.refused)),
     )
-    return Parts(look, find_head, matte, library, rungs, 1 if engine.device.type == "cpu" else MAX_BATCH, mesh)
+    batch = 1 if engine.device.type == "cpu" else MAX_BATCH
+    device = matte.device if isinstance(matte, RvmMatte) else torch.device("cpu")
+    return Parts(look, find_head, matte, library, rungs, batch, mesh, device)
 
 
 def open_matte(settings: Settings) -> Matte:
@@ -138,6 +146,11 @@ def _mesh(registry: Registry, engine: Engine) -> tuple[FaceMesh | None, Rung]:
         return FaceMesh.load(registry.find("mesh").path, engine), Rung("face", "MTCNN, MediaPipe face mesh")
     except (ModelMissing, ModelRejected, Unreadable) as error:
         return None, Rung("face", "MTCNN", str(error))
+
+
+def _onnx(engine: Engine) -> Sequence[Rung]:
+    """What runs the networks of others, where that is not what the device's own rung says."""
+    return [Rung("onnx", *engine.reading())] if engine.device.type == "cuda" else []
 
 
 def _device_note(engine: Engine, settings: Settings) -> str:

@@ -16,13 +16,13 @@ from stylizer.config import Settings
 from stylizer.controls import Value
 from stylizer.convert import SIZE
 from stylizer.errors import NotFound
-from stylizer.frame import Frame, PixelsU8
+from stylizer.frame import Frame, PixelsU8, on_cpu
 from stylizer.ladder import Parts, Rung, open_parts
 from stylizer.logs import log
 from stylizer.stages.box import Box
 from stylizer.stages.closeup import Closeup, closeup_box, cut_closeup
 from stylizer.stages.compose import Backdrop, canvas_scale, compose, neutral
-from stylizer.stages.crop import cut
+from stylizer.stages.crop import cut, cut_on
 from stylizer.stages.eyes import LEAST_HEAD_PX, Eyes
 from stylizer.stages.mark import held
 from stylizer.stages.matte import MatteState, View, extent
@@ -40,7 +40,8 @@ LOG_EVERY = 100  # a stage that fails on each frame must not fill the disk
 class Job:
     """One frame of one visitor on its way; `box` and all that follows stay None when nobody is in view.
 
-    looked: the person was looked for in this very frame.
+    looked: the person was looked for in this very frame. on_card: foreground and matte where the matte's network left
+    them, if that was a card.
     """
 
     frame: Frame
@@ -51,6 +52,7 @@ class Job:
     near: Box | None = None
     looked: bool = False
     crop: Tensor | None = None
+    on_card: tuple[Tensor, Tensor] | None = None
     foreground: Tensor | None = None
     matte: Tensor | None = None
     picture: Tensor | None = None
@@ -187,9 +189,14 @@ class Pipeline:
         with _timed([job], "crop"):
             job.box = state.square.update(state.tracker.body, state.tracker.head, job.frame.size)
             if job.box is not None:
-                job.crop = cut(job.pixels, job.box, self._crop_px)
+                job.crop = self._cut(job.pixels, job.box)
                 job.near = closeup_box(state.tracker.head, job.box)
         self._find_eyes(job)
+
+    def _cut(self, pixels: PixelsU8, box: Box) -> Tensor:
+        """The crop, where the matte's network is."""
+        device = self._parts.device
+        return cut(pixels, box, self._crop_px) if device.type == "cpu" else cut_on(device, pixels, box, self._crop_px)
 
     def _find_eyes(self, job: Job) -> None:
         """Where a near face has its eyes, if they are to be drawn."""
@@ -213,22 +220,25 @@ class Pipeline:
         crops = torch.cat([job.crop for job in jobs if job.crop is not None])
         views = [View(job.pixels, job.box) for job in jobs if job.box is not None]
         with _timed(jobs, "matte"):
-            foreground, alpha, memories = self._parts.matte(crops, [_memory(job.state) for job in jobs], views)
+            there, alpha_there, memories = self._parts.matte(crops, [_memory(job.state) for job in jobs], views)
+            foreground, alpha = on_cpu(there, alpha_there)
         for i, (job, memory) in enumerate(zip(jobs, memories, strict=True)):
             job.state.matte = memory
             job.foreground, job.matte = foreground[i : i + 1], alpha[i : i + 1]
+            job.on_card = (there[i : i + 1], alpha_there[i : i + 1]) if there.is_cuda else None
             if job.box is not None:
                 job.state.tracker.see_extent(extent(job.matte, job.box), looked=job.looked)
 
     def _convert(self, jobs: Sequence[Job]) -> None:
         """All of one style."""
         convert = self._parts.library.get(str(jobs[0].controls["style"]))
-        foreground = torch.cat([job.foreground for job in jobs if job.foreground is not None])
-        alpha = torch.cat([job.matte for job in jobs if job.matte is not None])
+        people = [(job.foreground, job.matte) for job in jobs if job.foreground is not None and job.matte is not None]
+        seen = [job.on_card or person for job, person in zip(jobs, people, strict=True)]
+        foreground, alpha = (torch.cat(each) for each in zip(*seen, strict=True))
         with _timed(jobs, "convert"):
             pictures, alphas = convert(foreground, alpha, [job.controls for job in jobs])
-            for i, job in enumerate(jobs):
-                person, drawing = (foreground[i : i + 1], alpha[i : i + 1]), (pictures[i : i + 1], alphas[i : i + 1])
+            for i, (job, person) in enumerate(zip(jobs, people, strict=True)):
+                drawing = pictures[i : i + 1], alphas[i : i + 1]
                 drawn = settled(job.state.drawn, person, drawing, job.frame.time_s, job.controls)
                 job.state.drawn, job.picture, job.alpha = drawn, drawn.picture, drawn.alpha
 

@@ -139,5 +139,7 @@ def test_what_is_imported_is_declared() -> None:
 
 
 def _names(requirements: list[str]) -> set[str]:
-    """Declared distributions; cupy-cuda13x is imported as cupy."""
-    return {canonicalize_name(Requirement(text).name).replace("cupy-cuda13x", "cupy") for text in requirements}
+    """Declared distributions, by what they are imported as."""
+    imported_as = {"cupy-cuda13x": "cupy", "onnxruntime-gpu": "onnxruntime"}
+    names = (canonicalize_name(Requirement(text).name) for text in requirements)
+    return {imported_as.get(name, name) for name in names}

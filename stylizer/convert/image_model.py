@@ -59,16 +59,16 @@ class ImageModelConverter:
     def __call__(self, foreground: Tensor, alpha: Tensor, controls: Sequence[Controls]) -> tuple[Tensor, Tensor]:
         seen = foreground * alpha + BACKDROP * (1 - alpha)
         drawn = torch.cat([self._run(row[None]) for row in seen])
-        strength = torch.tensor([float(c["style_strength"]) for c in controls])[:, None, None, None]
-        return torch.lerp(foreground, drawn, strength), alpha
+        strength = torch.tensor([float(c["style_strength"]) for c in controls], device=drawn.device)
+        return torch.lerp(foreground, drawn, strength[:, None, None, None]).cpu(), alpha.cpu()
 
     def _run(self, picture: Tensor) -> Tensor:
-        """[1, 3, SIZE, SIZE] unit -> the same."""
+        """[1, 3, SIZE, SIZE] unit -> the same, in the same place."""
         config = self._config
         x = _TO_FILE[config.values](_resized(picture, config.size))
         if config.layout == "NHWC":
             x = x.permute(0, 2, 3, 1).contiguous()
-        y = self._net(**{self._input: x})[self._output]
+        y = self._net(**{self._input: x})[self._output].to(x.device)
         if config.layout == "NHWC":
             y = y.permute(0, 3, 1, 2)
         return _resized(_FROM_FILE[config.values](y).clamp(0, 1), SIZE)

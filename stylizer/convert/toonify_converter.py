@@ -16,6 +16,7 @@ from stylizer.convert.ink import ink, occupied
 from stylizer.convert.own_colours import own_colours
 from stylizer.convert.toonify import ToonifyNet
 from stylizer.engines import Compiled, Engine
+from stylizer.frame import on_cpu
 from stylizer.logs import log
 from stylizer.stages.closeup import SIDE_PX
 
@@ -49,14 +50,15 @@ class ToonifyConverter:
 
     def __call__(self, foreground: Tensor, alpha: Tensor, controls: Sequence[Controls]) -> tuple[Tensor, Tensor]:
         strengths = [round(float(c["style_strength"]) * STEPS) for c in controls]
-        pictures, alphas = torch.zeros_like(foreground), torch.zeros_like(alpha)
+        pictures, alphas = torch.zeros(foreground.shape), torch.zeros(alpha.shape)
         for strength in dict.fromkeys(strengths):
             rows = [i for i, s in enumerate(strengths) if s == strength]
             alike = slice(None) if len(rows) == len(strengths) else rows  # a slice is no copy
             network, columns = self._network(strength, alpha[alike])
             person, matte = foreground[alike, :, :, columns], alpha[alike, :, :, columns]
             wishes = [controls[i] for i in rows]
-            drawn, opacity = (t.to(foreground) for t in network(person, matte, *self._looks_of(wishes)))
+            drawn, opacity = network(person, matte, *self._looks_of(wishes))
+            drawn, opacity, person, matte = on_cpu(drawn, opacity, person, matte)
             for k, (i, wish) in enumerate(zip(rows, wishes, strict=True)):
                 one = slice(k, k + 1)
                 pictures[i, :, :, columns], alphas[i, :, :, columns] = self._finished(

@@ -14,6 +14,7 @@ from stylizer.config import Device, EngineName, Settings
 from stylizer.errors import Unavailable
 
 CORES = torch.get_num_threads()  # as torch counts them, before anybody tells it to take fewer
+ANY = -1  # as the first side of a shape: any batch
 LANES = 2  # frames in work at once (see stylizer/lanes.py): each network gets its share of the cores
 
 Compiled = Callable[..., tuple[Tensor, ...]]
@@ -24,9 +25,10 @@ class OnnxNet(Protocol):
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    device: torch.device  # where the outputs lie; inputs may come from anywhere
 
     def __call__(self, **inputs: Tensor) -> dict[str, Tensor]:
-        """Runs once. Floats are cast to the file's own type on the way in and to float32 on the way out."""
+        """Runs once. Floats are cast to the network's own type on the way in and to float32 on the way out."""
         ...
 
 
@@ -52,7 +54,8 @@ class Engine(Protocol):
         outputs: Sequence[str] | None = None,
         constants: Mapping[str, float] | None = None,
     ) -> OnnxNet:
-        """The ONNX file at `path`, for fixed `shapes` (by input name) or any.
+        """The ONNX file at `path`, for fixed `shapes` (by input name) or any. A first side of ANY is for a batch of any
+        size: then every output has the batch as its first side.
 
         precision: "fp32" where the engine's own would harm the result.
         outputs: inner tensors to return instead of the file's own outputs, each by the ending of its name.
@@ -60,6 +63,10 @@ class Engine(Protocol):
         Raises Unreadable when it is no ONNX file, ModelRejected when it has no such inner tensor or cannot take the
         shapes.
         """
+        ...
+
+    def reading(self) -> tuple[str, str]:
+        """What runs the files read so far, and why that is not something better; empty when it is the best there is."""
         ...
 
 

@@ -1,14 +1,22 @@
-"""CUDA graphs in fp16, channels_last: one graph for each batch size, captured at its first use."""
+"""CUDA graphs in fp16, channels_last: one graph for each batch size, captured at its first use.
 
-from collections.abc import Sequence
+ONNX files run beside them in ONNX Runtime; what it does not take stays in OpenVINO on the CPU, with the reason.
+"""
+
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from stylizer.engines import Compiled
+from stylizer.engines import Compiled, OnnxNet
 from stylizer.engines.onnx import OnnxReader
 from stylizer.engines.torch_eager import as_tuple
+from stylizer.errors import ModelRejected, Unavailable, Unreadable
+
+if TYPE_CHECKING:
+    from stylizer.engines.onnx_runtime import OnnxRuntimeReader
 
 WARM_UP_RUNS = 3  # cuDNN chooses its algorithms before the capture
 
@@ -20,6 +28,48 @@ class CudaGraphEngine(OnnxReader):
     def __init__(self, threads: int, cache: Path) -> None:
         super().__init__(threads, cache)
         self.device = torch.device("cuda")
+        self._read_by: dict[str, list[str]] = {}  # what runs them: file names
+        self._refused: dict[str, str] = {}  # file name: why it is not on the card
+        self._card: OnnxRuntimeReader | None = None
+        self._no_card = ""
+        try:
+            self._card = _onnx_runtime(self.device)
+        except Unavailable as error:
+            self._no_card = str(error)
+
+    def read(
+        self,
+        path: Path,
+        shapes: Mapping[str, Sequence[int]] | None = None,
+        precision: str | None = None,
+        outputs: Sequence[str] | None = None,
+        constants: Mapping[str, float] | None = None,
+    ) -> OnnxNet:
+        why = self._no_card
+        if self._card is not None and path.suffix == ".onnx":  # others, such as .tflite, OpenVINO alone can read
+            try:
+                net = self._card.read(path, shapes, precision, outputs, constants)
+            except (Unavailable, ModelRejected, Unreadable) as error:
+                why = str(error)
+            else:
+                self._note(path, net.standing)
+                return net
+        slow = super().read(path, shapes, precision, outputs, constants)  # raises for a file that is bad in itself
+        self._note(path, f"OpenVINO {self.cpu_precision} on cpu", why)
+        return slow
+
+    def _note(self, path: Path, runner: str, why: str = "") -> None:
+        for names in self._read_by.values():
+            if path.name in names:
+                names.remove(path.name)
+        self._read_by.setdefault(runner, []).append(path.name)
+        self._refused.pop(path.name, None)
+        if why:
+            self._refused[path.name] = why
+
+    def reading(self) -> tuple[str, str]:
+        standing = (f"{runner}: {', '.join(names)}" for runner, names in self._read_by.items() if names)
+        return "; ".join(standing), "; ".join(dict.fromkeys(self._refused.values()))
 
     def compile(self, net: nn.Module, example: tuple[Tensor, ...], any_size: bool = False) -> Compiled:
         net = net.eval().half().to(self.device).to(memory_format=torch.channels_last)
@@ -45,7 +95,8 @@ class _Graph:
             for _ in range(WARM_UP_RUNS):
                 net(*self._inputs)
         torch.cuda.current_stream().wait_stream(stream)
-        with torch.inference_mode(), torch.cuda.graph(self._graph):
+        # Other threads may ask for memory meanwhile: ONNX Runtime does, for a network that it runs the first time.
+        with torch.inference_mode(), torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
             self._outputs = as_tuple(net(*self._inputs))
 
     def __call__(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -53,3 +104,14 @@ class _Graph:
             own.copy_(given, non_blocking=True)
         self._graph.replay()
         return tuple(t.float() for t in self._outputs)  # a copy: the next replay overwrites the graph's own
+
+
+def _onnx_runtime(device: torch.device) -> "OnnxRuntimeReader":
+    """Raises Unavailable, with the reason, when it is not installed or has nothing for the device."""
+    try:
+        from stylizer.engines.onnx_runtime import OnnxRuntimeReader
+    except ImportError as error:
+        raise Unavailable(
+            f"ONNX files run on the CPU: {error.name or error} is not installed (extra cuda13 or cuda12)"
+        ) from None
+    return OnnxRuntimeReader(device, threads=1)

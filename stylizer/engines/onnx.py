@@ -1,4 +1,4 @@
-"""Networks that others trained, from ONNX files: OpenVINO runs them on the CPU, whatever engine runs our own."""
+"""Networks that others trained, from ONNX files, in OpenVINO on the CPU: the first way there, the last on a card."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +10,7 @@ import openvino as ov
 import torch
 from torch import Tensor
 
+from stylizer.engines import OnnxNet
 from stylizer.errors import ModelRejected, Unreadable
 
 
@@ -37,10 +38,13 @@ class OnnxReader:
         precision: str | None = None,
         outputs: Sequence[str] | None = None,
         constants: Mapping[str, float] | None = None,
-    ) -> "OpenVinoOnnx":
+    ) -> OnnxNet:
         model = self.model(path, shapes, outputs, constants)
         names = [port.any_name for port in model.inputs]
         return OpenVinoOnnx(self.on_cpu(model, precision or self.cpu_precision), names)
+
+    def reading(self) -> tuple[str, str]:
+        return f"OpenVINO {self.cpu_precision} on cpu", ""
 
     def model(
         self,
@@ -97,6 +101,8 @@ def _reshape(model: ov.Model, shapes: Mapping[str, Sequence[int]], path: Path) -
 class OpenVinoOnnx:
     """See engines.OnnxNet."""
 
+    device = torch.device("cpu")
+
     def __init__(self, compiled: ov.CompiledModel, inputs: Sequence[str]) -> None:
         """inputs: the file's own names; a compiled network may call a port by the name of a step that it folded
         away."""
@@ -118,7 +124,8 @@ class Runner:
 
     def __call__(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         arrays = [
-            np.ascontiguousarray(t.detach().numpy(), dtype=dtype) for t, dtype in zip(inputs, self._dtypes, strict=True)
+            np.ascontiguousarray(t.detach().cpu().numpy(), dtype=dtype)
+            for t, dtype in zip(inputs, self._dtypes, strict=True)
         ]
         with self._lock:
             results = self._request.infer(arrays, share_inputs=True)

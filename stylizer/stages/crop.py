@@ -7,6 +7,8 @@ the edge none.
 
 import cv2
 import numpy as np
+import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -76,22 +78,34 @@ def cut(pixels: PixelsU8, box: Box, size: int = SIZE_PX) -> Tensor:
     return unit_from_u8(cut_u8(pixels, box, size))
 
 
+def cut_on(device: torch.device, pixels: PixelsU8, box: Box, size: int = SIZE_PX) -> Tensor:
+    """`cut` in torch's operators on `device`: the pixels that the box touches go there, the result stays there."""
+    check_pixels("frame", pixels)
+    block, near, (step_x, step_y, x0, y0) = _sampling(pixels, box, size)
+    source = torch.from_numpy(np.ascontiguousarray(pixels[near])).to(device, non_blocking=True)
+    planes = source.permute(2, 0, 1)[None].float()
+    if block > 1:
+        h, w = (max(length // block, 1) for length in planes.shape[2:])
+        planes = F.interpolate(planes[..., : h * block, : w * block], (h, w), mode="area")
+    height, width = planes.shape[2:]
+    wide, high = size * step_x / width, size * step_y / height  # of the box, in the source's sides
+    theta = torch.tensor([[[wide, 0, wide + 2 * x0 / width - 1], [0, high, high + 2 * y0 / height - 1]]])
+    grid = F.affine_grid(theta.to(device), [1, 3, size, size], align_corners=False)
+    return F.grid_sample(planes, grid, padding_mode="border", align_corners=False).div_(255)
+
+
 def cut_u8(pixels: PixelsU8, box: Box, size: int) -> PixelsU8:
     """uint8 [H, W, 3] -> the box's contents, uint8 [size, size, 3].
 
     Shrinking by more than 1.5 first averages whole blocks of pixels, so that fine texture does not flicker.
     """
     check_pixels("frame", pixels)
-    step_x, step_y = box.width / size, box.height / size
-    block = max(1, round(min(step_x, step_y)))
-    near = _touched(box, pixels.shape[1], pixels.shape[0], block)
+    block, near, (step_x, step_y, x0, y0) = _sampling(pixels, box, size)
     source = pixels[near]
     if block > 1:
         h, w = (max(length // block, 1) for length in source.shape[:2])
         source = cv2.resize(source[: h * block, : w * block], (w, h), interpolation=cv2.INTER_AREA)
-    x0, y0 = box.x0 - near[1].start, box.y0 - near[0].start
-    matrix = _affine(step_x / block, step_y / block, x0 / block, y0 / block)
-    return _warp(source, matrix, (size, size), cv2.BORDER_REPLICATE)
+    return _warp(source, _affine(step_x, step_y, x0, y0), (size, size), cv2.BORDER_REPLICATE)
 
 
 def paste_region(box: Box, frame_size: tuple[int, int]) -> tuple[slice, slice]:
@@ -126,6 +140,18 @@ def _square(middle: float, top: float, side: float) -> Box:
 def _lazy(prev: float, wanted: float, slack: float) -> float:
     excess = wanted - prev
     return prev + max(excess - slack, 0.0) + min(excess + slack, 0.0)
+
+
+def _sampling(
+    pixels: PixelsU8, box: Box, size: int
+) -> tuple[int, tuple[slice, slice], tuple[float, float, float, float]]:
+    """How to shrink the box to `size` px: side of the blocks that are averaged first; the rows and columns of the frame
+    that are needed; step and start (x and y) of the output's pixels in those blocks."""
+    step_x, step_y = box.width / size, box.height / size
+    block = max(1, round(min(step_x, step_y)))
+    near = _touched(box, pixels.shape[1], pixels.shape[0], block)
+    x0, y0 = box.x0 - near[1].start, box.y0 - near[0].start
+    return block, near, (step_x / block, step_y / block, x0 / block, y0 / block)
 
 
 def _touched(box: Box, width: int, height: int, block: int) -> tuple[slice, slice]:

@@ -112,9 +112,9 @@ def persons_of_maps(maps: Sequence[Tensor]) -> Tensor:
 
 def _persons_of_map(raw: Tensor, stride: int) -> Tensor:
     _, _, h, w = raw.shape
-    anchors = torch.tensor(ANCHORS_PX[stride], dtype=torch.float32)
+    anchors = torch.tensor(ANCHORS_PX[stride], dtype=torch.float32, device=raw.device)
     used = raw.view(len(anchors), 5 + COCO_CLASSES, h, w)[:, : 6 + PERSON].permute(0, 2, 3, 1).sigmoid()
-    y, x = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
+    y, x = torch.meshgrid(*(torch.arange(n, device=raw.device) for n in (h, w)), indexing="ij")
     centre = (used[..., :2] * 2 - 0.5 + torch.stack([x, y], dim=-1)) * stride
     size = (used[..., 2:4] * 2) ** 2 * anchors[:, None, None, :]
     score = used[..., 4:5] * used[..., 5 + PERSON :]
@@ -143,10 +143,10 @@ def _from_onnx(path: Path, engine: Engine, example: Tensor) -> Net:
         maps = engine.read(path, shapes, outputs=RAW_MAPS)
     except ModelRejected:
         whole = engine.read(path, shapes)  # anchor-free, or an export that names its maps otherwise
-        return lambda picture: persons(next(iter(whole(images=picture).values())))
-    return lambda picture: persons_of_maps(list(maps(images=picture).values()))
+        return lambda picture: persons(next(iter(whole(images=picture).values()))).cpu()
+    return lambda picture: persons_of_maps(list(maps(images=picture).values())).cpu()
 
 
 def _from_pt(path: Path, engine: Engine, example: Tensor) -> Net:
     compiled = engine.compile(anchor_free(path, example), (example,))
-    return lambda picture: persons(compiled(picture)[0].cpu())
+    return lambda picture: persons(compiled(picture)[0]).cpu()

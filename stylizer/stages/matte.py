@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stylizer.engines import Engine, OnnxNet
+from stylizer.engines import ANY, Engine, OnnxNet
 from stylizer.errors import ModelMissing, ModelRejected
 from stylizer.frame import PixelsU8
 from stylizer.stages.box import Box
@@ -57,7 +57,7 @@ class Matte(Protocol):
         """crops [N, 3, H, W] unit, of N visitors, with each one's state (None: the subject is new) and view.
 
         -> foreground [N, 3, H, W] unit, straight; alpha [N, 1, H, W] 0..1; the states to be handed in with the next
-        frame.
+        frame. RobustVideoMatting's lie where its network runs, the others' with the crops.
         """
         ...
 
@@ -72,8 +72,8 @@ class RvmState(MatteState):
 class RvmMatte:
     """RobustVideoMatting (arXiv:2108.11515) through the interface of its official ONNX files.
 
-    Visitors go through one after the other: no state can slip into another's, and on a CPU a batch of N costs N times
-    one.
+    On a CPU visitors go through one after the other, since a batch of N costs N times one; on a card as one batch.
+    Either way each has states of their own.
     """
 
     name = "RobustVideoMatting"
@@ -86,28 +86,41 @@ class RvmMatte:
 
         Raises ModelMissing, Unreadable, ModelRejected.
         """
-        net = _read(path, engine, rvm_shapes(size, ratio), constants={"downsample_ratio": ratio})
+        fixed = {"downsample_ratio": ratio}
+        net = _read(path, engine, rvm_shapes(size, ratio), fixed)
+        if net.device.type != "cpu":
+            net = _read(path, engine, rvm_shapes(size, ratio, ANY), fixed)
         _expect(path, net, {"src", "r1i", "r2i", "r3i", "r4i"}, {"fgr", "pha", "r1o", "r2o", "r3o", "r4o"})
-        return cls(net, size, ratio)
+        return cls(net, size, ratio, batches=net.device.type != "cpu")
 
-    def __init__(self, net: OnnxNet, size: tuple[int, int] = (SIZE_PX, SIZE_PX), ratio: float = RVM_RATIO) -> None:
-        """net: inputs src and r1i..r4i of `rvm_shapes`; downsample_ratio fixed."""
-        self._net = net
-        self._first = tuple(torch.zeros(*shape) for name, shape in rvm_shapes(size, ratio).items() if name != "src")
+    def __init__(
+        self,
+        net: OnnxNet,
+        size: tuple[int, int] = (SIZE_PX, SIZE_PX),
+        ratio: float = RVM_RATIO,
+        batches: bool = False,
+    ) -> None:
+        """net: inputs src and r1i..r4i of `rvm_shapes`; downsample_ratio fixed. batches: whether it was read for any
+        batch."""
+        self._net, self._batches, self.device = net, batches, net.device
+        shapes = [shape for name, shape in rvm_shapes(size, ratio).items() if name != "src"]
+        self._first = RvmState(tuple(torch.zeros(*shape, device=net.device) for shape in shapes))
 
     def __call__(
         self, crops: Tensor, states: Sequence[MatteState | None], views: Sequence[View]
     ) -> tuple[Tensor, Tensor, list[MatteState]]:
-        rows = [self._one(crops[i : i + 1], state) for i, state in enumerate(states)]
-        foregrounds, alphas, after = zip(*rows, strict=True)
-        return torch.cat(foregrounds), torch.cat(alphas), list(after)
+        before = [state if isinstance(state, RvmState) else self._first for state in states]
+        if self._batches:
+            together = [torch.cat(each) for each in zip(*(state.recurrent for state in before), strict=True)]
+            foreground, alpha, after = self._run(crops, together)
+            return foreground, alpha, [RvmState(tuple(r[i : i + 1] for r in after)) for i in range(len(before))]
+        rows = [self._run(crops[i : i + 1], state.recurrent) for i, state in enumerate(before)]
+        foregrounds, alphas, afters = zip(*rows, strict=True)
+        return torch.cat(foregrounds), torch.cat(alphas), [RvmState(recurrent) for recurrent in afters]
 
-    def _one(self, crop: Tensor, state: MatteState | None) -> tuple[Tensor, Tensor, MatteState]:
-        recurrent = state.recurrent if isinstance(state, RvmState) else self._first
-        inputs = {f"r{i}i": r for i, r in enumerate(recurrent, 1)}
-        out = self._net(src=crop, **inputs)
-        after = RvmState(tuple(out[f"r{i}o"] for i in range(1, 5)))
-        return out["fgr"].clamp(0, 1), out["pha"].clamp(0, 1), after
+    def _run(self, crops: Tensor, recurrent: Sequence[Tensor]) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+        out = self._net(src=crops, **{f"r{i}i": r for i, r in enumerate(recurrent, 1)})
+        return out["fgr"].clamp(0, 1), out["pha"].clamp(0, 1), tuple(out[f"r{i}o"] for i in range(1, 5))
 
 
 def extent(alpha: Tensor, box: Box) -> Box | None:
@@ -123,13 +136,13 @@ def extent(alpha: Tensor, box: Box) -> Box | None:
     return inner.scaled(box.width / shown.shape[1], box.height / shown.shape[0]).moved(box.x0, box.y0)
 
 
-def rvm_shapes(size: tuple[int, int], ratio: float) -> dict[str, tuple[int, ...]]:
+def rvm_shapes(size: tuple[int, int], ratio: float, batch: int = 1) -> dict[str, tuple[int, ...]]:
     """Shapes of RVM's inputs for pictures of `size` (width, height) px."""
-    shapes: dict[str, tuple[int, ...]] = {"src": (1, 3, size[1], size[0])}
+    shapes: dict[str, tuple[int, ...]] = {"src": (batch, 3, size[1], size[0])}
     width, height = (int(side * ratio) for side in size)
     for i, channels in enumerate(RVM_CHANNELS, 1):
         width, height = math.ceil(width / 2), math.ceil(height / 2)
-        shapes[f"r{i}i"] = (1, channels, height, width)
+        shapes[f"r{i}i"] = (batch, channels, height, width)
     return shapes
 
 
@@ -166,7 +179,7 @@ class SegmentationMatte:
         side = (self.SIDE_PX, self.SIDE_PX)
         picture = crop if crop.shape[2:] == side else F.interpolate(crop, side, mode="bilinear", antialias=True)
         (out,) = self._net(**{self._net.inputs[0]: picture.permute(0, 2, 3, 1)}).values()
-        alpha = self._opacity(out.permute(0, 3, 1, 2))
+        alpha = self._opacity(out.to(crop.device).permute(0, 3, 1, 2))
         return alpha if crop.shape[2:] == side else F.interpolate(alpha, crop.shape[2:], mode="bilinear")
 
     @staticmethod

@@ -62,5 +62,5 @@ class PersonMatte:
         view = View(u8_from_unit(picture), Box(0, 0, width, height))
         with torch.inference_mode():
             _, alpha, states = way(picture, [state], [view])
-        self._alpha = alpha
+        self._alpha = alpha.cpu()
         return states[0]
