@@ -26,7 +26,7 @@ else
 fi
 step bench 240 "$python" -m kernels.bench --json "$out/$card.json" --plot "$out/$card.png"
 # The whole chain; needs everything of requirements.lock and the weights (STYLIZER_MODELS).
-step vj 60 "$python" -m benchmarks.vj_gpu --json "$out/vj-$card.json"
+step vj 60 "$python" -m stylizer.bench.vj_gpu --json "$out/vj-$card.json"
 step render 60 "$python" -m stylizer vj render --seconds 10 --json "$out/vj-render-$card.json" "$out/vj-$card.mp4"
 grep -q '"loop": "own CUDA kernels' "$out/vj-render-$card.json" || { echo "FAILED: render did not run on the card"; failed=1; }
 step onnx 120 env REQUIRE_GPU=1 "$python" -m pytest -q -m gpu tests/engines

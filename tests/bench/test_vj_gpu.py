@@ -5,9 +5,9 @@ import sys
 import pytest
 import torch
 
-from benchmarks import vj_gpu
 from kernels.check import has_gpu
 from kernels.weights import random_weights
+from stylizer.bench import vj_gpu
 from stylizer.vj.bank import Model
 from stylizer.vj.cupy_way import CupyWay
 from tests.kernels.emulator import require_emulator

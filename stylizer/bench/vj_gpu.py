@@ -1,6 +1,6 @@
 """VJ mode's loop on a card: does it draw what the CPU draws, and what does it add to the network's time?
 
-python -m benchmarks.vj_gpu [--filters 64] [--json F]
+python -m stylizer.bench.vj_gpu [--filters 64] [--json F]
 
 Exit 1 where it draws something else or a goal is missed, 3 when there is no GPU.
 """
@@ -98,7 +98,7 @@ def missed(db: float, times_us: dict[str, float]) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.vj_gpu", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m stylizer.bench.vj_gpu", description=__doc__)
     parser.add_argument("--filters", type=int, default=64)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
