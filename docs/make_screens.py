@@ -1,6 +1,6 @@
 """Takes every picture of the pages in docs/screens with headless Chromium, from what the project brings along.
 
-    python -m docs.make_screens [booth visit studio stage]     all of them without a name
+    python -m docs.make_screens [booth visit studio sizes stage]     all of them without a name
 
 No real person is shown: the drawn clip is the camera, the VJ's pictures are dreamt. Weights are searched as ever
 (STYLIZER_MODELS, the cache); without them the lower rungs draw. STYLIZER_RUNS names the training runs to show; where
@@ -57,6 +57,7 @@ STAGES = {
     "phone": (PHONE, "en"),
 }
 STUDIO = (1280, 1000)
+STUDIOS = {"phone": (PHONE, "ja-JP"), "tablet": (UPRIGHT, "en"), "tall": (TALL, "ja-JP")}
 PHONES = "http://192.168.1.20:8000"  # in the QR code of the picture
 HEARD = {"level": 0.72, "low": 0.9, "mid": 0.55, "high": 0.34, "flux": 0.41, "onset": 0.0}
 
@@ -185,12 +186,20 @@ def _troubles(browser: Browser, worker: Running) -> None:
 # The studio: Streamlit in its own process, page by page.
 
 
-def studio(browser: Browser) -> None:
+@contextlib.contextmanager
+def _studio() -> Iterator[tuple[str, Settings]]:
     settings = Settings.load(studio_port=free_port(), threads=2)
     process = studio_process.start(settings)
     base = f"http://127.0.0.1:{settings.studio_port}"
     try:
         wait_for(lambda: _answers(f"{base}/_stcore/health"), 120)
+        yield base, settings
+    finally:
+        studio_process.stop(process)
+
+
+def studio(browser: Browser) -> None:
+    with _studio() as (base, settings):
         _live(browser, base)
         for name, ready in PAGES.items():
             if name == "training" and not any(settings.runs.glob("*/log.jsonl")):
@@ -200,12 +209,16 @@ def studio(browser: Browser) -> None:
                 ready(page)
                 _settled(page)
                 save(page, f"studio-{name}", whole=True)
-        with opened(browser, base, PHONE, "ja-JP") as page:
-            page.get_by_role("button", name="カメラを始める").wait_for()
-            _settled(page)
-            save(page, "studio-phone")
-    finally:
-        studio_process.stop(process)
+
+
+def studio_sizes(browser: Browser) -> None:
+    """The studio at rest on other screens."""
+    with _studio() as (base, _):
+        for name, (size, language) in STUDIOS.items():
+            with opened(browser, base, size, language) as page:
+                page.get_by_role("button", name="Start camera" if language == "en" else "カメラを始める").wait_for()
+                _settled(page)
+                save(page, f"studio-{name}")
 
 
 def _live(browser: Browser, base: str) -> None:
@@ -333,7 +346,13 @@ def _wait_heard(page: Page) -> None:
     page.wait_for_function("() => document.querySelector('#view_fps').textContent")
 
 
-GROUPS: dict[str, Callable[[Browser], None]] = {"booth": booth, "visit": turn, "studio": studio, "stage": stage}
+GROUPS: dict[str, Callable[[Browser], None]] = {
+    "booth": booth,
+    "visit": turn,
+    "studio": studio,
+    "sizes": studio_sizes,
+    "stage": stage,
+}
 
 
 if __name__ == "__main__":

@@ -24,6 +24,16 @@ class Kind(StrEnum):
     IMAGE_MODEL = "image_model"
 
 
+class Told(BaseModel):
+    """What people read of a card, in another language; what is left out is read in English."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: Text | None = None
+    data: Text | None = None
+    weak_points: tuple[Text, ...] | None = None
+
+
 class Card(BaseModel):
     """One style. Unknown fields are refused, so that a misspelt one is seen."""
 
@@ -49,6 +59,7 @@ class Card(BaseModel):
     network: dict[str, Scalar | list[int]] = Field(
         default_factory=dict, description="what the converter builds it from"
     )
+    ja: Told | None = Field(default=None, description="the same in Japanese")
 
     @field_validator("weights")
     @classmethod
@@ -74,10 +85,15 @@ class Card(BaseModel):
             raise ModelRejected(f"{path}: the card says name = {card.name!r}, its folder is {folder.name!r}")
         return card
 
+    def told_in(self, language: str) -> Self:
+        """The card as readers of `language` ("en", "ja") see it."""
+        told = self.ja if language == "ja" else None
+        return self if told is None else self.model_copy(update=dict(told.model_dump(exclude_none=True)))
+
     def to_toml(self) -> str:
         """The text that `read` takes back; absent values are left out."""
         fields = self.model_dump(mode="json", exclude_none=True)
-        tables = {key: fields.pop(key) for key in ("measures", "network")}
+        tables = {key: fields.pop(key, None) for key in ("measures", "network", "ja")}
         lines = [f"{key} = {_toml(value)}" for key, value in fields.items()]
         for key, table in tables.items():
             if table:

@@ -187,16 +187,29 @@ BOXES = """() => Object.fromEntries(
   }))"""
 
 
+DOCK = {"style", "new", "background", "home", "more"}
+RESTING = """() => ['brand', 'heading', 'more', 'start', 'clip'].map((name) => {
+  const { top, bottom } = document.querySelector(name === 'brand' ? '.brand' : `#${name}`).getBoundingClientRect();
+  return [name, top, bottom];
+})"""
+
+
 def _overlap(one: list[float], other: list[float]) -> bool:
     """left, top, right, bottom of each."""
     return all(one[d] < other[d + 2] and other[d] < one[d + 2] for d in (0, 1))
 
 
-@pytest.mark.parametrize("size", [(390, 844), (820, 1180), (1180, 820), (2160, 3840), (1280, 720)])
+SIZES = [(390, 844), (360, 640), (640, 360), (844, 390), (820, 1180), (1180, 820), (2160, 3840), (1280, 720)]
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_the_page_fits_phone_tablet_and_booth_screens(worker: Running, camera: Browser, size: tuple[int, int]) -> None:
-    with visit(camera, size=size) as browser:
+    with visit(camera, size=size, language="ja-JP" if min(size) == 360 else "en") as browser:  # its words are wider
         page = browser.new_page()
         page.goto(worker.base)
+        page.wait_for_selector("body[data-state=idle]")
+        resting = page.evaluate(RESTING)
+        assert all(top >= 0 and bottom <= size[1] for _, top, bottom in resting), f"in view at rest: {resting}"
         page.click("#start")
         page.wait_for_selector("body[data-state=live]")
         page.wait_for_function("() => /\\d/.test(document.querySelector('#numbers').textContent)")
@@ -208,5 +221,42 @@ def test_the_page_fits_phone_tablet_and_booth_screens(worker: Running, camera: B
         assert [pair for pair in itertools.combinations(boxes, 2) if _overlap(boxes[pair[0]], boxes[pair[1]])] == []
         outside = [name for name, box in boxes.items() if min(box) < 0 or box[2] > size[0] or box[3] > size[1]]
         assert outside == []
+        height = {name: box[3] - box[1] for name, box in boxes.items()}
+        assert [n for n in ("chip", "stop", "languages") if height[n] > 1.4 * height["brand"]] == [], "one line each"
+        assert [name for name in DOCK if height[name] < 36] == [], "high enough for a finger"
         half = [name for name in ("brand", "chip", "stop") if boxes[name][2] > stage[2]]
         assert half == [], "what stands on the picture does not hang over the dock"
+
+
+def test_a_refusal_is_said_in_the_visitors_language_with_the_workers_words_below(
+    worker: Running, camera: Browser
+) -> None:
+    with visit(camera, language="ja-JP") as browser:
+        page = browser.new_page()
+        refusal = {"code": "bad_input", "message": "seed: got -1, allowed is whole numbers 0 to 9"}
+        page.route("**/v1/streams", lambda route: route.fulfill(status=422, json=refusal))
+        page.goto(worker.base)
+        page.click("#start")
+        page.wait_for_selector("body[data-state=refused]")
+        assert page.inner_text("#more") == "このままでは使えません。"
+        assert page.inner_text("#detail") == refusal["message"]
+        page.click("#languages [value=en]")
+        assert page.inner_text("#more") == "This cannot be used as it is."
+        page.unroute("**/v1/streams")
+        page.click("#start")
+        page.wait_for_selector("body[data-state=live]")
+        assert not page.is_visible("#detail")
+
+
+def test_what_runs_below_its_best_is_one_line_that_opens_in_the_visitors_language(
+    worker: Running, camera: Browser
+) -> None:
+    with visit(camera, language="ja-JP") as browser:
+        page = browser.new_page()
+        page.goto(worker.base)
+        page.click("#start")
+        page.wait_for_selector("body[data-state=live]")
+        assert page.inner_text("#notes").endswith("切り抜き")
+        page.click("#notes summary")
+        assert "次善の方法" in page.inner_text("#notes li") and "needs no weights" in page.inner_text("#notes small")
+        assert serious(page) == []

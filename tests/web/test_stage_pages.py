@@ -123,7 +123,8 @@ def test_a_pict_file_is_dropped_into_a_slot(show: Staged, browser: Browser) -> N
             page.wait_for_function("(name) => document.querySelector('#say').textContent.includes(name)", arg=name)
             if name == "broken.pict":
                 page.wait_for_selector("#say[data-tone=bad]")
-                page.wait_for_function("() => document.querySelector('#say').textContent.includes('claims')")
+                page.wait_for_function("() => document.querySelector('#say small').textContent.includes('claims')")
+                assert page.inner_text("#say").startswith("This file cannot be read.")
         wait_for(lambda: show.session.controls["model_b"] == "ghosts.pict", 20)
         page.wait_for_function("() => document.querySelector('#slot_b select').value === 'ghosts.pict'")
         page.wait_for_selector("#slot_b img:not([hidden])", timeout=60_000)

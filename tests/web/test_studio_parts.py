@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,7 +149,7 @@ def test_runs_are_read_as_training_leaves_them(tmp_path: Path) -> None:
 def test_a_preset_goes_into_a_file_and_back() -> None:
     controls = defaults("person") | {"seed": 7, "background": "blur", "mirror": True}
     preset = as_preset('Festival "evening" 夜', controls)
-    assert preset.name == "festival-evening"
+    assert re.fullmatch(r"festival-evening-[0-9a-f]{8}", preset.name), "夜 and 朝 are two files"
     again = parse_preset(preset.to_toml().encode(), "x", "x.toml", "person")
     assert again.title == preset.title and dict(again.controls) == {"seed": 7, "background": "blur", "mirror": True}
 
@@ -168,9 +169,12 @@ def test_a_preset_file_that_is_none_is_refused_in_words(text: bytes, words: str)
         parse_preset(text, "x", "x.toml", "person")
 
 
-def test_a_preset_needs_a_name_for_its_file() -> None:
+def test_a_preset_may_be_called_anything_but_nothing() -> None:
+    controls = {name: row.default for name, row in CONTROLS.items() if row.page == "person"}
+    assert as_preset("夜", controls).name != as_preset("朝", controls).name
+    assert as_preset("Evening", controls).name == "evening"
     with pytest.raises(BadInput, match="title"):
-        as_preset("夜", {name: row.default for name, row in CONTROLS.items() if row.page == "person"})
+        as_preset("  ", controls)
 
 
 def test_before_and_after_belong_together(worker: Worker) -> None:

@@ -9,14 +9,21 @@ from pathlib import Path
 import pytest
 from streamlit.delta_generator import DeltaGenerator
 
+import stylizer.styles
 import web.studio
+from stylizer.bench.results import read_results
 from stylizer.controls import CONTROLS
-from web.studio.strings import HELP, LANGUAGES, STRINGS
+from stylizer.errors import StylizerError
+from stylizer.weights.card import Card
+from stylizer.weights.manifest import manifest
+from web.studio.bench_page import RESULTS
+from web.studio.strings import HELP, LANGUAGES, STRINGS, UNITS
 from web.studio.trouble import COMPONENT
 
 PAGES = sorted(page for page in Path(web.studio.__path__[0]).glob("*.py") if page.stem != "strings")
 PERSON = [row for row in CONTROLS.values() if row.page == "person"]
 SAYING = ("label", "help", "placeholder", "title", "body", "text", "alt")  # parameters that a reader sees
+MADE = ("control_", "choice_", "part_", "why_", "problem_", "weights_")  # keys that are put together from names
 WORDS = re.compile(r"[A-Z]?[a-z]{2,}")
 
 
@@ -38,6 +45,32 @@ def test_every_control_choice_and_trouble_has_its_words() -> None:
     assert set(HELP) == {row.name for row in PERSON}
 
 
+def kinds(of: type[StylizerError]) -> Iterator[type[StylizerError]]:
+    yield of
+    for each in of.__subclasses__():
+        yield from kinds(each)
+
+
+def test_every_kind_of_error_rung_weight_and_unit_has_its_words() -> None:
+    codes = {kind.code for kind in kinds(StylizerError) if kind.__module__ == "stylizer.errors"}
+    assert {key for key in STRINGS["en"] if key.startswith("problem_")} == {f"problem_{code}" for code in codes}
+    parts = {"device", "person", "face", "matte", "style"}
+    assert {f"{word}_{part}" for word in ("part", "why") for part in parts} <= set(STRINGS["en"])
+    assert {key for key in STRINGS["en"] if key.startswith("weights_")} == {f"weights_{name}" for name in manifest()}
+    results, _ = read_results(RESULTS)
+    units = {unit for result in results.values() for unit in (result.unit, result.waterfall_unit) if unit}
+    assert {unit.split(",")[0] for unit in units} <= set(UNITS)
+
+
+@pytest.mark.parametrize("name", ["anime", "comic", "paper"])
+def test_every_embedded_style_tells_itself_in_japanese(name: str) -> None:
+    card = Card.read(Path(stylizer.styles.__path__[0]) / name)
+    told = card.told_in("ja")
+    assert not told.title.isascii() and not told.data.isascii()
+    assert len(told.weak_points) == len(card.weak_points) and not any(each.isascii() for each in told.weak_points)
+    assert card.told_in("en") == card
+
+
 def _asked(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "t":
@@ -52,7 +85,7 @@ def test_no_page_asks_for_a_sentence_that_is_not_there_and_none_is_left_over() -
     asked = {key for page in PAGES for key in _asked(ast.parse(page.read_text(encoding="utf-8")))}
     assert asked <= set(STRINGS["en"])
     left_over = set(STRINGS["en"]) - asked - set(COMPONENT.values())
-    assert {key for key in left_over if not key.startswith(("control_", "choice_"))} == {"camera", "clip"}, "sources"
+    assert {key for key in left_over if not key.startswith(MADE)} == {"camera", "clip"}, "sources"
 
 
 def _shown(tree: ast.AST) -> Iterator[str]:

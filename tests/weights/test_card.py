@@ -6,6 +6,7 @@ import pytest
 
 from stylizer.errors import ModelMissing, ModelRejected
 from stylizer.weights import Card, Kind
+from stylizer.weights.card import Told
 
 FULL = Card(
     name="ink",
@@ -21,6 +22,7 @@ FULL = Card(
     sha256="0" * 64,
     measures={"psnr_db": 21.5, "noted": "on the test set"},
     network={"width": 16, "skips": True, "channels": [16, 32]},
+    ja=Told(title="インク", weak_points=("手", "後ろ姿")),
 )
 
 
@@ -30,12 +32,19 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert Card.read(tmp_path / "ink") == FULL
 
 
+def test_what_a_card_does_not_say_in_a_language_is_read_in_english() -> None:
+    told = FULL.told_in("ja")
+    assert (told.title, told.weak_points, told.data) == ("インク", ("手", "後ろ姿"), FULL.data)
+    assert FULL.told_in("fr") == FULL
+
+
 @pytest.mark.parametrize(
     "old, new, says",
     [
         ('kind = "pix2pix"', 'kind = "watercolour"', "kind: Input should be 'toonify', 'pix2pix' or 'image_model'"),
         ('licence = "AGPL-3.0-or-later"\n', "", "licence: Field required"),
         ("steps = ", "stepps = ", "stepps: Extra inputs"),
+        ('"title" = "インク"', '"titel" = "インク"', "ja.titel: Extra inputs"),
         (
             'weights = "weights.safetensors"',
             'weights = "../secret"',

@@ -14,7 +14,7 @@ from stylizer.bench import figures
 from stylizer.bench.results import Result, expected, parse_result, read_results, to_csv
 from stylizer.errors import BadInput
 from web.studio import picture
-from web.studio.strings import t
+from web.studio.strings import said, t, unit_for
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
 RUN_LIMIT_S = 1800
@@ -30,7 +30,7 @@ def page() -> None:
     results, faults = read_results(RESULTS)
     results |= st.session_state.get("bench_own", {})
     for fault in faults:
-        st.warning(fault)
+        st.warning(f"{t('problem_unreadable')}\n\n{fault}")
     if results:
         whole_way_first = sorted(results, key=lambda each: not each.startswith("pipeline"))
         name = left.selectbox(t("result"), whole_way_first, key="bench_result")
@@ -44,16 +44,22 @@ def page() -> None:
 def _show(name: str, result: Result) -> None:
     st.subheader(result.title)
     st.caption(f"{result.machine} · `{result.command}`")
-    _figure(f"{name}-ladder", lambda: figures.ladder(result.ladder, result.unit))
+    _figure(
+        f"{name}-ladder",
+        lambda: figures.ladder(result.ladder, result.unit),
+        t("axis_ladder", unit=unit_for(result.unit)),
+    )
     if result.waterfall:
         st.markdown(f"**{t('waterfall')}**")
-        _figure(f"{name}-waterfall", lambda: figures.waterfall(result.waterfall, result.waterfall_unit))
+        words = t("axis_waterfall", unit=unit_for(result.waterfall_unit))
+        _figure(f"{name}-waterfall", lambda: figures.waterfall(result.waterfall, result.waterfall_unit), words)
         if not any(bar.floor for bar in result.waterfall):
             st.caption(t("no_floor"))
     if result.peaks:
         peaks = result.peaks
         st.markdown(f"**{t('roofline')}**")
-        _figure(f"{name}-roofline", lambda: figures.roofline(result.points, peaks, f"peaks measured, {result.machine}"))
+        title = f"peaks measured, {result.machine}"
+        _figure(f"{name}-roofline", lambda: figures.roofline(result.points, peaks, title), t("axis_roofline"))
     st.download_button(
         "CSV", to_csv(result).encode(), f"{name}.csv", "text/csv", icon=":material/table:", key=f"{name}-csv"
     )
@@ -66,13 +72,19 @@ def _predicted() -> None:
     st.caption(t("predicted_more"))
     floors, points = expected(FILTERS, DATA_SHEETS[card])
     title = f"{FILTERS} filters on {card}: every layer at its floor"
-    _figure(f"predicted-{card}-roofline", lambda: figures.roofline(points, DATA_SHEETS[card], title))
-    _figure(f"predicted-{card}-waterfall", lambda: figures.waterfall(floors, "least µs"))
+    _figure(
+        f"predicted-{card}-roofline", lambda: figures.roofline(points, DATA_SHEETS[card], title), t("axis_roofline")
+    )
+    unit = "least µs"
+    words = t("axis_waterfall", unit=unit_for(unit))
+    _figure(f"predicted-{card}-waterfall", lambda: figures.waterfall(floors, unit), words)
 
 
-def _figure(name: str, draw: Callable[[], Figure]) -> None:
+def _figure(name: str, draw: Callable[[], Figure], words: str) -> None:
+    """words: what its axes are; the figure itself, which people save and send, is English."""
     png = figures.to_png(draw())
     picture.show_png(png, name.replace("-", " "))
+    st.caption(words)
     st.download_button("PNG", png, f"{name}.png", "image/png", icon=":material/image:", key=f"{name}-png")
 
 
@@ -121,4 +133,4 @@ def _keep(name: str, data: bytes) -> None:
         st.session_state.setdefault("bench_own", {})[name] = parse_result(data, name)
         st.session_state["bench_result"] = name
     except BadInput as error:
-        st.error(str(error))
+        st.error(said(error))

@@ -10,7 +10,7 @@ from stylizer.controls import CONTROLS
 from stylizer.errors import StylizerError
 from web.studio import resources
 from web.studio.comparison import side_by_side
-from web.studio.strings import t
+from web.studio.strings import said, t
 
 MAX_SECONDS = 10.0
 SUFFIXES = ["mp4", "mov", "mkv"]
@@ -44,7 +44,13 @@ def _way(column: DeltaGenerator, title: str, index: int) -> dict[str, object]:
     first = 1.0 if len(styles) > 1 else 1.0 - 0.5 * index  # with a single style its own strengths are compared
     with column.container(border=True):
         st.markdown(f"**{title}**")
-        name = st.selectbox(t("control_style"), styles, index=min(index, len(styles) - 1), key=f"compare.style.{index}")
+        name = st.selectbox(
+            t("control_style"),
+            styles,
+            index=min(index, len(styles) - 1),
+            format_func=resources.titles().__getitem__,
+            key=f"compare.style.{index}",
+        )
         strength = st.slider(t("control_style_strength"), 0.0, 1.0, first, step=0.05, key=f"compare.strength.{index}")
         ink = st.slider(
             t("control_ink"), 0.0, 1.0, float(CONTROLS["ink"].default), step=0.05, key=f"compare.ink.{index}"
@@ -55,7 +61,8 @@ def _way(column: DeltaGenerator, title: str, index: int) -> dict[str, object]:
 
 def _words(way: dict[str, object]) -> str:
     strength, ink = f"{way['style_strength']:.2f}", f"{way['ink']:.2f}"
-    return t("way_seed" if way["seed"] else "way", style=way["style"], strength=strength, ink=ink, seed=way["seed"])
+    style = resources.titles()[str(way["style"])]
+    return t("way_seed" if way["seed"] else "way", style=style, strength=strength, ink=ink, seed=way["seed"])
 
 
 def _draw(film: Path, ways: list[dict[str, object]], seconds: float) -> None:
@@ -64,6 +71,6 @@ def _draw(film: Path, ways: list[dict[str, object]], seconds: float) -> None:
         made, _ = side_by_side(resources.worker(), film, ways, seconds, lambda share: bar.progress(share))
         st.session_state["compare.made"] = made, [_words(way) for way in ways]
     except StylizerError as error:
-        st.error(str(error))
+        st.error(said(error))
     finally:
         bar.empty()

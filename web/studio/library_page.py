@@ -10,7 +10,7 @@ from stylizer.weights.importing import import_style
 from stylizer.weights.manifest import Part
 from stylizer.weights.registry import Style
 from web.studio import picture, resources
-from web.studio.strings import t
+from web.studio.strings import language, said, t
 
 MOMENT_S = 2.0  # of the drawn clip, for the previews
 
@@ -18,7 +18,7 @@ MOMENT_S = 2.0  # of the drawn clip, for the previews
 def page() -> None:
     st.subheader(t("styles"))
     for refusal in resources.library().refused:
-        st.warning(t("refused", refusal=refusal))
+        st.warning(t("refused", refusal=said(refusal)))
     columns = st.columns(2, gap="large")
     places: list[tuple[DeltaGenerator, Style]] = []
     for index, style in enumerate(resources.library().styles):
@@ -36,7 +36,7 @@ def page() -> None:
 
 def _card(style: Style) -> DeltaGenerator:
     """Returns the place of its preview."""
-    card = style.card
+    card = style.card.told_in(language())
     drawn, words = st.columns([1, 1.3])
     words.markdown(f"**{card.title}** · `{card.name}`")
     words.caption(f"{card.kind.value} · {style.origin} · {card.licence}")
@@ -53,9 +53,11 @@ def _card(style: Style) -> DeltaGenerator:
 
 def _show_preview(style: Style) -> None:
     try:
-        picture.show(preview(style.card.name, style.card.sha256), t("preview_of", title=style.card.title))
+        picture.show(
+            preview(style.card.name, style.card.sha256), t("preview_of", title=style.card.told_in(language()).title)
+        )
     except StylizerError as error:
-        st.warning(str(error))
+        st.warning(said(error))
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
@@ -82,28 +84,32 @@ def _part(part: Part) -> None:
         found = registry.find(part.name)
     except (ModelMissing, ModelRejected) as fault:
         words, button = st.columns([2.4, 1], vertical_alignment="center")
-        words.markdown(f":material/cancel: {t('instead', title=part.title, without=part.without)}")
-        words.caption(str(fault))
+        words.markdown(f":material/cancel: {t('instead', title=_title(part))}")
+        words.caption(f"{part.without}. {fault}")
         if part.pullable and button.button(t("pull"), key=f"pull.{part.name}", icon=":material/download:"):
             _pull(part)
         return
-    st.markdown(f":material/check_circle: **{part.title}** · {found.file.name} · {found.file.licence}")
+    st.markdown(f":material/check_circle: **{_title(part)}** · {found.file.name} · {found.file.licence}")
+
+
+def _title(part: Part) -> str:
+    return t(f"weights_{part.name}")
 
 
 def _pull(part: Part) -> None:
-    bar = st.progress(0.0, t("pull_connecting", title=part.title))
+    bar = st.progress(0.0, t("pull_connecting", title=_title(part)))
 
     def tell(done: int, total: int) -> None:
         sizes = {"done": f"{done / 1e6:.1f}", "total": f"{total / 1e6:.1f}"}
-        bar.progress(min(1.0, done / total), t("pulled_so_far", title=part.title, **sizes))
+        bar.progress(min(1.0, done / total), t("pulled_so_far", title=_title(part), **sizes))
 
     try:
         resources.registry().pull(part.name, progress=tell)
     except StylizerError as error:
         bar.empty()
-        st.error(str(error))
+        st.error(said(error))
         return
-    st.success(t("pulled", title=part.title))
+    st.success(t("pulled", title=_title(part)))
 
 
 def _import() -> None:
@@ -122,7 +128,7 @@ def _import() -> None:
         with st.spinner(t("checking")):
             style = import_style(resources.registry(), card.getvalue(), weights.getvalue(), resources.library().try_out)
     except StylizerError as error:
-        st.error(t("not_taken", error=error))
+        st.error(t("not_taken", error=said(error)))
         return
     resources.library().refresh()
-    st.success(t("brought_in", title=style.card.title))
+    st.success(t("brought_in", title=style.card.told_in(language()).title))

@@ -15,7 +15,7 @@ from web import compat
 from web.rtc.ice import browser_ice_servers
 from web.studio import before_after, presets, resources
 from web.studio.bridge import CONNECT_S, Bridge, CameraSink, play_clip
-from web.studio.strings import t
+from web.studio.strings import said, t
 from web.studio.trouble import COMPONENT, trouble
 from web.studio.widgets import key, standing_at, widget
 
@@ -96,6 +96,11 @@ def page() -> None:
         _numbers(stage)
 
 
+def again() -> None:
+    """The same page at an address of its own: Streamlit's first page has none, and people type one."""
+    page()
+
+
 def _stage() -> Stage:
     stage: Stage = st.session_state.setdefault("stage", Stage())
     return stage
@@ -118,7 +123,7 @@ def _controls() -> dict[str, Value]:
     for title, names in GROUPS.items():
         with st.container(border=True):
             for name in names:
-                values[name] = widget(CONTROLS[name], styles)
+                values[name] = widget(CONTROLS[name], styles, resources.titles())
             if title == "look":
                 left, right = st.columns(2)
                 left.button(t("reroll"), icon=":material/casino:", width="stretch", on_click=_reroll)
@@ -193,7 +198,7 @@ def _join(stage: Stage, source: str, tries: int) -> None:
     try:
         bridge = Bridge(worker.join(controls), present)
     except StylizerError as error:
-        stage.problem = str(error)
+        stage.problem = said(error)
         return
     connect_s = CONNECT_S * 2**tries
     sink = CameraSink(bridge, connect_s) if source == "camera" else None

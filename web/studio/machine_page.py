@@ -13,10 +13,17 @@ def page() -> None:
     _health()
     st.subheader(t("what_runs"))
     ladder = [
-        {t("part"): rung.part, t("stands_on"): rung.standing, t("because"): rung.why or t("first_choice")}
+        {
+            t("part"): t(f"part_{rung.part}"),
+            t("stands_on"): rung.standing,
+            t("because"): t(f"why_{rung.part}") if rung.why else t("first_choice"),
+        }
         for rung in resources.pipeline().ladder
     ]
     st.dataframe(ladder, hide_index=True, width="stretch")
+    for rung in resources.pipeline().ladder:
+        if rung.why:
+            st.caption(f"{t(f'part_{rung.part}')}: {rung.why}")
     st.subheader(t("machine"))
     st.dataframe([{"": k, t("value"): str(v)} for k, v in machine.describe().items()], hide_index=True, width="stretch")
 
@@ -42,8 +49,7 @@ def _worst(values: list[float]) -> str:
 
 
 def warnings() -> None:
-    """One line on every page for each part that stands below its first rung."""
-    for rung in resources.pipeline().ladder:
-        if rung.why:
-            words = t("runs_on", part=rung.part, standing=rung.standing, why=rung.why)
-            st.caption(f":material/stairs: {words}")
+    """One line on every page while a part stands below its first rung."""
+    parts = [t(f"part_{rung.part}") for rung in resources.pipeline().ladder if rung.why]
+    if parts:
+        st.caption(f":material/stairs: {t('below_best', parts=t('between').join(parts))}")

@@ -1,5 +1,6 @@
 """Sets of controls kept by name, and as files that people send each other."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,17 +11,19 @@ from stylizer.controls import CONTROLS, Value, defaults
 from stylizer.errors import BadInput, StylizerError
 from stylizer.vj.presets import Preset, parse_preset
 from web.studio import resources
-from web.studio.strings import t
+from web.studio.strings import said, t
 from web.studio.widgets import key
 
 MAX_BYTES = 64 * 1024
 
 
 def as_preset(title: str, controls: Mapping[str, Value]) -> Preset:
-    """What differs from the table. Raises BadInput for a title without a letter or digit."""
+    """What differs from the table. A title without Latin letters gets a made-up file name. Raises BadInput for none."""
+    if not title.strip():
+        raise BadInput(f"title: got {title!r:.60}, allowed is one with a letter or a digit")
     name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60]
-    if not name:
-        raise BadInput(f"title: got {title!r:.60}, allowed is one with a Latin letter or a digit")
+    if not title.isascii() or not name:  # two titles that differ in what a file name cannot hold must not be one file
+        name = f"{name}-{hashlib.sha256(title.encode()).hexdigest()[:8]}".strip("-")
     table = defaults("person")
     return Preset(name, title, {n: v for n, v in controls.items() if n in table and v != table[n]})
 
@@ -72,7 +75,7 @@ def _keep_now() -> None:
         preset = as_preset(st.session_state["preset.title"], controls)
         keep(preset)
     except (StylizerError, OSError) as fault:
-        st.session_state["preset.said"] = str(fault)
+        st.session_state["preset.said"] = said(fault)
         return
     st.session_state["preset.said"] = t("is_kept", title=preset.title)
 
@@ -89,7 +92,7 @@ def _bring() -> None:
         )
         keep(preset)
     except (StylizerError, OSError) as fault:
-        st.session_state["preset.said"] = str(fault)
+        st.session_state["preset.said"] = said(fault)
         return
     _play(preset)
     st.session_state["preset.said"] = t("is_kept_and_plays", title=preset.title)

@@ -12,6 +12,7 @@ from stylizer.live import Worker
 from stylizer.pipeline import Pipeline
 from stylizer.weights import Registry
 from web import compat
+from web.studio.strings import language
 
 CLIP = Path(stylizer.styles.__file__).parent / "clip.mp4"
 
@@ -44,6 +45,11 @@ def library() -> Library:
     opened = _parts().library
     assert isinstance(opened, Library)
     return opened
+
+
+def titles() -> dict[str, str]:
+    """What each style is called in the page's language, by its name."""
+    return {style.card.name: style.card.told_in(language()).title for style in library().styles}
 
 
 @st.cache_resource(show_spinner=False)

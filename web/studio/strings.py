@@ -1,9 +1,12 @@
 """Every sentence of the studio's own pages, in both languages, and the switch between them.
 
-What comes from below keeps its one language, English: errors, style cards, the machine's names, the figures' axes.
+What comes from below keeps its one language, English: the sentences of errors and of the ladder, the machine's names,
+what stands in the figures. The pages say in their own words which kind it is, and show the rest below.
 """
 
 import streamlit as st
+
+from stylizer.errors import StylizerError
 
 LANGUAGES = {"en": "English", "ja": "日本語"}
 KEY = "language"
@@ -19,7 +22,28 @@ STRINGS = {
         "training": "Training",
         "bench": "Bench",
         "machine": "Machine",
-        "runs_on": "**{part}** runs on {standing}: {why}",
+        "below_best": "Runs on less than the best: {parts}. The page Machine says why.",
+        "between": ", ",
+        # Parts of the ladder, and why one stands below its first rung
+        "part_device": "the processor",
+        "part_person": "finding people",
+        "part_face": "faces",
+        "part_matte": "cutting out",
+        "part_style": "styles",
+        "why_device": "No graphics card was found.",
+        "why_person": "The best network for it is not here or cannot be used; the next best looks for people.",
+        "why_face": "The network for eyes and mouth is not here or cannot be used; near faces get no drawn eyes.",
+        "why_matte": "The best network for it is not here or cannot be used; the next best cuts out, more roughly.",
+        "why_style": "A style could not be used and was left out.",
+        # Kinds of errors, by their code
+        "problem_error": "Something went wrong. Please try again.",
+        "problem_bad_input": "This cannot be used as it is.",
+        "problem_unreadable": "This file cannot be read.",
+        "problem_model_missing": "The weights for this are not here yet.",
+        "problem_model_rejected": "These weights or their card cannot be used.",
+        "problem_not_found": "This is not here.",
+        "problem_no_capacity": "Every place is taken just now. Please try again in a moment.",
+        "problem_unavailable": "Something that is needed is not there just now.",
         # The table of controls: names and choices. Their explanations are in HELP below.
         "control_style": "Style",
         "control_style_strength": "Strength",
@@ -101,7 +125,13 @@ STRINGS = {
         "measure": "measure",
         "value": "value",
         "foreign_weights": "Weights that others trained",
-        "instead": "**{title}**: {without} runs instead.",
+        "instead": "**{title}**: the next best runs instead.",
+        "weights_person": "Person detector",
+        "weights_matte": "Video matting",
+        "weights_pose": "Pose detector",
+        "weights_silhouette": "Pose network with silhouette",
+        "weights_mesh": "Face mesh",
+        "weights_segmentation": "Light segmentation",
         "pull": "Pull",
         "pull_connecting": "{title}: connecting",
         "pulled_so_far": "{title}: {done} of {total} MB",
@@ -147,6 +177,11 @@ STRINGS = {
         "no_results": "No results yet: run a benchmark, or add the JSON file of one.",
         "waterfall": "Where the time goes",
         "no_floor": "No floor is known for these stages: only kernels whose bytes and arithmetic are counted have one.",
+        "axis_ladder": "One bar for each way, in {unit}. A dashed green line is the machine's own limit.",
+        "axis_waterfall": "One part after the other, in {unit}. Green is the floor: what no machine of this kind could "
+        "save.",
+        "axis_roofline": "Across: arithmetic per byte moved. Up: arithmetic per second (TFLOP/s). The green line is "
+        "what the card can do.",
         "roofline": "Under the roof",
         "predicted": "The U-Net's floors on a card (prediction)",
         "graphics_card": "Card",
@@ -182,7 +217,26 @@ STRINGS = {
         "training": "学習",
         "bench": "ベンチ",
         "machine": "マシン",
-        "runs_on": "**{part}** は {standing} で動いています：{why}",
+        "below_best": "一部が代替手段で動いています：{parts}。理由は「マシン」のページにあります。",
+        "between": "・",
+        "part_device": "処理装置",
+        "part_person": "人物の検出",
+        "part_face": "顔",
+        "part_matte": "切り抜き",
+        "part_style": "スタイル",
+        "why_device": "GPU が見つかりませんでした。",
+        "why_person": "最良のモデルがないか使えないため、次善のモデルで人物を探しています。",
+        "why_face": "目と口のモデルがないか使えないため、近い顔でも描いた目は付きません。",
+        "why_matte": "最良のモデルがないか使えないため、次善の方法で切り抜いています。輪郭が粗くなります。",
+        "why_style": "使えないスタイルがあったため、除いています。",
+        "problem_error": "問題が起きました。もう一度お試しください。",
+        "problem_bad_input": "このままでは使えません。",
+        "problem_unreadable": "このファイルは読み取れません。",
+        "problem_model_missing": "必要なモデルがまだありません。",
+        "problem_model_rejected": "このモデルかそのカードは使えません。",
+        "problem_not_found": "見つかりません。",
+        "problem_no_capacity": "ただいま満席です。少し待ってからもう一度お試しください。",
+        "problem_unavailable": "必要な機能が一時的に使えません。",
         "control_style": "スタイル",
         "control_style_strength": "強さ",
         "control_ink": "インク",
@@ -259,7 +313,13 @@ STRINGS = {
         "measure": "指標",
         "value": "値",
         "foreign_weights": "公開されている学習済みモデル",
-        "instead": "**{title}**：代わりに {without} が動いています。",
+        "instead": "**{title}**がないため、次善の方法が動いています。",
+        "weights_person": "人物検出",
+        "weights_matte": "動画の切り抜き",
+        "weights_pose": "姿勢検出",
+        "weights_silhouette": "姿勢と輪郭",
+        "weights_mesh": "顔のメッシュ",
+        "weights_segmentation": "軽量な切り抜き",
         "pull": "取得",
         "pull_connecting": "{title}：接続中",
         "pulled_so_far": "{title}：{total} MB 中 {done} MB",
@@ -301,6 +361,11 @@ STRINGS = {
         "no_results": "結果がまだありません。ベンチマークを実行するか、結果の JSON ファイルを追加してください。",
         "waterfall": "時間の内訳",
         "no_floor": "これらの段階の下限は分かりません。転送量と演算量を数えたカーネルにだけ下限があります。",
+        "axis_ladder": "方法ごとに1本の棒で、単位は{unit}です。緑の破線はマシンの上限です。",
+        "axis_waterfall": "処理を順に並べたもので、単位は{unit}です。緑は下限、つまりこの種のマシンでは"
+        "縮められない時間です。",
+        "axis_roofline": "横軸は転送1バイトあたりの演算量、縦軸は毎秒の演算量（TFLOP/s）です。緑の線は"
+        "GPUの性能の上限です。",
         "roofline": "ルーフライン",
         "predicted": "GPU での U-Net の下限（予測）",
         "graphics_card": "GPU",
@@ -342,6 +407,17 @@ HELP = {
     "mirror": "鏡のように左右を入れ替えます",
 }
 
+# The figures' units. English is the results' own.
+UNITS = {
+    "frames per second": "毎秒の枚数",
+    "different pictures per second": "毎秒の異なる画像の枚数",
+    "ms per frame": "1枚あたりのミリ秒",
+    "ms per picture": "1枚あたりのミリ秒",
+    "µs per picture": "1枚あたりのマイクロ秒",
+    "µs per launch": "1回の起動あたりのマイクロ秒",
+    "least µs": "最短のマイクロ秒",
+}
+
 
 def switch() -> None:
     """Draws the switch. The address carries the choice, so that a reload and a bookmark keep it."""
@@ -366,6 +442,16 @@ def language() -> str:
 def t(key: str, **values: object) -> str:
     """The sentence for `key`, with {name} replaced from `values`. Only a page's script may ask."""
     return STRINGS[language()][key].format(**values)
+
+
+def said(error: Exception) -> str:
+    """What an error means, in the page's language, and below it the error's own sentence."""
+    key = f"problem_{error.code}" if isinstance(error, StylizerError) else ""
+    return f"{t(key if key in STRINGS['en'] else 'problem_error')}\n\n{error}"
+
+
+def unit_for(english: str) -> str:
+    return UNITS.get(english.split(",")[0], english) if language() == "ja" else english
 
 
 def help_for(control: str, english: str) -> str:

@@ -1,6 +1,6 @@
 """One widget for each kind of control in THE table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -13,8 +13,8 @@ def key(name: str) -> str:
     return f"control.{name}"
 
 
-def widget(control: Control, styles: Sequence[str]) -> Value:
-    """Draws the control and returns what it stands at; first the table's default.
+def widget(control: Control, styles: Sequence[str], titles: Mapping[str, str] | None = None) -> Value:
+    """Draws the control and returns what it stands at; first the table's default. titles: of the styles, for people.
 
     The value is set anew in every run: a widget that the browser builds again (another page was shown, a run was cut
     short) would otherwise begin at Streamlit's own default, black or nothing, and send that as the visitor's choice.
@@ -22,11 +22,11 @@ def widget(control: Control, styles: Sequence[str]) -> Value:
     value = standing_at(control, styles)
     st.session_state[key(control.name)] = value
     st.session_state[_kept(control.name)] = value
-    _draw(control, styles)
+    _draw(control, styles, titles or {})
     return value
 
 
-def _draw(control: Control, styles: Sequence[str]) -> None:
+def _draw(control: Control, styles: Sequence[str], titles: Mapping[str, str]) -> None:
     name, tip = key(control.name), help_for(control.name, control.help)
     label = t(f"control_{control.name}")
     match control.kind:
@@ -41,7 +41,7 @@ def _draw(control: Control, styles: Sequence[str]) -> None:
         case "choice":
             st.segmented_control(label, control.choices, format_func=_choice, required=True, key=name, help=tip)
         case "name":
-            st.selectbox(label, list(styles), key=name, help=tip)
+            st.selectbox(label, list(styles), format_func=lambda style: titles.get(style, style), key=name, help=tip)
 
 
 def _choice(name: str) -> str:

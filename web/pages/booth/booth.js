@@ -1,7 +1,8 @@
 // The booth: asks for the camera, shows the stylized mirror, says in words what is happening, rests when nobody is there.
 
-import { call } from "/shared/api.js";
+import { call, Refusal } from "/shared/api.js";
 import { Mirror } from "/shared/mirror.js";
+import { problem } from "/shared/problems.js";
 import { camera, clip } from "/shared/sources.js";
 import { shrunk } from "./backdrop.js";
 import { Figure } from "./figure.js";
@@ -20,16 +21,16 @@ const MAX_SEED = 2 ** 31 - 1;
 
 const $ = (id) => document.getElementById(id);
 const video = $("mirror");
-const state = { name: "idle", detail: "", resting: false, sheet: null };
+const state = { name: "idle", detail: "", code: "", resting: false, sheet: null };
 let table = [], styles = [], widgets = [], ladder = [], controls = {}, mirror = null, source = null, lastSource = camera, backdrop = null, again = 0;
 
 const figure = new Figure($("hint"), { rest, wake, restS: setting("rest") });
 const hands = new HandsFree($("count"), { new: newLook, background: () => step("background"), style: () => step("style") });
 const takeHome = new TakeHome($("taken"), $("count"), () => mirror);
 
-function show(name, detail = "") {
+function show(name, detail = "", code = "") {
   if (name === state.name && detail === state.detail) return;
-  Object.assign(state, { name, detail });
+  Object.assign(state, { name, detail, code });
   clearTimeout(again);
   if (kiosk && REMEDIES.includes(name) && name !== "idle") again = setTimeout(() => begin(lastSource), AGAIN_MS);
   if (name === "idle") state.resting = false;
@@ -49,7 +50,9 @@ function paint() {
   $("chip").hidden = resting || (!live && name !== "reconnecting"); // in every other state the words in the middle say it
   $("words").hidden = live && !resting;
   $("heading").textContent = away ? t("title") : t(name);
-  $("more").textContent = away ? t(resting ? "step_in_more" : "invite") : detail && name === "refused" ? detail : has(`${name}_more`) ? t(`${name}_more`) : "";
+  $("more").textContent = away ? t(resting ? "step_in_more" : "invite") : name === "refused" ? t(problem(state)) : has(`${name}_more`) ? t(`${name}_more`) : "";
+  $("detail").textContent = name === "refused" && !resting ? detail : "";
+  $("detail").hidden = !$("detail").textContent;
   $("place").hidden = name !== "full" || !detail;
   $("place").textContent = detail;
   $("spinner").hidden = resting || (TONES[name] ?? "") !== "wait" || !$("place").hidden;
@@ -71,8 +74,9 @@ function paint() {
   if (!live) $("numbers").textContent = "";
   const notes = ladder.filter((rung) => rung.why);
   $("notes").hidden = !notes.length || !mirror;
-  $("notes").firstElementChild.textContent = t("notes");
-  $("notes").lastElementChild.replaceChildren(...notes.map(noteLine));
+  const words = (key, otherwise) => (has(key) ? t(key) : otherwise);
+  $("notes").querySelector("summary").textContent = t("notes", { parts: notes.map(({ part }) => words(`part_${part}`, part)).join(currentLanguage() === "ja" ? "・" : ", ") });
+  $("notes").querySelector("ul").replaceChildren(...notes.map((rung) => noteLine(rung, words(`why_${rung.part}`, ""))));
   for (const button of $("languages").children) button.setAttribute("aria-pressed", String(button.value === currentLanguage()));
   $("stage").style.setProperty("--behind", controls.background === "plain" ? controls.background_colour : "");
   figure.paint(live && !resting, controls.mirror);
@@ -80,9 +84,10 @@ function paint() {
   takeHome.paint();
 }
 
-function noteLine(rung) {
-  const line = document.createElement("li");
-  line.textContent = `${rung.part}: ${rung.standing}. ${rung.why}`;
+function noteLine(rung, words) {
+  const line = document.createElement("li"), detail = document.createElement("small");
+  Object.assign(detail, { lang: "en", textContent: `${rung.part}: ${rung.standing}. ${rung.why}` });
+  line.append(words, detail);
   return line;
 }
 
@@ -124,7 +129,7 @@ async function takePicture(picked) {
     await mirror?.ask("PUT", "backdrop", backdrop);
     change("background", "picture");
   } catch (error) {
-    takeHome.say(t("own_picture"), error.message ? `${t("own_picture_refused")} (${error.message})` : t("own_picture_refused"));
+    takeHome.say("own_picture", error instanceof Refusal ? problem(error) : "own_picture_refused", error.message);
   }
 }
 

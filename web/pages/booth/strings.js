@@ -1,5 +1,7 @@
 // Every sentence of the booth, in both languages. A key that is missing shows itself by name.
 
+import { PROBLEMS } from "/shared/problems.js";
+
 const STRINGS = {
   en: {
     title: "Step in and be drawn",
@@ -53,7 +55,14 @@ const STRINGS = {
     plain: "Plain", picture: "Picture", blur: "Blur", room: "Room", figure: "Figure", scene: "Scene",
     photo_end: "photo", style_end: "drawing",
     fps: "{fps} fps", latency: "{ms} ms",
-    notes: "Running on less than the best:",
+    notes: "Running on less than the best: {parts}",
+    part_device: "the processor", part_person: "finding people", part_face: "faces", part_matte: "cutting out", part_style: "styles",
+    why_device: "No graphics card was found, so the processor draws: fewer pictures a second.",
+    why_person: "The best network for finding people is not here; the next best looks for them.",
+    why_face: "The network for eyes and mouth is not here; near faces get no drawn eyes.",
+    why_matte: "The best network for cutting people out is not here; the next best does it, with rougher edges.",
+    why_style: "A style could not be used and was left out.",
+    ...PROBLEMS.en,
   },
   ja: {
     title: "カメラの前で、絵になろう",
@@ -107,7 +116,14 @@ const STRINGS = {
     plain: "無地", picture: "絵", blur: "ぼかし", room: "部屋", figure: "人物", scene: "全体",
     photo_end: "写真", style_end: "絵",
     fps: "{fps} fps", latency: "{ms} ms",
-    notes: "一部が代替手段で動いています：",
+    notes: "一部が代替手段で動いています：{parts}",
+    part_device: "処理装置", part_person: "人物の検出", part_face: "顔", part_matte: "切り抜き", part_style: "スタイル",
+    why_device: "GPU が見つからないため CPU で描いています。毎秒の枚数が少なくなります。",
+    why_person: "人物を見つける最良のモデルがないため、次善のモデルを使っています。",
+    why_face: "目と口のモデルがないため、近い顔でも描いた目は付きません。",
+    why_matte: "人物を切り抜く最良のモデルがないため、次善の方法を使っています。輪郭が粗くなります。",
+    why_style: "使えないスタイルがあったため、除いています。",
+    ...PROBLEMS.ja,
   },
 };
 

@@ -1,5 +1,7 @@
 // Taking it home: a countdown, six seconds of recording, then a QR code. Nothing is made before the visitor asks.
 
+import { problem } from "/shared/problems.js";
+import { kiosk } from "./kiosk.js";
 import { t } from "./strings.js";
 
 const COUNT_S = 3;
@@ -34,15 +36,15 @@ export class TakeHome {
       const taken = await recording;
       if (round === this.#round) this.#show({ title: "taken", more: "taken_more", minutes: Math.round(taken.seconds_left / 60), ...taken });
     } catch (error) {
-      if (round === this.#round) this.say(t("not_taken"), error.message);
+      if (round === this.#round) this.say("not_taken", problem(error), error.message);
     } finally {
       if (round === this.#round) this.#over();
     }
   }
 
-  /** One sentence for the visitor, in the same place. */
-  say(title, sentence) {
-    this.#show({ titleText: title, sentence });
+  /** One sentence for the visitor, in the same place: keys of its words, and what the worker said. */
+  say(title, more, detail = "") {
+    this.#show({ title, more, detail });
   }
 
   close() {
@@ -55,13 +57,16 @@ export class TakeHome {
   /** Again, in the language that holds now. */
   paint() {
     if (!this.#said) return;
-    const { title, titleText, sentence, more, minutes, qr, url } = this.#said;
+    const { title, more, minutes, qr, url, detail = "" } = this.#said;
     const part = (id) => this.#dialog.querySelector(id);
-    part("h2").textContent = titleText ?? t(title);
-    part("#taken-more").textContent = sentence ?? t(more, { minutes });
+    part("h2").textContent = t(title);
+    part("#taken-more").textContent = t(more, { minutes });
+    part("#taken-detail").textContent = detail;
+    part("#taken-detail").hidden = !detail;
     part("#code").hidden = part("#address").hidden = !qr;
     if (qr) Object.assign(part("#code"), { src: qr, alt: t("code") });
     part("#address").textContent = url ?? "";
+    if (url && !kiosk) Object.assign(part("#address"), { href: url, target: "_blank", rel: "noopener" }); // a phone cannot read its own screen
     part("button").textContent = t("done");
   }
 

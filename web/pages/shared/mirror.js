@@ -1,8 +1,8 @@
 // A live stream as the page sees it: sends a MediaStream, plays the stylized one, mends the line by itself.
 //
 // States told to `onState(state, detail)`: connecting, live, silent (the camera sends nothing), full (detail: one's
-// place in the queue), loading,
-// reconnecting, blocked (no path through the network), refused (detail: the worker's sentence), ended.
+// place in the queue), loading, reconnecting, blocked (no path through the network), refused (detail: the worker's
+// sentence, and third the code of its kind).
 
 import { call, Refusal } from "./api.js";
 
@@ -146,7 +146,7 @@ export class Mirror {
       }
       if (message.type === "controls") this.#onControls((this.#controls = message.controls));
       if (message.type === "figure") this.#onFigure(message.outline);
-      if (message.type === "error") this.#onState("refused", message.message);
+      if (message.type === "error") this.#onState("refused", message.message, message.code);
       if (message.type === "bye" && message.why !== "replaced") this.#recover(new Error(message.why));
     };
   }
@@ -220,7 +220,7 @@ export class Mirror {
       this.#onState("reconnecting");
     } else if (error instanceof Refusal && error.status !== 429) {
       this.#wanted = false;
-      return this.#onState("refused", error.message);
+      return this.#onState("refused", error.message, error.code);
     } else {
       this.#onState(error.message === "blocked" ? "blocked" : "reconnecting");
     }

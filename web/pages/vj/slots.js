@@ -1,5 +1,7 @@
 // The two slots: which model plays, its picture, and a place where a .pict file may be dropped.
 
+import { Refusal } from "/shared/api.js";
+import { problem } from "/shared/problems.js";
 import { element } from "./elements.js";
 import { t } from "./strings.js";
 
@@ -10,7 +12,7 @@ export const picture = (kind, name) => `/v1/stage/thumbnails/${kind}/${encodeURI
 export class Slot {
   #place; #slot; #key; #change; #say; #image; #select; #models = []; #now = "";
 
-  /** slot: a or b. change(changes): as by hand. say(text, bad): a line for the VJ. */
+  /** slot: a or b. change(changes): as by hand. say(text, bad, detail): a line for the VJ. */
   constructor(place, slot, key, change, say) {
     this.#place = place;
     this.#slot = slot;
@@ -58,10 +60,10 @@ export class Slot {
         method: "POST", body: file, headers: { Authorization: `Bearer ${this.#key}` },
       });
       const data = await answer.json();
-      if (!answer.ok) throw new Error(data.message);
+      if (!answer.ok) throw new Refusal(answer.status, data.code, data.message);
       this.#say(t("loaded", { name: data.model, slot: this.#slot.toUpperCase() }));
     } catch (error) {
-      this.#say(error.message, true);
+      this.#say(t(problem(error)), true, error.message);
     } finally {
       this.#place.classList.remove("busy");
     }

@@ -1,5 +1,7 @@
 // Every sentence of the stage, in both languages. Controls of the table that have no word here show their own name.
 
+import { PROBLEMS } from "/shared/problems.js";
+
 const STRINGS = {
   en: {
     line_connecting: "Connecting", line_live: "Live", line_lost: "The show does not answer", line_key: "Wrong key",
@@ -20,6 +22,7 @@ const STRINGS = {
     level: "level", low: "low", mid: "mid", high: "high", flux: "flux", beat: "beat",
     camera_insecure: "Cameras work only on https:// addresses and on http://localhost.", camera_denied: "The camera was not allowed: click its symbol in the address bar.",
     camera_absent: "No camera was found.", camera_busy: "Another program holds the camera.", camera_unknown: "The camera did not start; unplug it and plug it in again.",
+    ...PROBLEMS.en,
   },
   ja: {
     line_connecting: "接続中", line_live: "ライブ", line_lost: "ショーが応答しません", line_key: "キーが違います",
@@ -40,6 +43,7 @@ const STRINGS = {
     level: "音量", low: "低域", mid: "中域", high: "高域", flux: "変化", beat: "拍",
     camera_insecure: "カメラは https:// か http://localhost でのみ使えます。", camera_denied: "カメラが許可されていません。アドレスバーから許可してください。",
     camera_absent: "カメラが見つかりません。", camera_busy: "他のアプリがカメラを使用中です。", camera_unknown: "カメラを開始できません。抜き差ししてください。",
+    ...PROBLEMS.ja,
   },
 };
 

@@ -1,6 +1,7 @@
 // The stage: one socket carries the state of the show, one WebRTC line its picture; every hand movement goes out at once.
 
 import { Mirror } from "/shared/mirror.js";
+import { problem } from "/shared/problems.js";
 import { camera as openCamera } from "/shared/sources.js";
 import { $, element } from "./elements.js";
 import { Link } from "./link.js";
@@ -20,8 +21,9 @@ const key = location.hash.slice(1);
 let state = "connecting", controls = {}, shelf = { models: [], presets: [] }, wiring = null, keys = [], beats = 4, view = {}, panel = null, saying = 0;
 let mirror = null, source = null, sending = null;
 
-const say = (text, bad = false) => {
-  $("say").textContent = text;
+/** detail: the worker's own sentence, English, small below. */
+const say = (text, bad = false, detail = "") => {
+  $("say").replaceChildren(text, ...(detail ? [element("small", { lang: "en", textContent: detail })] : []));
   $("say").hidden = !text;
   $("say").dataset.tone = bad ? "bad" : "good";
   clearTimeout(saying);
@@ -71,7 +73,7 @@ const link = new Link(key, {
   shelf: (message) => { shelf = message; showShelf(); },
   wiring: (message) => { wiring = message; panel?.showWiring(message); wire.show(message); },
   meters: (message) => meters.show(message, view),
-  error: (message) => say(message.message, true),
+  error: (message) => say(t(problem(message)), true, message.message),
 }, (next) => { state = next; paint(); });
 
 /** The picture, small; with a camera it goes the other way on the same line. */
