@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from kernels.launch import Buffer, Launch
 
+NO_DEVICE = 100  # of CUDA's errors
 Array = Any  # one dimension, C-contiguous, sliced like NumPy's: of CuPy on a card, of NumPy on the emulator
 Arrays = Mapping[str, Array]
 
@@ -53,6 +54,6 @@ def why_no_card() -> str:
         return f"no NVIDIA driver ({library}) is installed"
     count = ctypes.c_int(0)
     error = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count))
-    if error:
+    if error not in (0, NO_DEVICE):
         return f"NVIDIA's driver answers with CUDA error {error}"
     return "" if count.value else "NVIDIA's driver finds no card"

@@ -57,7 +57,9 @@ class Card:
 
     def write(self, target: "cp.ndarray", values: NDArray[np.generic]) -> None:
         with _failing(), self.stream:
-            target.set(np.ascontiguousarray(values.ravel()))  # from pageable memory, which CUDA copies aside first
+            target.set(
+                np.ascontiguousarray(values.ravel()), self.stream
+            )  # from pageable memory, which CUDA copies aside first
 
     def read(self, source: "cp.ndarray") -> NDArray[np.generic]:
         with _failing(), self.stream:
