@@ -37,6 +37,7 @@ def opened(
     weights = {tensor.name for tensor in model.graph.initializer}
     for value in [each for each in model.graph.input if each.name in weights]:
         model.graph.input.remove(value)  # older files list the weights as inputs, which could be others each time
+    model.ir_version = max(model.ir_version, 4)  # from which on they need not be
     if outputs:
         model = _cut(model, outputs, path)
     for name, value in (constants or {}).items():
