@@ -70,6 +70,7 @@ class Show:
         self._rate, self._recordings, self._clock, self._sleep = rate, recordings, clock, sleep
         self._preset, self._running = 0, True
         self._recorder: Recorder | None = None
+        self.film: Path | None = None  # of the newest recording, under way or closed
         self.touched: Touch | None = None
         self._outlets, self._map_path, self._tell = outlets, map_path, tell
         self._told_s, self._sound_s = -1e9, 0.0
@@ -189,9 +190,9 @@ class Show:
                 self._running = False
 
     def _start_recording(self) -> None:
-        path = self._recordings / time.strftime("show-%Y%m%d-%H%M%S.mp4")
-        self._recorder = Recorder(path, Fraction(30))
-        log.info("recording", path=str(path))
+        self.film = (self._recordings / time.strftime("show-%Y%m%d-%H%M%S.mp4")).resolve()
+        self._recorder = Recorder(self.film, Fraction(30))
+        log.info("recording", path=str(self.film))
 
     def _stop_recording(self) -> None:
         recorder, self._recorder = self._recorder, None

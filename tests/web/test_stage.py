@@ -81,9 +81,10 @@ def test_presets_tempo_keys_and_sound_are_played(show: Staged) -> None:
         page.send(type="follow", control="zoom", source=None)
         page.until("wiring", follows={})
         page.send(type="key", key="r")
-        page.until("meters", recording=True)
+        film = str(page.until("meters", recording=True)["film"])
         page.send(type="key", key="r")
-        page.until("meters", recording=False)
+        page.until("meters", recording=False, film=film)
+        assert Path(film).is_absolute() and film.endswith(".mp4")
         page.send(type="preset", name="calm")
         page.until_controls(rate=1.0, hue=0.0)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from stylizer.controls import CONTROLS
 from tests.web.axe import serious
@@ -92,6 +92,17 @@ def test_two_windows_play_one_show_and_stay_in_step(show: Staged, browser: Brows
         wait_unique(one, 5)
         one.wait_for_function("() => /\\d+ ms/.test(document.querySelector('#view_fps').textContent)")
         assert faults == []
+
+
+def test_the_page_says_where_a_recording_lies(show: Staged, browser: Browser) -> None:
+    with visit(browser) as context:
+        page = context.new_page()
+        faults = _opened(page, show)
+        page.click("#record")
+        page.wait_for_selector("#record[aria-pressed=true]")
+        page.click("#record")
+        expect(page.locator("#say")).to_have_text(f"The recording lies in {show.show.film}")
+        assert show.show.film is not None and show.show.film.stat().st_size > 0 and faults == []
 
 
 def test_a_pad_moves_two_controls_and_a_double_tap_brings_them_back(show: Staged, browser: Browser) -> None:

@@ -168,6 +168,7 @@ class Stage:
             **asdict(self.session.state()),
             "sound": dict(self.session.modulators.features),
             "recording": self.show.recording,
+            "film": str(self.show.film or ""),
             "sound_to_picture_ms": self.show.sound_to_picture_ms,
             "midi": {
                 "devices": self._devices(),

@@ -19,7 +19,7 @@ const TONES = { live: "good", connecting: "wait", lost: "wait", key: "bad" };
 
 const key = location.hash.slice(1);
 let state = "connecting", controls = {}, shelf = { models: [], presets: [] }, wiring = null, keys = [], beats = 4, view = {}, panel = null, saying = 0;
-let mirror = null, source = null, sending = null;
+let mirror = null, source = null, sending = null, recorded;
 
 /** detail: the worker's own sentence, English, small below. */
 const say = (text, bad = false, detail = "") => {
@@ -28,6 +28,11 @@ const say = (text, bad = false, detail = "") => {
   $("say").dataset.tone = bad ? "bad" : "good";
   clearTimeout(saying);
   saying = setTimeout(() => { $("say").hidden = true; }, SAY_MS);
+};
+/** Where the film lies, on the machine of the show: once when it begins, once when it is closed. */
+const tellRecording = ({ recording, film }) => {
+  if (recording !== (recorded ?? recording)) say(t(recording ? "recording" : "recorded", { film }));
+  recorded = recording;
 };
 const change = (changes) => {
   Object.assign(controls, changes);
@@ -72,7 +77,7 @@ const link = new Link(key, {
   controls: (message) => { controls = { ...message.controls }; showControls(); },
   shelf: (message) => { shelf = message; showShelf(); },
   wiring: (message) => { wiring = message; panel?.showWiring(message); wire.show(message); },
-  meters: (message) => meters.show(message, view),
+  meters: (message) => { meters.show(message, view); tellRecording(message); },
   error: (message) => say(t(problem(message)), true, message.message),
 }, (next) => { state = next; paint(); });
 
