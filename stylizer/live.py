@@ -149,8 +149,8 @@ class LiveSession:
     def yields(self, now_s: float) -> float:
         """Least for who shall be served next: who has waited long, or whose picture came just now.
 
-        Taking turns alone would draw each picture when it is half a camera's interval old: with four visitors 63 ms
-        (p95 125), so 26 (p95 69), and a visitor's pictures then come 189 ms apart as before, p95 280 instead of 210.
+        Taking turns alone would draw each picture when it is half a camera's interval old. Simulated, four visitors:
+        63 ms (p95 125), so 26 (p95 69), and their pictures come 189 ms apart as before, p95 280 instead of 210.
         """
         return AGE * min(now_s - self._offered_s, OLD_S) - (now_s - self._served_s)
 

@@ -210,7 +210,7 @@ def test_a_session_that_fails_leaves_the_file_to_the_cpu(tmp_path: Path, reader:
     path = small(tmp_path / "net.onnx")
     engine.read(path, {"x": (1, 2)}, constants={"shift": 1})
     assert engine.reading() == ("ONNX Runtime fp16 on cpu: net.onnx", "")
-    reader._provider = "CUDAExecutionProvider"  # which this session cannot start on a machine without a card
+    reader._provider = "CUDAExecutionProvider"  # which ONNX Runtime cannot start without a card
     reader.device = torch.device("cpu")
     if torch.cuda.is_available():
         pytest.skip("a CUDA device is here")
