@@ -13,8 +13,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.bias_act import bias_act, bias_act_ref
 from kernels.feedback import Settings
 from kernels.feedback_ref import colour_ref, feedback_ref
+from kernels.launch import Ref
 from kernels.pict import Weights
 from kernels.plan import RUNGS
 from kernels.reference import conv4x4_s2_ref, deconv4x4_s2_ref, instance_norm_ref, unet_ref
@@ -114,11 +116,30 @@ def check_operations() -> Iterator[tuple[str, bool]]:
     yield f"feedback: error {error:.1e}", error <= 1e-3
 
 
+def check_layer_ends() -> Iterator[tuple[str, bool]]:
+    """Blur, scale, noise, bias and activation of a StyleGAN2 layer, in halves."""
+    import cupy as cp
+
+    from kernels import cuda
+
+    rng, side, channels = np.random.default_rng(4), 64, 32
+    for blur in (False, True):
+        shapes = ((2, side + blur, side + blur, channels), (2, channels), (channels,), (side, side))
+        given = [rng.standard_normal(shape, np.float32).astype(np.float16) for shape in shapes]
+        arrays = dict(zip(("x", "scale", "bias", "noise"), map(cp.asarray, given), strict=True))
+        arrays["out"] = cp.empty((2, side, side, channels), np.float16)
+        refs = Ref("x"), Ref("scale"), Ref("bias"), Ref("noise"), Ref("out")
+        cuda.run(bias_act(*refs, shape=(2, side, channels), blur=blur), arrays)
+        expected = bias_act_ref(*(v.astype(np.float32) for v in given), blur=blur)
+        error = float(np.abs(cp.asnumpy(arrays["out"]) - expected).max() / np.abs(expected).max())
+        yield f"a layer's end{' with blur' if blur else ''}: error {error:.1e} of the largest", error <= 6e-4
+
+
 def run_checks(filters: int) -> bool:
     """Prints every check -> whether all of them held."""
     a, b = random_weights(filters), random_weights(filters, seed=1)
     good = True
-    for checks in (check_operations(), check_networks(a), check_crossfade(a, b), check_loop(a, b)):
+    for checks in (check_operations(), check_layer_ends(), check_networks(a), check_crossfade(a, b), check_loop(a, b)):
         for line, held in checks:
             print(f"{'ok  ' if held else 'FAIL'} {line}", flush=True)
             good = good and held

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from kernels.bias_act import bias_act_kernels
 from kernels.feedback import feedback_kernels
 from kernels.launch import Kernel
 from kernels.nvrtc import Usage, compile_cubin
@@ -55,7 +56,7 @@ def occupancy(card: Card, usage: Usage, threads: int) -> float:
 
 
 def all_kernels(filters: int) -> Iterator[tuple[Kernel, int]]:
-    """(kernel, threads per block) of all rungs and of the feedback, each kernel once."""
+    """(kernel, threads per block) of all rungs, the feedback and the generator's layers, each kernel once."""
     zero = np.float32(0)
     weights = {n: np.broadcast_to(zero, s) for n, s in unet_shapes(filters).items()}  # only their shapes matter
     seen = {}
@@ -65,6 +66,7 @@ def all_kernels(filters: int) -> Iterator[tuple[Kernel, int]]:
             seen[launch.kernel] = launch.block[0] * launch.block[1]
     yield from seen.items()
     yield from feedback_kernels()
+    yield from bias_act_kernels()
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,7 +155,7 @@ def _onnx(engine: Engine) -> Sequence[Rung]:
 
 def _device_note(engine: Engine, settings: Settings) -> str:
     if engine.device.type == "cuda" or settings.device == "cpu":
-        return ""
+        return engine.lacks
     return "no CUDA device was found"
 
 

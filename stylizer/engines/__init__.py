@@ -36,6 +36,7 @@ class Engine(Protocol):
     name: str
     device: torch.device
     precision: str  # "fp32" | "bf16" | "fp16": what the arithmetic is done in; tensors in and out are float32
+    lacks: str  # what its networks run without, and why; "" for nothing
 
     def compile(self, net: nn.Module, example: tuple[Tensor, ...], any_size: bool = False) -> Compiled:
         """`net` for inputs shaped like `example`, except that the first dimension may be any batch size.

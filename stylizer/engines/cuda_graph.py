@@ -1,4 +1,5 @@
-"""CUDA graphs in fp16, channels_last: one graph for each batch size, captured at its first use.
+"""CUDA graphs in fp16, channels_last, with our own kernel in the generators: one graph for each batch size, captured at
+its first use.
 
 ONNX files run beside them in ONNX Runtime; what it does not take stays in OpenVINO on the CPU, with the reason.
 """
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from stylizer.engines import Compiled, OnnxNet
+from stylizer.engines.fused import Run, fuse, open_run
 from stylizer.engines.onnx import OnnxReader
 from stylizer.engines.torch_eager import as_tuple
 from stylizer.errors import ModelRejected, Unavailable, Unreadable
@@ -32,6 +34,11 @@ class CudaGraphEngine(OnnxReader):
         self._refused: dict[str, str] = {}  # file name: why it is not on the card
         self._card: OnnxRuntimeReader | None = None
         self._no_card = ""
+        self._run_kernel: Run | None = None
+        try:
+            self._run_kernel = open_run()
+        except Unavailable as error:
+            self.lacks = str(error)
         try:
             self._card = _onnx_runtime(self.device)
         except Unavailable as error:
@@ -73,6 +80,8 @@ class CudaGraphEngine(OnnxReader):
 
     def compile(self, net: nn.Module, example: tuple[Tensor, ...], any_size: bool = False) -> Compiled:
         net = net.eval().half().to(self.device).to(memory_format=torch.channels_last)
+        if self._run_kernel is not None:
+            fuse(net, self._run_kernel)
         graphs: dict[int, _Graph] = {}
 
         def call(*inputs: Tensor) -> tuple[Tensor, ...]:

@@ -17,8 +17,11 @@ from stylizer.errors import ModelRejected, Unreadable
 class OnnxReader:
     """The half of an engine that reads ONNX files; see engines.Engine.
 
+    lacks: what its own networks run without, and why; "" for nothing.
     cache: folder in which compiled networks are kept, so that the second start is quick.
     """
+
+    lacks = ""
 
     def __init__(self, threads: int, cache: Path) -> None:
         self.core = ov.Core()

@@ -3,6 +3,7 @@
 Weights are kept with unit variance and scaled when used ("equalised learning rate"): one step size suits every layer.
 """
 
+from collections.abc import Callable
 from math import sqrt
 from typing import Literal
 
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 NoiseMode = Literal["const", "random", "none"]
+BiasAct = Callable[[Tensor, Tensor, Tensor, Tensor | None, Tensor | None], Tensor]
 
 BLUR_TAPS = (1.0, 3.0, 3.0, 1.0)  # the paper's separable low-pass filter
 SLOPE = 0.2  # of the leaky ReLU below zero
@@ -88,7 +90,9 @@ def modulated_conv(
     x [N, C, H, W], weight [K, C, k, k] already scaled, style [N, C] -> [N, K, H, W], or twice that size when `up_taps`
     (with gain 2 each way) are given. Equal to convolving each sample with weight * style, each filter over its norm.
     """
-    x = scaled_conv(x, weight, style, up_taps)
+    x = scaled_conv(x, weight, style, up=up_taps is not None)
+    if up_taps is not None:
+        x = blur(x, up_taps, pad=1)
     return x * demodulation(weight, style).to(x.dtype)[:, :, None, None] if demodulate else x
 
 
@@ -98,13 +102,24 @@ def demodulation(weight: Tensor, style: Tensor) -> Tensor:
     return (style.float().square() @ energy.t() + 1e-8).rsqrt()
 
 
-def scaled_conv(x: Tensor, weight: Tensor, style: Tensor, up_taps: Tensor | None) -> Tensor:
-    """The convolution of `modulated_conv` before demodulation."""
+def scaled_conv(x: Tensor, weight: Tensor, style: Tensor, *, up: bool) -> Tensor:
+    """The convolution of `modulated_conv` before blur and demodulation; with `up` [N, K, 2H + 1, 2W + 1]."""
     x = x * style.to(x.dtype)[:, :, None, None]
-    if up_taps is None:
-        return F.conv2d(x, weight.to(x.dtype), padding=weight.shape[2] // 2)
-    x = F.conv_transpose2d(x, weight.to(x.dtype).transpose(0, 1), stride=2)
-    return blur(x, up_taps, pad=1)
+    if up:
+        return F.conv_transpose2d(x, weight.to(x.dtype).transpose(0, 1), stride=2)
+    return F.conv2d(x, weight.to(x.dtype), padding=weight.shape[2] // 2)
+
+
+def bias_act(x: Tensor, scale: Tensor, bias: Tensor, noise: Tensor | None, up_taps: Tensor | None) -> Tensor:
+    """All of a layer that follows its convolution x [N, K, H, W]: blur with `up_taps`, scale, noise, bias, leaky ReLU.
+
+    scale [N, K] is the demodulation times the activation's gain of sqrt(2); bias [K]; noise [1 or N, 1, H, W].
+    """
+    if up_taps is not None:
+        x = blur(x, up_taps, pad=1)
+    shift = bias[None, :, None, None]
+    shift = (shift if noise is None else shift + noise) * sqrt(2)
+    return F.leaky_relu_(torch.addcmul(shift.to(x.dtype), x, scale.to(x.dtype)[:, :, None, None]), SLOPE)
 
 
 def modulated_conv_ref(
@@ -131,6 +146,7 @@ class SynthesisLayer(nn.Module):
 
     The activation's gain is folded into the demodulation and the bias (a leaky ReLU lets a positive factor through),
     so that after the convolution the features are touched twice only: they are what time is spent on at 256 px.
+    bias_act: what does that; an engine may put a kernel of its own there.
     """
 
     noise_const: Tensor
@@ -143,19 +159,19 @@ class SynthesisLayer(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_out))
         self.noise_strength = nn.Parameter(torch.zeros(())) if noise else None
         self.gain, self.size = 1 / sqrt(n_in * 9), size
+        self.bias_act: BiasAct = bias_act
         if noise:
             self.register_buffer("noise_const", torch.randn(size, size))
         self.register_buffer("up_taps", make_taps(2.0) if up else None, persistent=False)
 
     def forward(self, x: Tensor, w: Tensor, noise: NoiseMode = "const") -> Tensor:
         weight, style = self.weight * self.gain, self.affine(w)
-        x = scaled_conv(x, weight, style, self.up_taps)
+        x = scaled_conv(x, weight, style, up=self.up_taps is not None)
         scale = demodulation(weight, style) * sqrt(2)
-        shift = self.bias[None, :, None, None]
+        rough = None
         if self.noise_strength is not None and noise != "none":
-            shift = shift + self.noise_strength * self._noise(x, noise)
-        shift = shift * sqrt(2)
-        return F.leaky_relu_(torch.addcmul(shift.to(x.dtype), x, scale.to(x.dtype)[:, :, None, None]), SLOPE)
+            rough = self.noise_strength * self._noise(x, noise)
+        return self.bias_act(x, scale, self.bias, rough, self.up_taps)
 
     def _noise(self, x: Tensor, mode: NoiseMode) -> Tensor:
         """[1 or N, 1, size, size]; `x` gives the batch and the device."""

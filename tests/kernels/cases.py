@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels import conv, feedback
+from kernels.bias_act import bias_act, bias_act_ref
 from kernels.feedback_ref import colour_ref, feedback_ref, lerp_ref
 from kernels.launch import Launch, Ref
 from kernels.prepare import by_phase, fragments, last_layer, only_pixel
@@ -223,3 +224,17 @@ def lerp_case(count: int, mix: float, half: bool, rng: Rng) -> Case:
     arrays["out"] = aligned(count, dtype)
     launch = feedback.lerp(Ref("a"), Ref("b"), Ref("mix"), Ref("out"), nbytes=a.nbytes, half=half)
     return Case(launch, arrays, ("out",), lambda out: _reshaped(out, "out", expected), expected, 0.0)
+
+
+def bias_act_case(batch: int, side: int, channels: int, blur: bool, noisy: bool, rng: Rng) -> Case:
+    x = _rounded(rng.normal_f32(batch, side + blur, side + blur, channels))
+    scale, bias = _rounded(rng.normal_f32(batch, channels)), _rounded(rng.normal_f32(channels))
+    noise = _rounded(rng.normal_f32(side, side)) if noisy else None
+    refs = Ref("x"), Ref("scale"), Ref("bias"), Ref("noise") if noisy else None, Ref("out")
+    launch = bias_act(*refs, shape=(batch, side, channels), blur=blur)
+    given = {"x": x, "scale": scale, "bias": bias} | ({} if noise is None else {"noise": noise})
+    expected = bias_act_ref(x, scale, bias, noise, blur=blur)
+    arrays = {name: device_copy(values.astype(np.float16)) for name, values in given.items()}
+    arrays["out"] = aligned(expected.size, np.float16)
+    tolerance = 6e-4 * float(np.abs(expected).max())  # the result is rounded to a half
+    return Case(launch, arrays, ("out",), lambda out: _reshaped(out, "out", expected), expected, tolerance)

@@ -5,7 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
+from kernels.bias_act import bias_act
 from kernels.feedback import BLENDS, Settings
+from kernels.launch import Ref
 from tests.conftest import Rng
 from tests.kernels import cases
 from tests.kernels.cases import Case, layer
@@ -131,3 +133,27 @@ def test_a_crossfade_at_its_end_is_the_other_network(rng: Rng, half: bool) -> No
     arrays = case.arrays | {"a": device_copy(large.astype(case.arrays["a"].dtype))}
     run(case.launch, arrays)
     assert (arrays["out"] == arrays["b"]).all()
+
+
+@pytest.mark.parametrize("noisy", [False, True])
+@pytest.mark.parametrize("blur", [False, True])
+@pytest.mark.parametrize("batch, side, channels", [(1, 2, 8), (2, 32, 32), (3, 6, 88), (1, 10, 264)])
+def test_the_end_of_a_layer_matches_numpy(
+    rng: Rng, batch: int, side: int, channels: int, blur: bool, noisy: bool
+) -> None:
+    check(cases.bias_act_case(batch, side, channels, blur, noisy, rng))
+
+
+@pytest.mark.parametrize(
+    "shape, named",
+    [
+        ((1, 8, 12), "multiple of 8, got 12"),
+        ((1, 8, 0), "multiple of 8, got 0"),
+        ((1, 7, 8), "side 7"),
+        ((0, 8, 8), "batch 0"),
+        ((1, 40_000, 8), "more than"),
+    ],
+)
+def test_a_layer_of_no_possible_size_is_refused(shape: tuple[int, int, int], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        bias_act(Ref("x"), Ref("scale"), Ref("bias"), None, Ref("out"), shape=shape, blur=True)

@@ -68,7 +68,9 @@ def test_sectors_and_bytes_of_each_rung(rng: Rng, rung: int, of: Layer, x: float
 SETTINGS = Settings(amplitudes=(0.1, 0.1, 0.1), zoom=1.01)
 
 
-@pytest.mark.parametrize("name", ["norm", "norm to halves", "first", "feedback", "colour", "lerp"])
+@pytest.mark.parametrize(
+    "name", ["norm", "norm to halves", "first", "feedback", "colour", "lerp", "bias_act", "blur_bias_act"]
+)
 def test_the_other_kernels_are_coalesced(rng: Rng, name: str) -> None:
     case = {
         "norm": lambda: cases.norm_case(16, 32, 1, False, rng),
@@ -77,12 +79,26 @@ def test_the_other_kernels_are_coalesced(rng: Rng, name: str) -> None:
         "feedback": lambda: cases.feedback_case(64, SETTINGS, rng),
         "colour": lambda: cases.colour_case(64, SETTINGS, rng),
         "lerp": lambda: cases.lerp_case(4096, 0.5, True, rng),
+        "bias_act": lambda: cases.bias_act_case(2, 32, 32, False, True, rng),
+        "blur_bias_act": lambda: cases.bias_act_case(2, 32, 32, True, True, rng),
     }[name]()
     counts = count(case)
     if name == "feedback":  # the picture is gathered from wherever the transformation says
         assert counts["x", "store"].excess == 1.0
     else:
         assert excess(counts) <= 1.1
+
+
+@pytest.mark.parametrize("blur", [False, True])
+def test_a_layer_moves_the_bytes_its_header_says(rng: Rng, blur: bool) -> None:
+    side, channels = 32, 32
+    counts = count(cases.bias_act_case(1, side, channels, blur, True, rng))
+    once, rows = 2 * side * side * channels, 4
+    assert counts["out", "store"].bytes == once
+    if blur:  # less at the border, where nothing is read
+        assert 0.9 * (4 + 12 / rows) * once < counts["x", "load"].bytes <= (4 + 12 / rows) * once
+    else:
+        assert counts["x", "load"].bytes == once
 
 
 def test_a_strided_kernel_is_told_apart(rng: Rng) -> None:
