@@ -3,7 +3,10 @@
 Each function says what the library lacks in public; when one of them breaks after an upgrade, this is the file to mend.
 """
 
+import asyncio
+import contextlib
 import importlib
+import queue
 from collections.abc import AsyncGenerator, Callable
 
 import aioice.ice
@@ -13,6 +16,7 @@ import aiortc.codecs.vpx
 import aiortc.jitterbuffer
 import aiortc.rtcpeerconnection
 import aiortc.rtcrtpreceiver
+import aiortc.rtcsctptransport
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpReceiver
 from aiortc.rtp import RtpPacket
 from aiortc.sdp import SessionDescription
@@ -20,11 +24,16 @@ from av import VideoFrame
 from starlette.datastructures import FormData, Headers
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from stylizer.errors import BadInput
 
 START_BITRATE = 1_500_000  # bits per second; flat drawn pictures of 256 to 640 px look clean from about 1 Mbit/s
 MAX_BITRATE = 4_000_000
+MAX_UNDECODED = 30  # pictures that wait for their decoder: a second's worth, and more than any camera of ours sends
+MAX_PIECES = 256  # of data channel messages that are not whole yet; the largest message that aiortc allows has 230
+MAX_CHANNELS = 16
+ASK_S = 10.0  # for a request's first line and headers
 BITS_PER_PIXEL = 12  # a second, a choice: 3 Mbit/s at 512x512
 
 
@@ -178,9 +187,15 @@ class _PromptJitterBuffer(aiortc.jitterbuffer.JitterBuffer):  # type: ignore[mis
 
 
 class _PromptReceiver(RTCRtpReceiver):  # type: ignore[misc]
-    """aiortc decodes one picture for each packet that comes: what had waited for a lost packet stays late for ever."""
+    """aiortc decodes one picture for each packet that comes: what had waited for a lost packet stays late for ever.
+
+    And what comes faster than it is decoded it keeps, without end; whoever closes the connection waits for all of it.
+    """
 
     async def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int) -> None:
+        if self._RTCRtpReceiver__decoder_queue.qsize() >= MAX_UNDECODED:
+            self._forget_undecoded()
+            await begin_anew(self)
         await super()._handle_rtp_packet(packet, arrival_time_ms)
         buffer = self._RTCRtpReceiver__jitter_buffer
         while buffer._origin is not None and (frame := buffer._remove_frame(0)) is not None:
@@ -188,11 +203,35 @@ class _PromptReceiver(RTCRtpReceiver):  # type: ignore[misc]
             codec = self._RTCRtpReceiver__codecs[frame.payload_type]
             self._RTCRtpReceiver__decoder_queue.put((codec, frame))
 
+    async def stop(self) -> None:
+        self._forget_undecoded()
+        await super().stop()
+
+    def _forget_undecoded(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._RTCRtpReceiver__decoder_queue.get_nowait()
+
+
+class _BoundedSctp(aiortc.rtcsctptransport.RTCSctpTransport):  # type: ignore[misc]
+    """aiortc keeps each piece of a message that never ends, and looks through all of them whenever one comes.
+
+    Pages send some hundred bytes at a time; whoever sends so much more loses the data channel.
+    """
+
+    async def _receive_data_chunk(self, chunk: aiortc.rtcsctptransport.DataChunk) -> None:
+        await super()._receive_data_chunk(chunk)
+        pieces = sum(len(stream.reassembly) for stream in self._inbound_streams.values()) + len(self._sack_misordered)
+        if pieces > MAX_PIECES or len(self._inbound_streams) > MAX_CHANNELS:
+            await self.stop()
+            self._inbound_streams.clear()
+
 
 def receive_promptly() -> None:
-    """For every connection made from now on."""
+    """For every connection made from now on; and what waits to be whole or decoded is bounded."""
     aiortc.rtcrtpreceiver.JitterBuffer = _PromptJitterBuffer
     aiortc.rtcpeerconnection.RTCRtpReceiver = _PromptReceiver
+    aiortc.rtcpeerconnection.RTCSctpTransport = _BoundedSctp
 
 
 async def ask_again(receiver: RTCRtpReceiver) -> None:
@@ -212,3 +251,32 @@ async def begin_anew(receiver: RTCRtpReceiver) -> None:
         buffer._origin = None
     receiver._RTCRtpReceiver__nack_generator.missing.clear()
     await request_keyframe(receiver)
+
+
+class ImpatientHttp(H11Protocol):
+    """uvicorn waits for ever for a request whose first line or headers do not end; here the connection is closed."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._deadline is not None:
+            self._deadline.cancel()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._await_request()
+
+    def _await_request(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = self.loop.call_later(ASK_S, self._close_if_nothing_was_asked)
+
+    def _close_if_nothing_was_asked(self) -> None:
+        at_work = self.cycle is not None and not self.cycle.response_complete
+        if not at_work and self.transport.get_protocol() is self:  # a WebSocket has another one by then
+            self.transport.close()

@@ -1,5 +1,7 @@
 """Faults that only a network has, and THE table from every leaf of the error tree to its HTTP status."""
 
+from starlette.exceptions import HTTPException
+
 from stylizer.errors import (
     BadInput,
     ModelMissing,
@@ -24,6 +26,10 @@ class TooLarge(BadInput):
     code = "too_large"
 
 
+class TooSlow(StylizerError):
+    code = "too_slow"
+
+
 class TooManyRequests(StylizerError):
     code = "too_many_requests"
 
@@ -32,6 +38,7 @@ STATUS: dict[type[StylizerError], int] = {
     WrongToken: 401,
     ForeignOrigin: 403,
     NotFound: 404,
+    TooSlow: 408,
     TooLarge: 413,
     Unreadable: 415,
     BadInput: 422,
@@ -47,3 +54,11 @@ STATUS: dict[type[StylizerError], int] = {
 def status_of(error: StylizerError) -> int:
     """The status of the nearest class in the table, so that a new leaf inherits its parent's."""
     return next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
+
+
+class RefusedBody(HTTPException):
+    """A refusal while a body is read, in the only form that FastAPI lets through there: of all else it makes 400."""
+
+    def __init__(self, error: StylizerError) -> None:
+        super().__init__(status_of(error), str(error))
+        self.error = error

@@ -98,6 +98,13 @@ def test_the_relay_reaches_the_worker_and_the_studio_and_nothing_else() -> None:
     assert allowed == {address for name, address in inner.items() if name != "coturn"}
 
 
+@pytest.mark.parametrize("name", ["worker", "worker-gpu"])
+def test_who_asks_is_believed_from_this_machine_alone(name: str) -> None:
+    """Its reverse proxy reaches the container from the network's gateway; visitors would else share one address."""
+    (network,) = COMPOSE["networks"]["inner"]["ipam"]["config"]
+    assert SERVICES[name]["environment"]["FORWARDED_ALLOW_IPS"] == network["gateway"]
+
+
 def _compose(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """`docker compose config` reads the file and checks it; no engine is asked."""
     docker = shutil.which("docker")

@@ -110,7 +110,14 @@ class Running:
 def running(app: FastAPI, wait_ready: bool = True, port: int = 0) -> Iterator[Running]:
     port = port or free_port()
     server = uvicorn.Server(
-        uvicorn.Config(app, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+        uvicorn.Config(
+            app,
+            port=port,
+            http=compat.ImpatientHttp,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=2,
+        )
     )
     thread = threading.Thread(target=server.run, name="server")
     thread.start()

@@ -157,8 +157,31 @@ def test_a_visitor_whose_line_was_lost_gets_the_settings_back(worker: Running) -
     asyncio.run(visit())
 
 
+FLOODERS = 8  # connections at once
+NOBODYS = "/v1/streams/nobody/offer"
+
+
+async def _flood(served: Running, end_s: float) -> list[int]:
+    """A visitor with a place of their own who offers, connection after connection, without ever connecting."""
+    statuses: list[int] = []
+
+    async def offer(http: httpx.AsyncClient, stream_id: str) -> None:
+        for path in itertools.cycle(("/v1/streams", f"/v1/streams/{stream_id}/offer", NOBODYS)):
+            if time.monotonic() > end_s:
+                return
+            asked = {"sdp": OFFER} if path.endswith("offer") else {}
+            statuses.append((await http.post(path, json=asked)).status_code)
+
+    async with httpx.AsyncClient(base_url=served.base, headers={"Origin": served.base}, timeout=20) as http:
+        own = (await http.post("/v1/streams", json={})).json()
+        http.headers["Authorization"] = f"Bearer {own['token']}"
+        await asyncio.gather(*(offer(http, own["id"]) for _ in range(FLOODERS)))
+        await http.delete(f"/v1/streams/{own['id']}")
+    return statuses
+
+
 def test_a_flood_of_offers_does_not_disturb_who_streams() -> None:
-    """As many requests as a connection carries, while one visitor watches: refused, and no freeze over a second."""
+    """As many requests as eight connections carry, while one visitor watches: refused, and no freeze over a second."""
 
     async def visit(served: Running) -> tuple[float, list[int]]:
         async with visiting(served, (0, 0, 0)) as quiet:
@@ -168,14 +191,7 @@ def test_a_flood_of_offers_does_not_disturb_who_streams() -> None:
         await visitor.connect()
         await visitor.frames(3, 30)
         watcher = Watcher(visitor)
-        statuses: list[int] = []
-        end = time.monotonic() + 4
-        async with httpx.AsyncClient(base_url=served.base, headers={"Origin": served.base}, timeout=20) as flood:
-            for turn in itertools.count():
-                if time.monotonic() > end:
-                    break
-                path, body = ("/v1/streams/nobody/offer", {"sdp": OFFER}) if turn % 2 else ("/v1/streams", {})
-                statuses.append((await flood.post(path, json=body)).status_code)
+        statuses = await _flood(served, time.monotonic() + 4)
         freeze_s = watcher.end()
         await _leave(visitor)
         return freeze_s, statuses
@@ -184,4 +200,5 @@ def test_a_flood_of_offers_does_not_disturb_who_streams() -> None:
         freeze_s, statuses = asyncio.run(visit(served))
     assert freeze_s <= 1
     assert len(statuses) > 60 and statuses.count(429) > 0.5 * len(statuses)
-    assert set(statuses) <= {201, 401, 404, 429, 503}
+    assert 200 in statuses, "some of the offers were taken up"
+    assert set(statuses) <= {200, 404, 429, 503}

@@ -23,6 +23,7 @@ from web.api.doors import Doors, RateLimit, problem
 from web.api.metrics import registry
 from web.api.models import ControlRow, Health, Readiness, Standing, Styles, control_rows
 from web.api.service import ServedPipeline, Service
+from web.errors import RefusedBody
 
 PAGES = Path(__file__).parent.parent / "pages"
 CLIP = Path(stylizer.styles.__file__).parent / "clip.mp4"
@@ -75,6 +76,13 @@ def add_error_answers(app: FastAPI) -> None:
     @app.exception_handler(StylizerError)
     async def of_ours(_: Request, error: StylizerError) -> JSONResponse:
         return problem(error)
+
+    @app.exception_handler(RefusedBody)
+    async def of_a_body(_: Request, refused: RefusedBody) -> JSONResponse:
+        """The rest of it is not read, so the connection cannot be used again."""
+        answer = problem(refused.error)
+        answer.headers["Connection"] = "close"
+        return answer
 
     @app.exception_handler(RequestValidationError)
     async def of_bodies(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -10,11 +10,13 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stylizer.errors import StylizerError
+from web.api.body import bounded
 from web.errors import ForeignOrigin, TooLarge, TooManyRequests, status_of
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 PROGRAM_PATHS = ("/v1/stylize",)  # also for programs, which send no Origin
 MAX_JSON_BYTES = 256 * 1024
+BODY_S = 30.0  # for the whole body; the largest picture, 20 MB, from a phone at 1 MB/s takes 20
 BURST, PER_SECOND = (
     30,
     3.0,
@@ -59,7 +61,7 @@ class Doors:
     def __init__(
         self, app: ASGIApp, origins: tuple[str, ...], limit: RateLimit, docs_path: str, uploads: tuple[str, ...] = ()
     ) -> None:
-        """uploads: beginnings of paths whose routes count the bytes of their bodies themselves."""
+        """uploads: beginnings of paths whose routes count the bytes of their bodies themselves, in any time."""
         self._app, self._origins, self._limit, self._docs_path = app, origins, limit, docs_path
         self._uploads = uploads
 
@@ -83,7 +85,12 @@ class Doors:
         except StylizerError as error:
             await problem(error)(scope, receive, send_with_headers)
             return
-        await self._app(scope, receive, send_with_headers)
+        limit = None if self._counts_itself(scope) else MAX_JSON_BYTES
+        within_s = None if scope["path"].startswith(self._uploads) else BODY_S
+        await self._app(scope, bounded(receive, limit, within_s), send_with_headers)
+
+    def _counts_itself(self, scope: Scope) -> bool:
+        return scope["path"] in PROGRAM_PATHS or scope["path"].startswith(self._uploads)
 
     async def _open_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A browser sends no token with a WebSocket, but always its Origin; a foreign one gets 403."""
@@ -104,8 +111,7 @@ class Doors:
         if origin is not None or scope["path"] not in PROGRAM_PATHS:
             check_origin(origin, headers.get("host", ""), self._origins)
         declared = headers.get("content-length", "0")
-        own_limit = scope["path"] in PROGRAM_PATHS or scope["path"].startswith(self._uploads)
-        if not own_limit and (not declared.isdigit() or int(declared) > MAX_JSON_BYTES):
+        if not self._counts_itself(scope) and (not declared.isdigit() or int(declared) > MAX_JSON_BYTES):
             raise TooLarge(f"body: {declared} bytes, at most {MAX_JSON_BYTES} are allowed")
         if scope["method"] == "POST":
             self._limit.take(scope["client"][0] if scope.get("client") else "")

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from stylizer.config import Settings
 from stylizer.garbage import collect_the_new_only
 from stylizer.logs import log
-from web import memory
+from web import compat, memory
 from web.api.app import create_app
 from web.api.service import ServedPipeline
 
@@ -31,6 +31,7 @@ def make_server(settings: Settings, app: FastAPI | None = None) -> uvicorn.Serve
         host=settings.host,
         port=settings.port,
         timeout_graceful_shutdown=GRACE_S,
+        http=compat.ImpatientHttp,
         access_log=False,  # addresses of visitors are nobody's business
         log_level="warning",
         server_header=False,

@@ -62,6 +62,7 @@ class Service:
         self.give_up: Callable[[], None] | None = None
         self.stills = ThreadPoolExecutor(STILL_THREADS, thread_name_prefix="still")
         self.recorders = ThreadPoolExecutor(RECORDERS, thread_name_prefix="keepsake")
+        self.uploads = 0  # pictures that are on their way in
         self.recording: set[str] = set()  # streams whose clip is being made
         self.shelf = Shelf()
         self.turns = Turns()

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.datastructures import UploadFile
 
 from stylizer.controls import CONTROLS, Value
-from stylizer.errors import BadInput
+from stylizer.errors import BadInput, NoCapacity
 from stylizer.picture import decode_picture, encode_picture
 from web.api.deps import ReadyDep, ServiceDep, problems
 from web.compat import form_in_memory
@@ -16,6 +16,7 @@ from web.errors import TooLarge
 router = APIRouter(prefix="/v1", tags=["one picture"])
 
 FORMATS = ("JPEG", "PNG", "WEBP")
+MAX_UPLOADS = 8  # at once: what they have sent so far is held in memory
 MAX_PIXELS = 40_000_000  # an 8K picture has 33 million
 FORM_OVERHEAD_BYTES = 64 * 1024  # boundaries and fields around a multipart picture
 OutputFormat = Literal["png", "jpeg", "webp"]
@@ -50,7 +51,7 @@ _BODY = {
                 f"image/{f}": {"schema": {"type": "string", "format": "binary"}} for f in ("png", "jpeg", "webp")
             }
         },
-        **problems(403, 404, 413, 415, 422, 429, 503),
+        **problems(403, 404, 408, 413, 415, 422, 429, 503),
     },
 )
 async def stylize(
@@ -64,7 +65,13 @@ async def stylize(
     404 no such control; 413 too many bytes; 415 no JPEG, PNG or WebP; 422 too many pixels, a wrong control, nobody in
     the picture; 503 busy.
     """
-    body = await _read(request, service.settings.max_upload_bytes)
+    if service.uploads >= MAX_UPLOADS:
+        raise NoCapacity(f"{MAX_UPLOADS} pictures are on their way in; please try again in a moment")
+    service.uploads += 1
+    try:
+        body = await _read(request, service.settings.max_upload_bytes)
+    finally:
+        service.uploads -= 1
     fields = {k: v for k, v in request.query_params.items() if k != "format"}
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         body, form_fields = await _picture_of_form(request, body)

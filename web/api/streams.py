@@ -35,7 +35,7 @@ router = APIRouter(prefix="/v1/streams", tags=["live streams"])
 @router.post(
     "",
     status_code=201,
-    responses=problems(400, 403, 404, 413, 422, 429) | {503: {"model": Queued}},
+    responses=problems(400, 403, 404, 408, 413, 422, 429) | {503: {"model": Queued}},
     response_model=OpenedStream,
 )
 async def open_stream(asked: OpenStream, ready: ReadyDep, service: ServiceDep) -> OpenedStream | JSONResponse:
@@ -60,7 +60,7 @@ async def open_stream(asked: OpenStream, ready: ReadyDep, service: ServiceDep) -
     return OpenedStream(id=stream.id, token=stream.token, ice_servers=ice, controls=dict(stream.session.controls))
 
 
-@router.post("/{stream_id}/offer", responses=problems(400, 401, 403, 404, 413, 422, 429, 503))
+@router.post("/{stream_id}/offer", responses=problems(400, 401, 403, 404, 408, 413, 422, 429, 503))
 async def answer_offer(offer: SdpOffer, stream: StreamDep, client: ClientDep) -> SdpAnswer:
     """Answer a browser's offer. A second offer replaces the first connection; controls and memory stay.
 
@@ -75,13 +75,13 @@ async def read_controls(stream: StreamDep) -> ControlsNow:
     return ControlsNow(controls=dict(stream.session.controls))
 
 
-@router.patch("/{stream_id}/controls", responses=problems(400, 401, 403, 404, 413, 422, 503))
+@router.patch("/{stream_id}/controls", responses=problems(400, 401, 403, 404, 408, 413, 422, 503))
 async def change_controls(changes: Controls, stream: StreamDep) -> ControlsNow:
     """Change some controls, all or none. 404 an unknown name; 422 a value out of range."""
     return ControlsNow(controls=dict(await slowly(stream.session.set, changes)))  # may load a style
 
 
-@router.put("/{stream_id}/backdrop", status_code=204, responses=problems(401, 403, 404, 413, 415, 422))
+@router.put("/{stream_id}/backdrop", status_code=204, responses=problems(401, 403, 404, 408, 413, 415, 422))
 async def put_backdrop(request: Request, visitor: VisitorDep, service: ServiceDep) -> None:
     """The visitor's own picture for background "picture": JPEG, PNG or WebP as the body. Kept as long as the stream.
 

@@ -1,0 +1,31 @@
+"""A request's body as it arrives: no longer than allowed, whatever it said of itself, and whole in time."""
+
+import asyncio
+import time
+
+from starlette.types import Message, Receive
+
+from web.errors import RefusedBody, TooLarge, TooSlow
+
+
+def bounded(receive: Receive, limit_bytes: int | None, within_s: float | None) -> Receive:
+    """`receive` that raises RefusedBody with TooLarge or TooSlow. None: no limit. The time counts from now."""
+    end_s = None if within_s is None else time.monotonic() + within_s
+    size, whole = 0, False
+
+    async def receive_bounded() -> Message:
+        nonlocal size, whole
+        if whole:  # what comes now is the end of the connection
+            return await receive()
+        try:
+            async with asyncio.timeout(None if end_s is None else end_s - time.monotonic()):
+                message = await receive()
+        except TimeoutError:
+            raise RefusedBody(TooSlow(f"body: not whole within {within_s:g} s")) from None
+        size += len(message.get("body", b""))
+        whole = not message.get("more_body", False)
+        if limit_bytes is not None and size > limit_bytes:
+            raise RefusedBody(TooLarge(f"body: at most {limit_bytes} bytes are allowed"))
+        return message
+
+    return receive_bounded
