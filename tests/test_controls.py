@@ -1,8 +1,11 @@
 """The table of controls: every row checks itself, and a message is taken whole or not at all."""
 
+import re
+from pathlib import Path
+
 import pytest
 
-from stylizer.controls import CONTROLS, Control, checked, control
+from stylizer.controls import CONTROLS, Control, checked, control, defaults
 from stylizer.errors import BadInput, NotFound
 
 
@@ -37,3 +40,12 @@ def test_values_are_taken_in_the_rows_own_type(name: str, good: object, wanted: 
 def test_unknown_names_are_told_what_there_is() -> None:
     with pytest.raises(NotFound, match="style_strength"):
         checked({"seed": 1, "strenght": 1})
+
+
+def test_the_readme_tells_every_control_of_the_live_picture_with_its_default() -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    told = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|", readme, re.MULTILINE))
+    assert told.keys() == defaults().keys()
+    for name, default in defaults().items():
+        shown = told[name].strip("`")
+        assert shown == (f"{default:g}" if isinstance(default, float) else str(default).lower()), name
