@@ -7,7 +7,8 @@ import asyncio
 import contextlib
 import importlib
 import queue
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
+from fractions import Fraction
 
 import aioice.ice
 import aiortc.codecs
@@ -20,13 +21,15 @@ import aiortc.rtcsctptransport
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpReceiver
 from aiortc.rtp import RtpPacket
 from aiortc.sdp import SessionDescription
-from av import VideoFrame
+from av import CodecContext, FFmpegError, VideoFrame
+from av.video.codeccontext import VideoCodecContext
 from starlette.datastructures import FormData, Headers
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from stylizer.errors import BadInput
+from stylizer.errors import BadInput, Unavailable
+from stylizer.logs import log
 
 START_BITRATE = 1_500_000  # bits per second; flat drawn pictures of 256 to 640 px look clean from about 1 Mbit/s
 MAX_BITRATE = 4_000_000
@@ -53,7 +56,50 @@ class _CappedVp8(_Capped, aiortc.codecs.vpx.Vp8Encoder):  # type: ignore[misc]  
 
 
 class _CappedH264(_Capped, aiortc.codecs.h264.H264Encoder):  # type: ignore[misc]
-    pass
+    """With settings for live pictures: aiortc leaves x264 at `medium`, 6.3 ms for 512x512 px where VP8 takes 2.0."""
+
+    codec: VideoCodecContext | None
+
+    def _encode_frame(self, frame: VideoFrame, force_keyframe: bool) -> Iterator[bytes]:
+        now = self.codec
+        if (
+            now is None
+            or (now.width, now.height) != (frame.width, frame.height)
+            or abs(self.target_bitrate / (now.bit_rate or 1) - 1) > 0.09  # aiortc makes its own anew from a tenth on
+        ):
+            self.codec = _live_h264(frame.width, frame.height, self.target_bitrate)
+        result: Iterator[bytes] = super()._encode_frame(frame, force_keyframe)
+        return result
+
+
+# In this order, each with its options: NVIDIA's encoder on the card, where there is one (data centre cards often have
+# none), and x264 at 1.3 ms a picture of 512x512.
+_H264_WAYS: list[tuple[str, dict[str, str]]] = [
+    (
+        "h264_nvenc",
+        {"preset": "p1", "tune": "ull", "forced-idr": "1", "delay": "0", "rc": "cbr", "profile": "baseline"},
+    ),
+    ("libx264", {"preset": "superfast", "tune": "zerolatency", "level": "31"}),
+]
+
+
+def _live_h264(width: int, height: int, bitrate: int) -> VideoCodecContext:
+    """An open encoder; a way that this machine refuses once is not asked again."""
+    for name, options in list(_H264_WAYS):
+        context = CodecContext.create(name, "w")
+        assert isinstance(context, VideoCodecContext)
+        context.width, context.height, context.bit_rate, context.pix_fmt = width, height, bitrate, "yuv420p"
+        context.framerate, context.time_base = Fraction(30), Fraction(1, 30)
+        context.options, context.profile = options, "Baseline"
+        try:
+            context.open()
+        except FFmpegError as error:
+            with contextlib.suppress(ValueError):  # another stream's thread was quicker
+                _H264_WAYS.remove((name, options))
+            log.info("h264 encoder is not there", encoder=name, reason=str(error))
+        else:
+            return context
+    raise Unavailable("no H.264 encoder opens on this machine")
 
 
 def bound_video_bitrates() -> None:

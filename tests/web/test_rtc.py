@@ -7,16 +7,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from aiortc import MediaStreamTrack, rtcrtpreceiver
 from aiortc.codecs import get_encoder
+from aiortc.codecs import h264 as aiortc_h264
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtp import RtpPacket
 from av import VideoFrame
 from hypothesis import HealthCheck, given, settings, strategies
+from numpy.typing import NDArray
 
 from stylizer.frame import VIDEO_CLOCK, Frame
 from stylizer.live import Worker
@@ -190,6 +193,36 @@ def test_encoders_start_and_end_at_our_rates_whatever_the_browser_asks(
     frame.pts, frame.time_base = 0, VIDEO_CLOCK
     made.encode(frame)
     assert made.codec.bit_rate == pytest.approx(bitrate, rel=1e-3)  # x264 counts in thousands
+
+
+def test_h264_is_encoded_with_settings_for_live_pictures() -> None:
+    """Half of aiortc's own time is enough; a whole picture comes when it is asked for, and when size or rate change."""
+    compat.bound_video_bitrates()
+    ours, theirs = compat._CappedH264(), aiortc_h264.H264Encoder()
+    rng = np.random.default_rng(0)
+    scene = cv2.GaussianBlur(rng.integers(0, 256, (512, 600, 3), np.uint8), (0, 0), 4)
+    seconds = []
+    for encoder in (ours, theirs):
+        began = time.process_time()
+        for i in range(40):
+            encoder.encode(_moved(scene, i))
+        seconds.append(time.process_time() - began)
+    assert seconds[0] < 0.5 * seconds[1]
+    small, whole = (sum(map(len, ours.encode(_moved(scene, 41 + k), bool(k))[0])) for k in (0, 1))
+    assert whole > 3 * small
+    before = ours.codec
+    ours.encode(_moved(scene, 43))
+    assert ours.codec is before
+    ours.target_bitrate = ours.target_bitrate // 2
+    ours.encode(_moved(scene, 44))
+    assert ours.codec is not None and ours.codec is not before
+    assert ours.codec.bit_rate == pytest.approx(ours.target_bitrate, rel=1e-3)
+
+
+def _moved(scene: NDArray[np.uint8], step: int) -> VideoFrame:
+    frame = VideoFrame.from_ndarray(np.ascontiguousarray(scene[:, step : step + 512]), format="rgb24")
+    frame.pts, frame.time_base = 3000 * step, VIDEO_CLOCK
+    return frame
 
 
 @pytest.mark.parametrize("prompt, with_packet", [(True, 3), (False, 4)])
