@@ -4,8 +4,8 @@ python -m benchmarks.soak --minutes 60 --seats 2 --fps 12 --json F.json [--plot 
 
 The worker is `stylizer serve` in a process of its own, with the weights that STYLIZER_MODELS names. Each seat takes one
 visitor after another: they stay some seconds, change the style's strength, ask for a new line, leave with or without a
-word. Every few seconds the worker's resident memory, descriptors, threads and GPU memory are read; the table tells how
-they grow after the warm-up.
+word. Every few seconds the worker's resident memory, descriptors, threads and the card's memory are read; the table
+tells how they grow after the warm-up. Exit status 1, in words, when something grew or went wrong (`faults`).
 """
 
 import argparse
@@ -40,11 +40,16 @@ WARM_UP = 1 / 4  # of the run: caches fill, the allocator finds its size
 EMPTY_S = 35.0  # after the last visitor: threads end, connections time out, freed memory is handed back
 STRENGTHS = (0.7, 1.0)  # each is compiled when it rests, and then stays
 FIRST_STAY_S = 15.0
+SLOPE_FROM_MIN = 30.0  # in a shorter run a slope is mostly what the visitors of its end happen to hold
+RSS_MIB_PER_HOUR = 30.0  # by which a worker of 2 GiB would last ten days on 10 GiB
+RSS_MIB_EMPTY = 250.0  # between two empty houses: a second strength or style compiled in between takes 160
+POOLED = 16  # threads and descriptors that pools and the first visitors of a kind bring, and keep
+STOP_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """gpu_mib: of the worker alone, 0 where there is no NVIDIA card. frames_out: finished pictures so far."""
+    """gpu_mib: of the whole card, 0 where there is no NVIDIA card. frames_out: finished pictures so far."""
 
     at_s: float
     rss_mib: float
@@ -57,8 +62,9 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Slopes by least squares over the samples after the warm-up. *_empty: with nobody there, before and after all.
+    """Slopes by least squares over the samples after the warm-up, *_late over the last half of the run.
 
+    *_empty: with nobody there, before and after all.
     In a run of minutes a slope is mostly what the visitors of its end happen to hold; *_empty is then the figure.
     """
 
@@ -72,6 +78,7 @@ class Report:
     frames_out: int
     failed: int
     rss_mib_per_hour: float
+    rss_mib_per_hour_late: float
     rss_mib_empty: tuple[float, float]
     gpu_mib_per_hour: float
     descriptors_per_hour: float
@@ -170,7 +177,7 @@ async def sample(http: httpx.AsyncClient, process: psutil.Process, began_s: floa
         round(process.memory_info().rss / 2**20, 2),
         process.num_fds(),
         process.num_threads(),
-        await asyncio.to_thread(gpu_mib, process.pid),
+        await asyncio.to_thread(gpu_mib),
         int(metrics["stylizer_visitors"]),
         int(metrics["stylizer_frames_out_total"]),
     )
@@ -182,12 +189,12 @@ def numbers(text: str) -> dict[str, float]:
     return {name: float(value) for name, value in rows}
 
 
-def gpu_mib(pid: int) -> float:
+def gpu_mib() -> float:
+    """In use on all cards, whoever uses it: inside a container nvidia-smi knows no process by its number."""
     if not shutil.which("nvidia-smi"):
         return 0.0
-    query = ["nvidia-smi", "--query-compute-apps=pid,used_memory", "--format=csv,noheader,nounits"]
-    rows = subprocess.run(query, capture_output=True, text=True, timeout=20).stdout.splitlines()
-    return sum(float(row.split(",")[1]) for row in rows if int(row.split(",")[0]) == pid)
+    query = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
+    return sum(map(float, subprocess.run(query, capture_output=True, text=True, timeout=20).stdout.split()))
 
 
 async def soak(minutes: float, seats: int, fps: float, stay_s: tuple[float, float] = STAY_S, seed: int = 1) -> Report:
@@ -249,11 +256,11 @@ def report(
     failed: int,
     stopped_in_s: float,
 ) -> Report:
-    warm = [s for s in samples if s.at_s >= minutes * 60 * WARM_UP]
-    hours = np.array([s.at_s for s in warm]) / 3600
 
-    def slope(name: str) -> float:
-        return round(float(np.polyfit(hours, [getattr(s, name) for s in warm], 1)[0]), 3)
+    def slope(name: str, since: float = WARM_UP) -> float:
+        """An hour, from this share of the run on."""
+        seen = [(s.at_s / 3600, getattr(s, name)) for s in samples if s.at_s >= minutes * 60 * since]
+        return round(float(np.polyfit(*zip(*seen, strict=True), 1)[0]), 3)
 
     return Report(
         f"{platform.machine()}, {os.cpu_count()} cores",
@@ -266,6 +273,7 @@ def report(
         samples[-1].frames_out,
         failed,
         slope("rss_mib"),
+        slope("rss_mib", since=0.5),
         (empty[0].rss_mib, empty[1].rss_mib),
         slope("gpu_mib"),
         slope("descriptors"),
@@ -277,6 +285,29 @@ def report(
     )
 
 
+def faults(result: Report) -> list[str]:
+    """What a booth could not bear for ten days, in words; empty for a good run."""
+    long = result.minutes >= SLOPE_FROM_MIN
+    grown = {
+        "resident memory, MiB": (result.rss_mib_empty, RSS_MIB_EMPTY),
+        "descriptors": (result.descriptors_empty, POOLED),
+        "threads": (result.threads_empty, POOLED),
+    }
+    hourly = {
+        "resident memory, MiB": (result.rss_mib_per_hour_late, RSS_MIB_PER_HOUR),
+        "card's memory, MiB": (result.gpu_mib_per_hour, RSS_MIB_PER_HOUR),
+        "descriptors": (result.descriptors_per_hour, POOLED),
+        "threads": (result.threads_per_hour, POOLED),
+    }
+    return [
+        *(f"{name}: {a:g} with nobody there, then {b:g}" for name, ((a, b), most) in grown.items() if b - a > most),
+        *(f"{name}: {slope:+g} an hour" for name, (slope, most) in hourly.items() if long and slope > most),
+        *([f"{result.failed} frames failed"] if result.failed else []),
+        *([] if result.visitors_served else ["nobody was served"]),
+        *([f"SIGTERM took {result.stopped_in_s:g} s"] if result.stopped_in_s > STOP_S else []),
+    ]
+
+
 def plot(result: Report, path: Path) -> None:
     import matplotlib
 
@@ -284,7 +315,7 @@ def plot(result: Report, path: Path) -> None:
     from matplotlib import pyplot
 
     rows = (("rss_mib", "resident memory, MiB"), ("descriptors", "descriptors"), ("threads", "threads"))
-    rows += (("gpu_mib", "GPU memory, MiB"), ("visitors", "visitors"))
+    rows += (("gpu_mib", "card's memory, MiB"), ("visitors", "visitors"))
     figure, axes = pyplot.subplots(len(rows), figsize=(9, 10), sharex=True, layout="constrained")
     minutes = [s.at_s / 60 for s in result.samples]
     for axis, (name, title) in zip(axes, rows, strict=True):
@@ -294,7 +325,7 @@ def plot(result: Report, path: Path) -> None:
         axis.grid(alpha=0.3)
     axes[0].set_title(
         f"{result.minutes:g} minutes, {result.visitors_served} visitors, {result.frames_out} pictures; "
-        f"after warm-up {result.rss_mib_per_hour:+.2f} MiB/h, "
+        f"after warm-up {result.rss_mib_per_hour:+.1f} MiB/h, last half {result.rss_mib_per_hour_late:+.1f}, "
         f"empty {result.rss_mib_empty[0]:.0f} and {result.rss_mib_empty[1]:.0f} MiB",
         fontsize=10,
     )
@@ -319,6 +350,8 @@ def main() -> None:
     if asked.plot:
         plot(result, asked.plot)
     sys.stdout.write("".join(f"{k}: {v}\n" for k, v in asdict(result).items() if k != "samples"))
+    if found := faults(result):
+        sys.exit("soak: " + "; ".join(found))
 
 
 if __name__ == "__main__":

@@ -122,8 +122,8 @@ def test_an_answer_that_takes_long_and_a_websocket_are_not_hung_up_on(monkeypatc
             page.send("still here")
             assert page.recv(WAIT_S) == "still here"
         with _asked(served, "GET /slow HTTP/1.1\nHost: a\n\n") as connection:
-            while b'"there"' not in connection.recv(65_536):
-                pass
+            while b'"there"' not in (part := connection.recv(65_536)):
+                assert part, "hung up on"
             connection.sendall(b"GET")
             assert _all(connection) == b"", "but the request after it has its own time"
 

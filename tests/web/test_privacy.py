@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import io
+import json
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -68,7 +70,7 @@ def _traces(content: bytes) -> list[str]:
             for triple in _TRIPLES.findall(content)
             for c in _COLOURS
         ),
-        "picture file": b"\x89PNG\r\n" in content or b"\xff\xd8\xff\xe0" in content,
+        "picture file": any(sign in content for sign in (b"\x89PNG\r\n", b"\xff\xd8\xff", b"WEBPVP8", b"ftypiso")),
     }
     return [name for name, there in found.items() if there]
 
@@ -95,7 +97,7 @@ def test_the_search_finds_what_it_looks_for() -> None:
 def test_nothing_of_a_visitors_picture_is_written(
     tmp_path: Path, ending: signal.Signals, stages: Sequence[str]
 ) -> None:
-    """Streamed, uploaded, refused, failed in every stage and crashed: nothing on disk, nothing in the log."""
+    """Streamed, uploaded, refused, recorded, failed in every stage, crashed: nothing on disk, nothing in the log."""
     home = tmp_path / "home"
     home.mkdir()
     port = free_port()
@@ -108,6 +110,7 @@ def test_nothing_of_a_visitors_picture_is_written(
         "PYTHONPATH": str(CHECKOUT),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONFAULTHANDLER": "1",
+        "STYLIZER_PUBLIC_URL": "http://192.0.2.7:8000",
     }
     log = home / "log"
     with log.open("wb") as sink:
@@ -121,7 +124,10 @@ def test_nothing_of_a_visitors_picture_is_written(
             process.wait()
     text = log.read_bytes()
     assert text.count(b"frame failed") >= len(stages), "each fault wrote its traceback: there is something to search"
+    if ending is signal.SIGTERM:  # else the interpreter's own last words
+        assert all("event" in json.loads(line) for line in text.splitlines()), "one JSON object a line, whoever speaks"
     assert b"127.0.0.1" not in text.replace(b"http://127.0.0.1:", b""), "no visitor's address is logged"
+    assert _files(home) == [log], "no file but the log is written at all"
     found = {str(path.relative_to(home)): traces for path in _files(home) if (traces := _traces(path.read_bytes()))}
     assert found == {}
     assert not list(tmp_path.rglob("core*")), "no core dump"
@@ -138,11 +144,29 @@ async def _visit(worker: Running, stages: Sequence[str]) -> None:
     await visitor.frames(10, 60)
     for colour in (FACE, *map(_colour_of, stages)):
         picture = _png(colour)
-        for query, body in (("", picture), ("?seed=x", picture), ("", picture[:-20]), ("?format=jpeg", picture)):
-            await visitor.http.post(f"/v1/stylize{query}", content=body)
-    await visitor.http.post("/v1/stylize", files={"image": ("face.png", picture + bytes(2_000_000))})
+        await _post(visitor, "/v1/stylize", content=picture)
+        assert (await _post(visitor, "/v1/stylize?seed=x", content=picture)).status_code == 422
+        assert (await _post(visitor, "/v1/stylize", content=picture[:60])).status_code == 415
+        await _post(visitor, "/v1/stylize?format=jpeg", content=picture)
+    await _post(visitor, "/v1/stylize", files={"image": ("face.png", picture + bytes(2_000_000))})
+    await _take_home(visitor)
     await visitor.frames(5, 40)
     await visitor.vanish()
+
+
+async def _take_home(visitor: Visitor) -> None:
+    """A clip is recorded, and fetched by a phone."""
+    taken = await _post(visitor, visitor.path("keepsake"))
+    assert taken.status_code == 201, taken.text
+    fetched = await visitor.http.get(taken.json()["url"].removeprefix("http://192.0.2.7:8000") + "/clip.mp4")
+    assert fetched.status_code == 200 and b"ftyp" in fetched.content[:16]
+
+
+async def _post(visitor: Visitor, path: str, **body: Any) -> httpx.Response:
+    """Again, as long as the worker asks for patience."""
+    while (answer := await visitor.http.post(path, **body)).status_code == 429:
+        await asyncio.sleep(0.4)
+    return answer
 
 
 async def _enter(worker: Running, colour: tuple[int, int, int]) -> Visitor:
