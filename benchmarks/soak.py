@@ -259,8 +259,8 @@ def report(
 
     def slope(name: str, since: float = WARM_UP) -> float:
         """An hour, from this share of the run on."""
-        seen = [(s.at_s / 3600, getattr(s, name)) for s in samples if s.at_s >= minutes * 60 * since]
-        return round(float(np.polyfit(*zip(*seen, strict=True), 1)[0]), 3)
+        late = [s for s in samples if s.at_s >= minutes * 60 * since]
+        return round(float(np.polyfit([s.at_s / 3600 for s in late], [getattr(s, name) for s in late], 1)[0]), 3)
 
     return Report(
         f"{platform.machine()}, {os.cpu_count()} cores",
@@ -314,8 +314,8 @@ def plot(result: Report, path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    rows = (("rss_mib", "resident memory, MiB"), ("descriptors", "descriptors"), ("threads", "threads"))
-    rows += (("gpu_mib", "card's memory, MiB"), ("visitors", "visitors"))
+    rows = [("rss_mib", "resident memory, MiB"), ("descriptors", "descriptors"), ("threads", "threads")]
+    rows += [("gpu_mib", "card's memory, MiB"), ("visitors", "visitors")]
     figure, axes = pyplot.subplots(len(rows), figsize=(9, 10), sharex=True, layout="constrained")
     minutes = [s.at_s / 60 for s in result.samples]
     for axis, (name, title) in zip(axes, rows, strict=True):

@@ -1,74 +1,29 @@
 """The relay's real settings in the real relay: it lets through what it should, and nothing else."""
 
-import shutil
-import socket
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
 import pytest
 
-START = Path(__file__).resolve().parents[2] / "docker" / "coturn" / "start.sh"
-SECRET = "0123456789abcdef0123456789abcdef"
+from tests.docker.relay import SECRET, START, free_udp_port, needs_coturn, own_address, relay, running
+
 USER = "4102444800:tester"  # valid until 2100
 
 Address = IPv4Address | IPv6Address
 
-pytestmark = pytest.mark.skipif(
-    not all(map(shutil.which, ("turnserver", "turnutils_uclient", "turnutils_peer"))), reason="coturn is not installed"
-)
+pytestmark = needs_coturn
 
 
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture
-def own_address() -> str:
-    """This machine's address on its network, an inner one as a rule. Nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError as error:
-            pytest.skip(f"no network: {error.strerror}")
-        return str(probe.getsockname()[0])
-
-
-@contextmanager
-def _running(*command: str, **environment: str) -> Iterator[None]:
-    process = subprocess.Popen(command, env=environment or None, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _wait_for_stun(port: int) -> None:
-    """Asks with STUN binding requests (RFC 5389) until one is answered, for at most 10 s."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.settimeout(0.05)
-        for _ in range(200):
-            probe.sendto(b"\x00\x01\x00\x00\x21\x12\xa4\x42" + bytes(12), ("127.0.0.1", port))
-            with suppress(OSError):  # nothing yet: a timeout, or the port is closed
-                assert probe.recv(1500)[:2] == b"\x01\x01"
-                return
-    pytest.fail("the relay does not answer")
+@pytest.fixture(name="own_address")
+def _own_address() -> str:
+    return own_address()
 
 
 def relayed(tmp_path: Path, own_address: str, allowed: str, secret: str = SECRET) -> subprocess.CompletedProcess[str]:
     """Sends three messages through the relay to an echo on `own_address`."""
-    (tmp_path / "secret").write_text(SECRET)
-    port, peer = _free_port(), str(_free_port())
-    environment = {"ALLOWED_PEERS": allowed, "TURN_SECRET_FILE": f"{tmp_path}/secret", "TMPDIR": str(tmp_path)}
-    options = ("--listening-ip=127.0.0.1", f"--relay-ip={own_address}", f"--listening-port={port}")
-    relay = _running(str(START), *options, f"--pidfile={tmp_path}/pid", PATH="/usr/sbin:/usr/bin:/bin", **environment)
-    with relay, _running("turnutils_peer", "-p", peer, "-L", own_address):
-        _wait_for_stun(port)
+    port, peer = free_udp_port(), str(free_udp_port())
+    with relay(tmp_path, port, own_address, allowed), running("turnutils_peer", "-p", peer, "-L", own_address):
         return _client("-u", USER, "-W", secret, "-e", own_address, "-r", peer, "-p", str(port))
 
 

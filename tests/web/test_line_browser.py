@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 from stylizer.budget import Budget
 from stylizer.config import Settings
+from tests.docker.relay import SECRET, free_udp_port, needs_coturn, own_address, relay
 from tests.web.browser import CAMERA_FPS, visit, wait_unique, watch
 from tests.web.doubles import ColourPipeline, Running, free_port, running, wait_for
 from tests.web.line import Line
@@ -183,6 +184,42 @@ def test_a_dead_relay_holds_nobody_up_who_has_another_way(camera: Browser) -> No
         page.wait_for_selector("body[data-state=live]", timeout=15_000)
         page.close()
         wait_for(lambda: served.visitors() == 0, 6)
+
+
+RELAY_ONLY = """
+const Real = RTCPeerConnection;
+window.RTCPeerConnection = class extends Real {
+  constructor(options) { super({ ...options, iceTransportPolicy: "relay" }); window.line = this; }
+};
+"""
+WAY = """async () => {
+  const stats = [...(await window.line.getStats()).values()];
+  const pair = stats.find(({ type, nominated }) => type === "candidate-pair" && nominated);
+  return stats.find(({ id }) => id === pair.localCandidateId).candidateType;
+}"""
+
+
+@needs_coturn
+@pytest.mark.slow
+def test_a_relay_that_dies_in_the_middle_is_told_in_words_and_the_picture_is_back_when_it_is(
+    camera: Browser, tmp_path: Path
+) -> None:
+    """The real relay, with the settings that containers start it with, as the visitor's only way."""
+    here, port = own_address(), free_udp_port()
+    settings = Settings.load(visitors=2, turn_url=f"turn:{here}:{port}", turn_secret=SECRET)
+    with running(create_app(settings, ColourPipeline(), RateLimit(burst=1000))) as served, visit(camera) as context:
+        page = context.new_page()
+        page.add_init_script(RELAY_ONLY)
+        with relay(tmp_path, port, here, here, listening_ip=here) as process:
+            _live(page, served.base)
+            assert page.evaluate(WAY) == "relay"
+            process.kill()
+            page.wait_for_selector("body[data-state=reconnecting]", timeout=15_000)
+            assert page.inner_text("#heading") == "Reconnecting"
+        with relay(tmp_path, port, here, here, listening_ip=here):
+            page.evaluate("() => { window.seen.unique = 0; }")
+            wait_unique(page, 4, timeout_ms=30_000)
+            assert page.evaluate(WAY) == "relay"
 
 
 def test_the_page_tries_again_on_its_curve_and_says_so(worker: Running, camera: Browser) -> None:

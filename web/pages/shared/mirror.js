@@ -218,7 +218,7 @@ export class Mirror {
       this.#resume = this.#stream?.token ?? null;
       this.#stream = null; // the worker forgot us: a new place, with the controls that we remember
       this.#onState("reconnecting");
-    } else if (error instanceof Refusal && error.status !== 429) {
+    } else if (error instanceof Refusal && ![408, 429].includes(error.status)) {
       this.#wanted = false;
       return this.#onState("refused", error.message, error.code);
     } else {
