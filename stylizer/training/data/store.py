@@ -1,7 +1,7 @@
 """Drawn pairs on disk: three arrays mapped into memory, made once by several processes, continued after a stop."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -15,6 +15,24 @@ from stylizer.training.data.characters import draw_pair
 from stylizer.training.data.characters.hand import hand_named
 
 PixelsU8 = NDArray[np.uint8]
+
+
+class Lots:
+    """Several arrays whose rows are alike, as if they were one: what `PairStore` needs of an array, and no more."""
+
+    def __init__(self, arrays: Sequence[PixelsU8]) -> None:
+        self._arrays, self._ends = arrays, np.cumsum([len(a) for a in arrays])
+        self.shape: tuple[int, ...] = (int(self._ends[-1]), *arrays[0].shape[1:])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: NDArray[np.intp]) -> PixelsU8:
+        """Those rows [n], copied."""
+        lots = np.searchsorted(self._ends, rows, side="right")
+        return np.stack([self._arrays[i][row - self._ends[i]] for i, row in zip(lots, rows, strict=True)])
+
+
 _NAMES = (("photo", (4,)), ("drawing", (4,)), ("labels", ()))
 
 
@@ -22,9 +40,9 @@ _NAMES = (("photo", (4,)), ("drawing", (4,)), ("labels", ()))
 class PairStore:
     """photo and drawing [count, S, S, 4], labels [count, S, S]; uint8, see `characters.Pair`. Row i: seed + i."""
 
-    photo: PixelsU8
-    drawing: PixelsU8
-    labels: PixelsU8
+    photo: PixelsU8 | Lots
+    drawing: PixelsU8 | Lots
+    labels: PixelsU8 | Lots
 
     def __len__(self) -> int:
         return len(self.photo)
@@ -37,17 +55,37 @@ class PairStore:
             raise BadInput(f"{folder}: no finished store of pairs; make it with `stylizer train data characters`")
         return cls(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name, _ in _NAMES))
 
+    @classmethod
+    def joined(cls, folders: Sequence[Path]) -> "PairStore":
+        """Several stores behind each other. Raises BadInput when one is not complete or its pairs have another size."""
+        stores = [cls.open(folder) for folder in folders]
+        for folder, store in zip(folders, stores, strict=True):
+            if store.photo.shape != (len(store), *stores[0].photo.shape[1:]):
+                raise BadInput(
+                    f"{folder}: pairs of {store.photo.shape[1]} px, {folders[0]}: of {stores[0].photo.shape[1]} px"
+                )
+        return cls(*(Lots([getattr(store, name) for store in stores]) for name, _ in _NAMES))
+
 
 def make_store(
-    folder: Path, count: int, *, seed: int, size: int = 256, hand: str = "anime", processes: int = 2
+    folder: Path,
+    count: int,
+    *,
+    seed: int,
+    size: int = 256,
+    hand: str = "anime",
+    processes: int = 2,
+    assets: Path | None = None,
 ) -> Iterator[int]:
     """Draws what is missing and yields how many pairs there are, after each. The same seed gives the same bytes.
 
-    hand: whose drawings, see characters.hand. Raises BadInput when the folder holds a store of another kind.
+    hand: whose drawings, see characters.hand. assets: MakeHuman's, then the pairs are `humans`. Raises BadInput when
+    the folder holds a store of another kind.
     """
     hand_named(hand)
     folder.mkdir(parents=True, exist_ok=True)
-    plan, about = {"count": count, "seed": seed, "size": size, "hand": hand}, folder / "plan.json"
+    what = {"hand": hand} if assets is None else {"data": "humans"}
+    plan, about = {"count": count, "seed": seed, "size": size, **what}, folder / "plan.json"
     if about.is_file() and json.loads(about.read_text()) != plan:
         raise BadInput(f"{folder}: holds {about.read_text()}, wanted is {json.dumps(plan)}")
     if not about.is_file():
@@ -57,7 +95,7 @@ def make_store(
     progress = folder / "done.txt"
     done = int(progress.read_text()) if progress.is_file() else 0
     with get_context("spawn").Pool(processes) as pool:
-        jobs = ((str(folder), i, seed + i, size, hand) for i in range(done, count))
+        jobs = ((str(folder), i, seed + i, size, hand, assets) for i in range(done, count))
         for i in pool.imap(_draw_into, jobs, chunksize=16):
             if i % 100 == 99:
                 progress.write_text(str(i + 1))
@@ -65,9 +103,14 @@ def make_store(
     (folder / "store.json").write_text(json.dumps(plan))
 
 
-def _draw_into(job: tuple[str, int, int, int, str]) -> int:
-    folder, index, seed, size, hand = job
-    pair = draw_pair(seed, size, hand)
+def _draw_into(job: tuple[str, int, int, int, str, Path | None]) -> int:
+    folder, index, seed, size, hand, assets = job
+    if assets is None:
+        pair = draw_pair(seed, size, hand)
+    else:
+        from stylizer.training.data.humans.pairs import draw_pair as draw_human  # embreex is an extra
+
+        pair = draw_human(assets, seed, size)
     for name, _ in _NAMES:
         array = np.load(f"{folder}/{name}.npy", mmap_mode="r+")
         array[index] = getattr(pair, name)

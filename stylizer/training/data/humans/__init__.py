@@ -1,0 +1,1 @@
+"""People from MakeHuman's assets, photographed and drawn."""
