@@ -21,7 +21,8 @@ from stylizer.training.data.humans import dye
 from stylizer.training.data.humans.assets import Assets
 from stylizer.training.data.humans.buffer import Buffer, Surface, Window, blurred, vertex_normals
 from stylizer.training.data.humans.drawing import borders, cleaned, inked, jumps, line, tones, without_specks
-from stylizer.training.data.humans.person import Nature, invent, targets_of
+from stylizer.training.data.humans.glasses import make_glasses
+from stylizer.training.data.humans.person import LANDMARKS, MIDDLE, Nature, invent, targets_of
 from stylizer.training.data.humans.rig import Posture, from_quaternion, shaped, turn
 from stylizer.training.data.store import PairStore, make_store
 
@@ -296,3 +297,19 @@ def test_faces_near_by_have_large_eyes_white_beside_the_iris() -> None:
     white = [int((p.drawing[..., :3].min(2)[f] > 200).sum()) for p, f in zip(pairs, face, strict=True)]
     black = [int((p.drawing[..., :3].max(2)[f] < 60).sum()) for p, f in zip(pairs, face, strict=True)]
     assert sum(w > 8 and b > 8 for w, b in zip(white, black, strict=True)) >= 4, (white, black)
+
+
+def test_glasses_stand_before_both_eyes_and_dark_lenses_come_last() -> None:
+    face = {name: np.array(at, np.float32) for name, at in MIDDLE.items()}
+    for name, (x, y, z) in LANDMARKS.items():
+        face[f"{name}_l"], face[f"{name}_r"] = np.array([x, y, z], np.float32), np.array([-x, y, z], np.float32)
+    dark = 0
+    for seed in range(12):
+        vertices, triangles, lens = make_glasses(face, np.eye(3, dtype=np.float32), np.random.default_rng(seed))
+        assert triangles.max() == len(vertices) - 1 and np.isfinite(vertices).all()
+        for side in (1, -1):
+            before = vertices[(np.abs(vertices[:, 0] - side * 0.305) < 0.2) & (vertices[:, 2] > 1.2)]
+            assert len(before) > 20 and before[:, 2].min() > face["nose_root"][2] - 0.1
+        dark += lens < len(triangles)
+        assert np.ptp(vertices[triangles[lens:]][..., 2]) < 0.2 if lens < len(triangles) else True
+    assert 0 < dark < 12

@@ -29,11 +29,12 @@ from stylizer.training.data.humans.person import Person
 from stylizer.training.data.humans.photo import Lamps, shadows
 from stylizer.training.data.humans.view import Camera, head_height
 
-PASSED = ("hair", "lashes", "brows", "beard", "hat")  # looked through to see what lies below
+PASSED = ("hair", "lashes", "brows", "beard", "hat", "glasses")  # looked through to see what lies below
 PLAIN_FACE = (  # landmarks around which the face's own forms give no lines, and how far, in heads
     ("nose", 0.14), ("inner_l", 0.17), ("inner_r", 0.17), ("outer_l", 0.1), ("outer_r", 0.1), ("upper_lip", 0.15),
     ("corner_l", 0.08), ("corner_r", 0.08),
 )  # fmt: skip
+LEAST = {"beard": 0.05, "glasses": 0.02, "hair": 0.2, "hat": 0.2}  # heads: a smaller patch is a stray
 FACE, HAIR = LABELS.index("face"), LABELS.index("hair")
 
 
@@ -72,9 +73,9 @@ class Draughtsman:
     def drawn(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """The drawing, straight RGBA [S, S, 4], and its labels [S, S]."""
         picture = self._with_face(self._body())
-        for kind in ("beard", "hair", "hat"):
+        for kind in ("beard", "glasses", "hair", "hat"):
             own = np.isin(self.seen.surface, self._numbers(kind))
-            own = without_specks(own, int(((0.05 if kind == "beard" else 0.2) * self.scale) ** 2))
+            own = without_specks(own, int((LEAST[kind] * self.scale) ** 2))
             if own.any():
                 picture = self._over(picture, kind, own)
         solid = self.alpha > 0.5
@@ -131,7 +132,9 @@ class Draughtsman:
     def _over(self, picture: Floats, kind: str, own: Mask) -> Floats:
         """What lies over body and face; own: the samples that show it."""
         seen, scale = self.seen, self.scale
-        if kind == "hat":
+        if kind == "glasses":
+            over, mask = flat(seen, self.look, self.colours) * np.float32(0.75), own.astype(np.float32)
+        elif kind == "hat":
             mask = own.astype(np.float32)
             light = 0.25 + 0.75 * np.clip(seen.normal @ self.way, 0, 1)
             shade = tones(light, np.where(own, 0, -1).astype(np.int16), 0.4, float(np.clip(0.05 * scale, 1.5, 7)))
@@ -147,7 +150,9 @@ class Draughtsman:
         beside = np.where(mask > 0.5, 1, np.where(self.alpha > 0.5, 0, -1)).astype(np.int16)
         rim = line(borders(beside), self.inner) * cv2.dilate(own.astype(np.uint8), np.ones((9, 9)))
         self.alpha = np.maximum(self.alpha, mask)
-        self.label = np.where(mask > 0.5, HAIR, self.label)
+        self.label = np.where(mask > 0.5, FACE if kind == "glasses" else HAIR, self.label)
+        if kind == "glasses":  # a line itself
+            rim = rim * 0
         return inked(picture + (over - picture) * mask[..., None], rim, 0.5 if kind == "beard" else 0.92)
 
 

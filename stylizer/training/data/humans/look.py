@@ -14,7 +14,15 @@ from stylizer.training.data.humans.person import Person, Worn
 
 FACIAL = ("eyes", "teeth", "tongue", "lashes", "brows")  # the draughtsman draws his own
 OWN = 0.3  # share of a thing's own colour in the drawn one; the rest is as the light shows it
-KINDS = {"hair": "hair", "beard": "hair", "brows": "hair", "cloth": "cloth", "shoes": "cloth", "hat": "cloth"}
+KINDS = {
+    "hair": "hair",
+    "beard": "hair",
+    "brows": "hair",
+    "cloth": "cloth",
+    "shoes": "cloth",
+    "hat": "cloth",
+    "glasses": "cloth",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +52,10 @@ def look_of(person: Person, age: float, rng: Generator) -> Look:
             worn.append(dye.dyed(part.colours, palette, new))
             areas.append(palette.of)
             colours.append(new)
+        elif part.kind == "glasses":
+            worn.append(part.colours)
+            areas.append(np.array([[0, 0], [1, 1]], np.uint8))
+            colours.append(part.colours[:, 0, :3])
         else:
             texture = part.colours.copy()
             if part.kind == "body":

@@ -12,6 +12,7 @@ from stylizer.stages.eyes import OPEN, SHUT
 from stylizer.training.data.characters.sheet import LABELS
 from stylizer.training.data.humans import assets as lists
 from stylizer.training.data.humans.assets import Assets, Floats, Garment, Ints
+from stylizer.training.data.humans.glasses import make_glasses
 from stylizer.training.data.humans.rig import Posture, Turn, from_quaternion, shaped, turn
 
 # Where on the undeformed body each point of a face is; the nearest vertex is followed through shape and posture.
@@ -31,11 +32,16 @@ LIVELY = (
     "run01", "sit01", "fight01", "fight02", "fight03", "fight04", "gym01", "sit_on_ground01", "genuflect01",
 )  # fmt: skip
 
+GLASSES = 0.2  # share of persons
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Worn:
-    """garment None is the body. vertices [V, 3] posed; labels [T] (sheet.LABELS) of its triangles; kind: body, hair,
-    beard, brows, lashes, eyes, teeth, tongue, cloth, shoes or hat."""
+    """One thing seen of a person; garment None is the body, or glasses.
+
+    kind: body, hair, beard, brows, lashes, eyes, teeth, tongue, cloth, shoes, hat or glasses. vertices [V, 3] posed;
+    labels [T] (sheet.LABELS) of its triangles.
+    """
 
     kind: str
     garment: Garment | None
@@ -292,12 +298,32 @@ def make_person(assets: Assets, nature: Nature, rng: Generator, near: bool) -> P
         posture.turns[assets.rig.names.index("head")].astype(np.float32).T
     )  # rows: where x, y and z of the head point
     points = _landmarks(assets, body)
+    if rng.random() < GLASSES:
+        parts.append(_glasses(points, head, rng))
     lips = _landmarks(assets, shape)
     base = _landmarks(assets, assets.body.vertices)
     gape = _apart(lips) / max(float(np.linalg.norm(lips["corner_l"] - lips["corner_r"])), 1e-3) - _apart(base) / float(
         np.linalg.norm(base["corner_l"] - base["corner_r"])
     )
     return Person(tuple(parts), points, head, float(gape), (_shut(lips, "l"), _shut(lips, "r")), gaze)
+
+
+def _glasses(points: dict[str, Floats], head: Floats, rng: Generator) -> Worn:
+    vertices, triangles, lens = make_glasses(points, head, rng)
+    frame = _frame(rng)
+    colours = np.ones((2, 2, 4), np.float32)
+    colours[0, :, :3], colours[1, :, :3] = frame, (0.05, 0.05, 0.06)  # lenses take the texture's lower row
+    uvs = np.full((len(triangles), 3, 2), 0.75, np.float32)
+    uvs[lens:] = 0.25
+    labels = np.full(len(triangles), LABELS.index("face"), np.uint8)
+    return Worn("glasses", None, vertices, triangles, uvs, labels, colours, None)
+
+
+def _frame(rng: Generator) -> Floats:
+    """Mostly black, or brown, or of any colour."""
+    dark = rng.uniform(0.03, 0.15)
+    kinds = ((dark, dark, dark), (0.35, 0.2, 0.1), tuple(rng.uniform(0.1, 0.9, 3)))
+    return np.array(kinds[rng.choice(3, p=(0.6, 0.2, 0.2))], np.float32)
 
 
 def _apart(points: dict[str, Floats]) -> float:

@@ -11,7 +11,14 @@ from stylizer.training.data.humans.assets import Floats
 from stylizer.training.data.humans.buffer import Buffer, blurred, length
 from stylizer.training.data.humans.cast import Scene
 
-GLOSS = {"body": (0.06, 18.0), "eyes": (0.9, 160.0), "teeth": (0.25, 60.0), "hair": (0.10, 14.0), "shoes": (0.10, 20.0)}
+GLOSS = {
+    "body": (0.06, 18.0),
+    "eyes": (0.9, 160.0),
+    "teeth": (0.25, 60.0),
+    "hair": (0.10, 14.0),
+    "shoes": (0.10, 20.0),
+    "glasses": (0.25, 40.0),
+}
 SKY_RAYS = 4  # for each quarter of the samples, to learn how much of the surroundings' light comes there
 
 
