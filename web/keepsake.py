@@ -1,6 +1,7 @@
 """What a visitor takes home: six seconds of their own drawing and a still. In memory only, gone after ten minutes."""
 
 import asyncio
+import contextlib
 import queue
 import secrets
 import time
@@ -16,6 +17,8 @@ from web.memory_film import MemoryFilm
 CLIP_S = 6.0
 KEEP_S = 600.0
 SILENCE_S = 5.0  # no drawing for this long: the recording is given up
+LONGEST_S = 30.0  # whatever the pictures say of their time: somebody else may want to record
+LOOK_S = 0.2  # between two looks whether the visitor is still there
 LEAST_S = 1.0  # a clip shorter than this is none
 MAX_WAITING = 8  # frames between the pipeline's thread and the encoder; more are left out of the clip
 MAX_BYTES = 256_000_000  # of all keepsakes; one has about 1.5 MB
@@ -41,14 +44,17 @@ def record(session: LiveSession, seconds: float = CLIP_S) -> Keepsake:
             frames.put_nowait(result)
 
     with session.watched(see), MemoryFilm() as clip:
-        try:
-            while clip.seconds < seconds:
-                clip.add(frames.get(timeout=SILENCE_S))
-        except queue.Empty:
-            if clip.seconds < LEAST_S:
-                raise Unavailable("no drawing came to be recorded; please stand in view and ask again") from None
+        began_s = heard_s = time.monotonic()
+        while session.here and clip.seconds < seconds:
+            with contextlib.suppress(queue.Empty):
+                clip.add(frames.get(timeout=LOOK_S))
+                heard_s = time.monotonic()
+            if time.monotonic() - heard_s > SILENCE_S or time.monotonic() - began_s > LONGEST_S:
+                break
     if not session.here:
         raise Unavailable("the visitor left while the clip was recorded; nothing was kept")
+    if clip.seconds < LEAST_S:
+        raise Unavailable("no drawing came to be recorded; please stand in view and ask again")
     return Keepsake(clip.content, encode_picture(clip.first.pixels, "JPEG"))
 
 

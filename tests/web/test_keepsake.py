@@ -85,6 +85,15 @@ def test_of_a_visitor_who_left_nothing_is_kept(worker: Worker, monkeypatch: pyte
             record(session, 1000.0)
 
 
+def test_pictures_whose_time_stands_still_do_not_occupy_the_recorder(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.keepsake.LONGEST_S", 0.5)
+    session = worker.join()
+    with Walker(session, speed=0.001), pytest.raises(Unavailable, match="no drawing"):
+        record(session)
+
+
 def test_a_keepsake_is_gone_when_its_time_is_over() -> None:
     async def scene() -> None:
         shelf = Shelf(keep_s=0.3)
@@ -196,6 +205,7 @@ def test_a_backdrop_is_taken_or_refused_in_words(served: Running, visitor: httpx
     assert session._state.backdrop is not None and session._state.backdrop[0, 0].tolist() == [10, 200, 30]
     assert visitor.put("backdrop", content=b"no picture").status_code == 415
     assert visitor.put("backdrop", content=bytes(300_000)).status_code == 413
+    assert visitor.put("backdrop", content=iter([bytes(100_000)] * 3)).status_code == 413, "of a length not told"
     assert visitor.delete("backdrop").status_code == 204
     assert session._state.backdrop is None
 

