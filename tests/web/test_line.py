@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import httpx
 import numpy as np
 import pytest
+from av import VideoFrame
 
 from stylizer.config import Settings
 from tests.web.doubles import ColourPipeline, PaintedTrack, Running, Visitor, WanderingTrack, running, visiting
@@ -132,6 +133,49 @@ def test_a_cut_of_two_seconds_is_over_three_seconds_after_it(worker: Running) ->
     assert asyncio.run(visit()) <= 3
 
 
+class NoisyTrack(PaintedTrack):
+    """A camera whose every picture is noise: as many packets a second as the encoder may send."""
+
+    def __init__(self) -> None:
+        super().__init__((0, 0, 0), (320, 240), pause_s=0.07)
+        self._rng = np.random.default_rng(8)
+
+    async def recv(self) -> VideoFrame:
+        frame = await super().recv()
+        noise = self._rng.integers(0, 256, (240, 320, 3), np.uint8)
+        made = VideoFrame.from_ndarray(noise, format="rgb24")
+        made.pts, made.time_base = frame.pts, frame.time_base
+        return made
+
+
+def test_packets_that_nobody_can_send_again_are_given_up_after_a_second(worker: Running) -> None:
+    """More of them than a sender remembers (128), fewer than aiortc waits for by itself (512)."""
+
+    async def visit() -> tuple[int, float]:
+        with Line() as line:
+            visitor = Visitor(worker, NoisyTrack())
+            await visitor.open()
+            await visitor.connect(line=line)
+            await visitor.frames(20, 30)
+            line.lost, line.cut = 0, True
+            async with asyncio.timeout(10):
+                while line.lost < LOST_PACKETS:
+                    await asyncio.sleep(0.01)
+            line.cut = False
+            session = worker.session()
+            before, back_s = session.stats().frames_in, time.monotonic()
+            async with asyncio.timeout(20):
+                while session.stats().frames_in < before + 3:
+                    await asyncio.sleep(0.02)
+            took_s = time.monotonic() - back_s
+            await _leave(visitor)
+            return line.lost, took_s
+
+    lost, took_s = asyncio.run(visit())
+    assert lost < 512
+    assert took_s <= 2.5
+
+
 def test_a_visitor_whose_line_was_lost_gets_the_settings_back(worker: Running) -> None:
     async def visit() -> None:
         with Line() as line:
@@ -157,6 +201,7 @@ def test_a_visitor_whose_line_was_lost_gets_the_settings_back(worker: Running) -
     asyncio.run(visit())
 
 
+LOST_PACKETS = 260  # either way
 FLOODERS = 8  # connections at once
 NOBODYS = "/v1/streams/nobody/offer"
 
