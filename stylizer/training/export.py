@@ -23,6 +23,10 @@ DATA = (
     "characters, hand {hand}: {pairs} pairs of figures that the project draws itself"
     " (stylizer/training/data/characters)"
 )
+HUMANS = (
+    "humans: {pairs} pairs of 3D people that the project photographs and draws (stylizer/training/data/humans), of"
+    " MakeHuman's assets (AGPL3)"
+)
 LICENCE = "AGPL-3.0-or-later"
 
 
@@ -42,6 +46,16 @@ def hours(run: Path) -> float:
     times = np.array([json.loads(line)["time"] for line in log.read_text().splitlines()] if log.is_file() else [])
     gaps = np.diff(times)
     return float(gaps[gaps < 60].sum() / 3600)
+
+
+def data_of(run: Path, settings: ToonifySettings, hand: str) -> str:
+    """What the card says the run has seen: each store once, however often it was given."""
+    about = run / "data.json"
+    plans = json.loads(about.read_text()) if about.is_file() else [{"count": settings.pairs}]
+    humans = sum(plan["count"] for plan in plans if plan.get("data") == "humans")
+    drawn = sum(plan["count"] for plan in plans if plan.get("data") != "humans")
+    said = [DATA.format(pairs=drawn, hand=hand)] if drawn else []
+    return "; ".join(said + ([HUMANS.format(pairs=humans)] if humans else []))
 
 
 @torch.inference_mode()
@@ -97,7 +111,7 @@ def export_style(
         name=style.name,
         title=title,
         kind=Kind.TOONIFY,
-        data=DATA.format(pairs=settings.pairs, hand=hand),
+        data=data_of(run, settings, hand),
         licence=LICENCE,
         seed=settings.seed,
         steps=steps,

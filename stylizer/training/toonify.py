@@ -7,6 +7,7 @@ parts of the pictures, at full size: lines and eyes are learnt there at a third 
 """
 
 import copy
+import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -386,6 +387,10 @@ def train(
     store = PairStore.open(data) if isinstance(data, Path) else PairStore.joined(data)
     if store.photo.shape[1] != SIZE:
         raise BadInput(f"{data}: its pairs have {store.photo.shape[1]} px, a style is trained on {SIZE}")
+    if world.first:
+        seen = dict.fromkeys([data] if isinstance(data, Path) else data)
+        plans = [json.loads((one / "store.json").read_text()) for one in seen]
+        (folder / "data.json").write_text(json.dumps(plans))
     trainer = Trainer(settings, store, config, world)
     if begin_from is not None and not (folder / "checkpoint.pt").is_file():
         fresh = trainer.begin_from(load_file(begin_from))

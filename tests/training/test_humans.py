@@ -25,6 +25,8 @@ from stylizer.training.data.humans.glasses import make_glasses
 from stylizer.training.data.humans.person import LANDMARKS, MIDDLE, Nature, invent, targets_of
 from stylizer.training.data.humans.rig import Posture, from_quaternion, shaped, turn
 from stylizer.training.data.store import PairStore, make_store
+from stylizer.training.export import data_of
+from stylizer.training.toonify import ToonifySettings
 
 needs_embreex = pytest.mark.skipif(find_spec("embreex") is None, reason="embreex is not installed (extra `humans`)")
 REAL = Path(os.environ.get("STYLIZER_MAKEHUMAN", "absent"))
@@ -313,3 +315,12 @@ def test_glasses_stand_before_both_eyes_and_dark_lenses_come_last() -> None:
         dark += lens < len(triangles)
         assert np.ptp(vertices[triangles[lens:]][..., 2]) < 0.2 if lens < len(triangles) else True
     assert 0 < dark < 12
+
+
+def test_the_card_names_every_data_set_once(tmp_path: Path) -> None:
+    settings = ToonifySettings(pairs=70)
+    assert data_of(tmp_path, settings, "comic").startswith("characters, hand comic: 70 pairs")
+    plans = [{"count": 5, "hand": "anime"}, {"count": 30, "data": "humans"}, {"count": 10, "data": "humans"}]
+    (tmp_path / "data.json").write_text(json.dumps(plans))
+    said = data_of(tmp_path, settings, "anime")
+    assert "hand anime: 5 pairs" in said and "humans: 40 pairs" in said and "AGPL3" in said
