@@ -1,4 +1,4 @@
-"""Keeps resident memory from growing: few arenas, and freed memory handed back to the system.
+"""Keeps resident memory from growing: one arena for all threads, and freed memory handed back to the system.
 
 A worker's threads allocate pictures and tensors side by side, and every visitor's come and go between those of others.
 glibc keeps what is freed in between, scattered over an arena for almost each of thirty threads: nothing leaks, yet
@@ -8,7 +8,7 @@ resident memory grows by the hour. What was measured is told in benchmarks/READM
 import ctypes
 
 EVERY_S = 30.0
-ARENAS = 2
+ARENAS = 1
 M_ARENA_MAX = -8  # of mallopt, malloc.h
 
 
