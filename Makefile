@@ -32,9 +32,10 @@ audit: $(INSTALLED)
 	@mkdir -p build
 	PATH="$(abspath $(BIN)):$$PATH" .ci/audit build/sbom.json
 
-# The pictures of README and docs.
+# The pictures of README and docs, and the film that the booth shows to who passes by.
 pictures: $(INSTALLED)
 	$(BIN)/python docs/make_pictures.py
+	$(BIN)/python -m docs.make_attract
 	$(BIN)/python docs/make_vj.py
 	$(BIN)/python -m docs.make_screens
 

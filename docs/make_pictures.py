@@ -1,4 +1,4 @@
-"""Makes the pictures of README and docs, and the booth's attract loop, from the drawn clip: no real person is shown.
+"""Makes the pictures of README and docs from the drawn clip: no real person is shown.
 
     make pictures        (or: python docs/make_pictures.py)
 
@@ -13,7 +13,7 @@ from PIL import Image
 
 from stylizer.config import Settings
 from stylizer.frame import Frame, PixelsU8
-from stylizer.media import Reader, Writer
+from stylizer.media import Reader
 from stylizer.pipeline import Pipeline
 from stylizer.styles import CLIP
 
@@ -22,10 +22,6 @@ EVERY = 2  # of the clip's 24 frames a second
 SECONDS = 4.0
 WIDTH = 400  # px of each half
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
-ATTRACT = DOCS.parent / "web" / "pages" / "booth" / "attract.mp4"
-LOOKS = (0, 5, 11, 23, 42)  # seeds that the attract loop goes through
-LOOK_S = 1.0
-GROUND = "#101114"  # --ground of tokens.css: the figure seems to stand on the page itself
 
 
 def main() -> None:
@@ -34,7 +30,6 @@ def main() -> None:
         film = [frame for frame in reader if frame.time_s < SECONDS + 1]
     animation(pipeline, film, DOCS / "demo.webp")
     strengths(pipeline, film, DOCS / "strength.webp")
-    attract(pipeline, ATTRACT)
 
 
 def animation(pipeline: Pipeline, film: list[Frame], path: Path) -> None:
@@ -52,17 +47,6 @@ def strengths(pipeline: Pipeline, film: list[Frame], path: Path) -> None:
     row = [run(pipeline, shown, {"style_strength": strength})[-1] for strength in STRENGTHS]
     picture = Image.fromarray(np.hstack(row))
     picture.resize((256 * len(row), 256), Image.Resampling.LANCZOS).save(path, quality=80, method=6)
-    sys.stdout.write(f"{path}: {path.stat().st_size // 1024} kB\n")
-
-
-def attract(pipeline: Pipeline, path: Path) -> None:
-    """The whole clip, drawn, in another look each second."""
-    state = pipeline.new_state({"background": "plain", "background_colour": GROUND, "look": 0.8})
-    with Reader(CLIP) as film, Writer(path, film) as writer:
-        for frame in film:
-            seed = LOOKS[int(frame.time_s / LOOK_S) % len(LOOKS)]
-            state.controls = {**state.controls, "seed": seed}
-            writer.write(pipeline.step([frame], [state])[0])
     sys.stdout.write(f"{path}: {path.stat().st_size // 1024} kB\n")
 
 

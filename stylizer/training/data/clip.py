@@ -24,7 +24,7 @@ from stylizer.training.data.characters.skeleton import pose
 WIDTH, HEIGHT, RATE, SECONDS = 640, 480, 24, 7
 FEET_PX, BODY_PX = 452, 392  # where the soles stand, and the figure's height
 
-_DANCER = Figure(
+DANCER = Figure(
     build=Build(head=0.070, shoulder=0.098, girth=1.0, waist=0.85),
     angles=Angles(),
     clothes=Clothes(sleeve=0.42, bottom="jeans", looseness=1.16, collar="round", pattern="stripes", socks=0.0),
@@ -94,17 +94,17 @@ def draw_room() -> Picture:
     return np.asarray(cv2.GaussianBlur(room, (0, 0), 1.2), np.float32)
 
 
-def draw_frame(t: float, room: Picture) -> NDArray[np.uint8]:
-    """uint8 [480, 640, 3] RGB at t of the loop."""
-    skeleton = pose(_DANCER.build, dance(t))
+def draw_frame(t: float, room: Picture, figure: Figure = DANCER) -> NDArray[np.uint8]:
+    """uint8 [480, 640, 3] RGB at t of the loop, danced by `figure` (its own pose is not used)."""
+    skeleton = pose(figure.build, dance(t))
     soles = max(float(a[1]) for a in skeleton.ankles) + 0.045
     x = WIDTH / 2 + 14 * sin(4 * pi * t) - (WIDTH - HEIGHT) / 2
     view = View(float(BODY_PX), np.array([x, FEET_PX - soles * BODY_PX]))
-    sheet = draw_sheet(_DANCER, skeleton, view, HEIGHT)
+    sheet = draw_sheet(figure, skeleton, view, HEIGHT)
     photo = sheet.pixels("photo")
     lit = cv2.GaussianBlur(sheet.pixels("lit")[..., 0].astype(np.float32) / 255, (0, 0), 2.0)
     labels = sheet.pixels("label")[..., 0] // 16
-    rgb = light_up(continued(photo), lit, labels, _DANCER.light.ambient, np.random.default_rng(3))
+    rgb = light_up(continued(photo), lit, labels, figure.light.ambient, np.random.default_rng(3))
     alpha = cv2.GaussianBlur(photo[..., 3].astype(np.float32) / 255, (0, 0), 0.7)[..., None]
     frame, left = room.copy(), (WIDTH - HEIGHT) // 2
     shadow = np.zeros((HEIGHT, WIDTH), np.float32)
