@@ -1,6 +1,6 @@
 """What runs when something is missing: each part takes the best that is there, and says which rung that is and why."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -51,6 +51,8 @@ class Styles(Protocol):
 
     @property
     def names(self) -> tuple[str, ...]: ...
+    def titles(self, language: str) -> Mapping[str, str]: ...
+    def refresh(self) -> None: ...
     def get(self, name: str) -> Converter: ...
 
 

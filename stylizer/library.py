@@ -27,7 +27,7 @@ class Library:
         self._lock = Lock()
 
     def refresh(self) -> None:
-        """Looks anew which styles there are; loaded ones stay."""
+        """Looks anew which styles there are; loaded ones go on playing, though their files are gone."""
         styles, self.refused = self._registry.styles()
         usable = {s.card.name: s for s in styles if s.card.kind in (Kind.TOONIFY, Kind.IMAGE_MODEL)}
         self._styles = dict(sorted(usable.items(), key=lambda item: (item[0] != FIRST, item[0])))
@@ -41,12 +41,16 @@ class Library:
         """The first is the one that plays when nobody chose."""
         return tuple(self._styles)
 
+    def titles(self, language: str) -> dict[str, str]:
+        """Name -> what people call the style in `language` ("en", "ja")."""
+        return {name: style.card.told_in(language).title for name, style in self._styles.items()}
+
     def get(self, name: str) -> Converter:
         """Raises NotFound naming the styles there are, ModelRejected or ModelMissing for unusable weights."""
-        if name not in self._styles:
-            raise NotFound(f"no style is called {name!r}; there are {', '.join(self.names) or 'none'}")
         if (loaded := self._loaded.get(name)) is not None:  # without the lock: frames do not wait for another's style
             return loaded
+        if name not in self._styles:
+            raise NotFound(f"no style is called {name!r}; there are {', '.join(self.names) or 'none'}")
         with self._lock:
             if name not in self._loaded:
                 converter = self._open(self._registry.style(name))

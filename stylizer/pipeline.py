@@ -100,6 +100,14 @@ class Pipeline:
     def styles(self) -> tuple[str, ...]:
         return self._parts.library.names
 
+    def titles(self, language: str) -> Mapping[str, str]:
+        """Style -> what people call it in `language` ("en", "ja")."""
+        return self._parts.library.titles(language)
+
+    def refresh_styles(self) -> None:
+        """Looks on the disk which styles there are: one that was brought in meanwhile can be chosen from then on."""
+        self._parts.library.refresh()
+
     def warm_up(self) -> None:
         """Loads the first style and runs every network once, so that the first visitor does not wait for compilers."""
         grey = np.full((480, 640, 3), 128, np.uint8)

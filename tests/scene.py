@@ -83,6 +83,12 @@ class Scene:
             raise NotFound(f"no style is called {name!r}; there are {', '.join(self.names)}")
         return self
 
+    def titles(self, language: str) -> dict[str, str]:
+        return {name: f"{name} ({language})" for name in self.names}
+
+    def refresh(self) -> None:
+        """There is no folder to look into."""
+
     def warm_up(self) -> None:
         """Nothing to compile."""
 

@@ -1,5 +1,6 @@
 """Styles by name: one that loads holds up nobody who plays another."""
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import torch
 from stylizer.config import Settings
 from stylizer.engines.torch_eager import TorchEngine
 from stylizer.library import Library
-from stylizer.weights.registry import Registry
+from stylizer.weights.registry import EMBEDDED, Registry
 from tests.web.doubles import wait_for
 
 WAIT_S = 60.0
@@ -37,3 +38,18 @@ def test_a_style_that_loads_holds_up_nobody_who_plays_another(tmp_path: Path, mo
     go_on.set()
     threads[0].join(WAIT_S)
     assert library.get(second) is not playing
+
+
+def test_a_style_brought_in_is_found_and_one_taken_away_plays_on(tmp_path: Path) -> None:
+    embedded = tmp_path / "embedded"
+    registry = Registry(Settings.load(models=(), cache=tmp_path / "cache"), embedded=embedded)
+    shutil.copytree(EMBEDDED / "anime", embedded / "anime")
+    library = Library(registry, TorchEngine(torch.device("cpu"), 1, tmp_path))
+    assert library.titles("ja") == {"anime": "アニメ"}
+    shutil.copytree(EMBEDDED / "paper", registry.pulled / "styles" / "paper")
+    library.refresh()
+    assert library.titles("en") == {"anime": "Anime", "paper": "Cut paper"}
+    playing = library.get("paper")
+    shutil.rmtree(registry.pulled / "styles")
+    library.refresh()
+    assert library.names == ("anime",) and library.get("paper") is playing

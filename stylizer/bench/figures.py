@@ -1,7 +1,10 @@
-"""Draws results in the pages' colours: ladder, waterfall with floors, roofline. Needs matplotlib (extra bench)."""
+"""Draws results in the pages' colours: ladder, waterfall with floors, roofline. Needs matplotlib (extra bench).
+
+Each takes `say`, which turns the English of a name or an axis into the reader's language; by default it stays.
+"""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import matplotlib
 import numpy as np
@@ -10,7 +13,7 @@ from kernels.roofline import Peaks
 from stylizer.bench.results import Bar, Point
 
 matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402  after the backend
+from matplotlib import font_manager, pyplot  # noqa: E402  after the backend
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
@@ -23,24 +26,50 @@ GROUND, RAISED, TEXT, ACCENT, GOOD, LINE = (
     "#33373f",
 )  # tokens.css
 MARKS = "osD^vP*Xph"
+JAPANESE_FONTS = (
+    "Noto Sans CJK JP",
+    "Noto Sans JP",
+    "Source Han Sans JP",
+    "Hiragino Sans",
+    "Yu Gothic",
+    "Meiryo",
+    "IPAexGothic",
+    "IPAPGothic",
+    "TakaoPGothic",
+    "VL PGothic",
+    "MS Gothic",
+)
+Say = Callable[[str], str]
 
 
-def ladder(bars: Sequence[Bar], unit: str) -> Figure:
+def japanese_font() -> str | None:
+    """A font of this machine that has Japanese letters; none is brought along."""
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    return next((name for name in JAPANESE_FONTS if name in installed), None)
+
+
+pyplot.rcParams["font.family"] = [
+    "DejaVu Sans",
+    *filter(None, [japanese_font()]),
+]  # letter by letter, the first that has it
+
+
+def ladder(bars: Sequence[Bar], unit: str, say: Say = str) -> Figure:
     """A bar for each way; a line where the machine's own limit is, if that is known."""
     figure, axes = _empty(9, 0.5 * len(bars) + 1.2)
-    axes.barh([bar.name for bar in bars][::-1], [bar.value for bar in bars][::-1], color=ACCENT, height=0.62)
+    axes.barh([say(bar.name) for bar in bars][::-1], [bar.value for bar in bars][::-1], color=ACCENT, height=0.62)
     _values(axes, [bar.value for bar in bars][::-1])
     if bars and bars[0].floor:
-        axes.axvline(bars[0].floor, color=GOOD, linestyle="--", label=f"floor {bars[0].floor:.3g}")
+        axes.axvline(bars[0].floor, color=GOOD, linestyle="--", label=f"{say('floor')} {bars[0].floor:.3g}")
         axes.legend(labelcolor=TEXT, facecolor=RAISED, edgecolor=LINE)
     values = [bar.value for bar in bars if bar.value > 0]
     if values and max(values) > 50 * min(values):
         axes.set_xscale("log")
-    axes.set_xlabel(unit)
+    axes.set_xlabel(say(unit))
     return figure
 
 
-def waterfall(bars: Sequence[Bar], unit: str) -> Figure:
+def waterfall(bars: Sequence[Bar], unit: str, say: Say = str) -> Figure:
     """The parts one after the other, each beginning where the last ended; in green what no machine could save."""
     figure, axes = _empty(9, 0.36 * len(bars) + 1.4)
     starts = np.concatenate(([0.0], np.cumsum([bar.value for bar in bars])[:-1])) if bars else np.zeros(0)
@@ -54,18 +83,18 @@ def waterfall(bars: Sequence[Bar], unit: str) -> Figure:
             left=[f[1] for f in floors],
             color=GOOD,
             height=0.28,
-            label="floor",
+            label=say("floor"),
         )
         axes.legend(labelcolor=TEXT, facecolor=RAISED, edgecolor=LINE)
     for place, start, bar in zip(places, starts, bars, strict=True):
         axes.text(start + bar.value, place, f" {bar.value:.3g}", va="center", color=TEXT, fontsize=9)
-    axes.set_yticks(places, [bar.name for bar in bars])
-    axes.set_xlabel(f"{unit}, {sum(bar.value for bar in bars):.4g} in all")
+    axes.set_yticks(places, [say(bar.name) for bar in bars])
+    axes.set_xlabel(f"{say(unit)} · {say('in all')} {sum(bar.value for bar in bars):.4g}")
     axes.margins(x=0.1)
     return figure
 
 
-def roofline(points: Sequence[Point], peaks: Peaks, title: str) -> Figure:
+def roofline(points: Sequence[Point], peaks: Peaks, title: str, say: Say = str) -> Figure:
     """Reached against possible: below the slope bytes are the limit, below the flat roof arithmetic."""
     figure, axes = _empty(9, 4.6)
     roof = peaks.flop_per_us / 1e6
@@ -76,10 +105,10 @@ def roofline(points: Sequence[Point], peaks: Peaks, title: str) -> Figure:
     colours = matplotlib.colormaps["plasma"](np.linspace(0.25, 0.95, max(len(points), 1)))
     for index, point in enumerate(points):
         mark = MARKS[index % len(MARKS)]
-        axes.plot(point.intensity, point.tflop_per_s, mark, color=colours[index], markersize=8, label=point.name)
+        axes.plot(point.intensity, point.tflop_per_s, mark, color=colours[index], markersize=8, label=say(point.name))
     if points:
         axes.legend(labelcolor=TEXT, facecolor=RAISED, edgecolor=LINE, fontsize=8, ncols=2, loc="lower right")
-    axes.set(xscale="log", yscale="log", xlabel="FLOP per byte", ylabel="TFLOP/s")
+    axes.set(xscale="log", yscale="log", xlabel=say("FLOP per byte"), ylabel="TFLOP/s")
     axes.set_title(title, color=TEXT, fontsize=11)
     return figure
 

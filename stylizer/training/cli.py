@@ -127,10 +127,13 @@ def export(
 ) -> None:
     """Write the run's averaged weights and a card with measures on pairs it has not seen."""
     from stylizer.training.export import export_style
+    from stylizer.weights.card import title_of
 
     if not weak:
         raise BadInput("--weak: a card without weak points is not honest; name at least one")
-    card = export_style(run, style, title=title or style.name, machine=machine, weak=weak, pairs=pairs, hand=hand)
+    card = export_style(
+        run, style, title=title or title_of(style.name), machine=machine, weak=weak, pairs=pairs, hand=hand
+    )
     _say(f"{style}: {json.dumps(card.measures)}")
 
 

@@ -80,6 +80,7 @@ def compose(
     """Put encoder, photo generator and drawing generator together: a style with its card."""
     from stylizer.training.compose import export_inverted
     from stylizer.training.gan_runs import data_of, open_start
+    from stylizer.weights.card import title_of
 
     if not weak:
         raise BadInput("--weak: a card without weak points is not honest; name at least one")
@@ -88,7 +89,7 @@ def compose(
         open_start(photo),
         open_start(drawing),
         style,
-        title=title or style.name,
+        title=title or title_of(style.name),
         machine=machine,
         weak=weak,
         data=data,

@@ -30,6 +30,7 @@ def next_frame(
     from stylizer.training.next_frame import Plan
     from stylizer.training.next_frame_run import run
     from stylizer.vj.bank import Bank
+    from stylizer.weights.card import title_of
 
     if threads:
         torch.set_num_threads(threads)
@@ -39,6 +40,6 @@ def next_frame(
         Plan(filters=filters, batch=batch, learning_rate=learning_rate, seed=seed),
         minutes=minutes,
         begin_from=Bank().get(begin_from) if begin_from else None,
-        title=title or name.capitalize(),
+        title=title or title_of(name),
         say=lambda line: err.print(line, highlight=False, soft_wrap=True),
     )

@@ -7,13 +7,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from stylizer.errors import ModelMissing, ModelRejected
 
 CARD = "card.toml"
 Scalar = bool | int | float | str
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
+MAX_TITLE = 60  # characters: it stands on buttons
+Title = Annotated[str, Field(min_length=1, max_length=MAX_TITLE)]
 
 
 class Kind(StrEnum):
@@ -29,7 +31,7 @@ class Told(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    title: Text | None = None
+    title: Title | None = None
     data: Text | None = None
     weak_points: tuple[Text, ...] | None = None
 
@@ -40,7 +42,7 @@ class Card(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="the folder's name, as --style takes it")
-    title: Text = Field(description="the name that people see")
+    title: Title = Field(description="the name that people see; left out, it is made of `name`")
     kind: Kind
     data: Text = Field(description="what it was trained on")
     licence: Text = Field(description="of the weights, as an SPDX expression where there is one")
@@ -60,6 +62,13 @@ class Card(BaseModel):
         default_factory=dict, description="what the converter builds it from"
     )
     ja: Told | None = Field(default=None, description="the same in Japanese")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _always_titled(cls, fields: object) -> object:
+        if isinstance(fields, dict) and isinstance(fields.get("name"), str) and "title" not in fields:
+            return fields | {"title": title_of(fields["name"])}
+        return fields
 
     @field_validator("weights")
     @classmethod
@@ -85,6 +94,11 @@ class Card(BaseModel):
             raise ModelRejected(f"{path}: the card says name = {card.name!r}, its folder is {folder.name!r}")
         return card
 
+    def titled(self, title: str, title_ja: str = "") -> Self:
+        """The card under other titles, an empty one left as it is. `read` says whether they fit."""
+        told = (self.ja or Told()).model_copy(update={"title": title_ja}) if title_ja else self.ja
+        return self.model_copy(update={"title": title or self.title, "ja": told})
+
     def told_in(self, language: str) -> Self:
         """The card as readers of `language` ("en", "ja") see it."""
         told = self.ja if language == "ja" else None
@@ -99,6 +113,11 @@ class Card(BaseModel):
             if table:
                 lines += ["", f"[{key}]", *(f"{_toml(name)} = {_toml(value)}" for name, value in table.items())]
         return "\n".join(lines) + "\n"
+
+
+def title_of(name: str) -> str:
+    """What people read where nobody gave a title: "ink-wash_2" -> "Ink Wash 2"."""
+    return " ".join(word.capitalize() for word in re.split("[-_]+", name) if word) or name
 
 
 def _toml(value: object) -> str:

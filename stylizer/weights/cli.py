@@ -103,6 +103,29 @@ def list_styles(as_json: AsJson = False) -> None:
         typer.echo(f"refused: {refusal}", err=True)
 
 
+@styles_app.command("import")
+def import_files(
+    card: Annotated[Path, typer.Argument(help="card.toml, as `train export` writes it")],
+    weights: Annotated[Path, typer.Argument(help="the weights that the card names")],
+    title: Annotated[str, typer.Option(help="the name that people see; by default the card's")] = "",
+    title_ja: Annotated[str, typer.Option(help="the same in Japanese")] = "",
+) -> None:
+    """Bring in a style from two files: checked and tried before it is kept."""
+    from stylizer.ladder import open_parts
+    from stylizer.library import Library
+    from stylizer.weights.importing import import_style
+
+    for path in (card, weights):
+        if not path.is_file():
+            raise BadInput(f"{path}: there is no such file")
+    settings = Settings.load()
+    library = open_parts(settings).library
+    assert isinstance(library, Library)
+    contents = card.read_bytes(), weights.read_bytes()
+    style = import_style(Registry(settings), *contents, library.try_out, title=title, title_ja=title_ja)
+    typer.echo(f"{style.card.title}: {style.folder}", err=True)
+
+
 def _model_row(registry: Registry, part: Part) -> Row:
     row: Row = {"part": part.name, "title": part.title, "without": part.without}
     try:

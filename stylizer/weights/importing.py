@@ -16,9 +16,18 @@ MAX_WEIGHTS_BYTES = 300_000_000
 SUFFIX = {Kind.TOONIFY: ".safetensors", Kind.IMAGE_MODEL: ".onnx"}  # formats that cannot carry a program
 
 
-def import_style(registry: Registry, card: bytes, weights: bytes, try_out: Callable[[Style], None]) -> Style:
+def import_style(
+    registry: Registry,
+    card: bytes,
+    weights: bytes,
+    try_out: Callable[[Style], None],
+    *,
+    title: str = "",
+    title_ja: str = "",
+) -> Style:
     """Puts a style among the pulled ones. try_out: loads and runs it, and raises what is wrong with it.
 
+    title, title_ja: what people shall call it, in English and in Japanese; empty leaves what the card says.
     Raises ModelRejected naming the fault: the card, a name that is taken, a kind or format that is not played here, an
     absent or wrong checksum. What `try_out` raises goes through. Nothing is left behind then.
     """
@@ -31,6 +40,8 @@ def import_style(registry: Registry, card: bytes, weights: bytes, try_out: Calla
             folder = Path(workplace) / _name_of(card)
             folder.mkdir()
             (folder / CARD).write_bytes(card)
+            if title or title_ja:
+                (folder / CARD).write_text(Card.read(folder).titled(title, title_ja).to_toml(), encoding="utf-8")
             style = Style(Card.read(folder), folder, "import")
             taken = [each.card.name for each in registry.styles()[0]]
             if style.card.name in taken or (home / style.card.name).exists():

@@ -34,14 +34,22 @@ class ColourPipeline:
     """Adds blue to every frame, or red for style "red"; `delay_s` makes it slow, `nobody` lets it see no person."""
 
     ladder = (("device", "none (test)", ""), ("matte", "none (test)", "a test needs no weights"))
-    styles = ("blue", "red")
+    styles: tuple[str, ...] = ("blue", "red")
     batch = 4
 
     def __init__(self, delay_s: float = 0.0) -> None:
         self.delay_s = delay_s
+        self.on_disk = self.styles
         self.nobody = False
         self.gate = threading.Event()
         self.gate.set()
+
+    def titles(self, language: str) -> dict[str, str]:
+        told = {"en": {"blue": "Blue", "red": "Fire Red"}, "ja": {"blue": "青", "red": "赤"}}[language]
+        return {name: told.get(name, name.capitalize()) for name in self.styles}
+
+    def refresh_styles(self) -> None:
+        self.styles = self.on_disk
 
     def warm_up(self) -> None:
         assert self.gate.wait(20)

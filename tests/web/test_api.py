@@ -92,7 +92,8 @@ def test_the_table_of_controls_is_served_row_by_row(http: httpx.Client) -> None:
     rows = {row["name"]: row for row in http.get("/v1/controls").json()}
     assert list(rows) == list(CONTROLS)
     assert rows["background"]["choices"] == list(CONTROLS["background"].choices)
-    assert http.get("/v1/styles").json() == {"styles": ["blue", "red"]}
+    titles = {"en": {"blue": "Blue", "red": "Fire Red"}, "ja": {"blue": "青", "red": "赤"}}
+    assert http.get("/v1/styles").json() == {"styles": ["blue", "red"], "titles": titles}
 
 
 def test_openapi_has_an_answer_for_every_refusal_and_examples(http: httpx.Client) -> None:
@@ -111,7 +112,9 @@ def test_metrics_count_streams_and_name_the_rungs(http: httpx.Client, stream: di
 
 def test_pages_may_use_the_camera_and_nothing_from_elsewhere(http: httpx.Client) -> None:
     page = http.get("/")
-    assert page.status_code == 200 and "/booth/booth.js" in page.text
+    assert page.status_code == 200 and "/booth/booth.js" in page.text and "/shared/tokens.css" in page.text
+    assert http.get("/booth/booth.js").status_code == 200
+    assert http.get("/booth/index.html").json()["code"] == "not_found", "a page has one address"
     assert "default-src 'self'" in page.headers["Content-Security-Policy"]
     assert "camera=(self)" in page.headers["Permissions-Policy"]
 

@@ -1,11 +1,14 @@
 """The booth page in headless Chromium, with a pipeline that only tints: every path a visitor can take."""
 
+import io
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
-from playwright.sync_api import Browser
+from PIL import Image
+from playwright.sync_api import Browser, Page
 
 from stylizer.config import Settings
 from tests.web.axe import serious
@@ -43,6 +46,9 @@ def test_a_visitor_sees_the_stylized_mirror_and_changes_it(worker: Running, came
         red, _, blue = mean_colour(page)
         assert blue > red + 50, "the tint that the pipeline gives, not the camera's own colours"
         page.click("#dock [value=style]")
+        assert page.inner_text("button.choice[value=red]") == "Fire Red", "what its card calls it"
+        page.click("#languages [value=ja]")
+        assert page.inner_text("button.choice[value=red]") == "赤"
         page.click("button.choice[value=red]")
         page.wait_for_function("() => window.seen.mean[0] > window.seen.mean[2] + 50")
         page.click("#new")
@@ -226,6 +232,39 @@ def test_the_page_fits_phone_tablet_and_booth_screens(worker: Running, camera: B
         assert [name for name in DOCK if height[name] < 36] == [], "high enough for a finger"
         half = [name for name in ("brand", "chip", "stop") if boxes[name][2] > stage[2]]
         assert half == [], "what stands on the picture does not hang over the dock"
+
+
+A_CARD = """
+const told = WebGLRenderingContext.prototype.getParameter;
+WebGLRenderingContext.prototype.getParameter = function (name) {
+  const value = told.call(this, name);
+  return typeof value === 'string' ? 'a card' : value;
+};"""  # the browser of the tests shades on the processor, where the page leaves it alone
+
+
+def _blurred_px(page: Page) -> int:
+    """Of one row through the walking block: pixels that are neither the block's colour nor the ground's."""
+    stage = page.locator("#stage").bounding_box()
+    assert stage is not None
+    picture = np.asarray(Image.open(io.BytesIO(page.screenshot(timeout=60_000))).convert("RGB"), int)
+    row = picture[round(stage["y"] + stage["height"] / 2), : round(stage["width"])]  # the dock stands beside it
+    red = row[:, 0] - row[:, 1]
+    return int(((red > red.min() + 25) & (red < red.max() - 25)).sum())
+
+
+def test_on_a_large_screen_a_card_keeps_the_edges_sharp(worker: Running, camera: Browser) -> None:
+    blurred = []
+    for script in ("", A_CARD):
+        with visit(camera, size=(1280, 900)) as browser:
+            page = browser.new_page()
+            page.add_init_script(script)
+            page.goto(f"{worker.base}/?auto=camera")
+            page.wait_for_selector("body[data-state=live]")
+            watch(page)
+            wait_unique(page, 10, 60_000)  # the processor shades it
+            assert page.is_visible("#crisp") == bool(script), "only where a card is there to do it"
+            blurred.append(min(_blurred_px(page) for _ in range(3)))
+    assert blurred[1] < 0.75 * blurred[0]
 
 
 def test_a_refusal_is_said_in_the_visitors_language_with_the_workers_words_below(

@@ -12,8 +12,9 @@ from stylizer.config import Settings
 from tests.web.axe import serious
 from tests.web.browser import Launch, save_mjpeg, visit
 from tests.web.doubles import ColourPipeline, Running, running, wait_for
-from web.api.app import PAGES, create_app
+from web.api.app import create_app
 from web.api.doors import RateLimit
+from web.documents import PAGES
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 PHONES = "http://192.0.2.7:8000"
@@ -36,7 +37,7 @@ def served(pipeline: ColourPipeline) -> Iterator[Running]:
 @pytest.fixture
 def worker(served: Running, pipeline: ColourPipeline) -> Iterator[Running]:
     yield served
-    pipeline.nobody = False
+    pipeline.nobody, pipeline.on_disk = False, ColourPipeline.styles
     wait_for(lambda: served.visitors() == 0, 8)
 
 
@@ -81,6 +82,7 @@ def test_an_unattended_booth_rests_and_wakes_as_new(worker: Running, pipeline: C
     page.click("#dock [value=style]")
     page.click("button.choice[value=red]")
     wait_for(lambda: worker.controls()["style"] == "red", 5)
+    pipeline.on_disk = ("blue", "red", "green")
     pipeline.nobody = True
     page.wait_for_selector("body[data-rest]")
     assert page.inner_text("#heading") == "Step in and be drawn"
@@ -89,6 +91,8 @@ def test_an_unattended_booth_rests_and_wakes_as_new(worker: Running, pipeline: C
     pipeline.nobody = False
     page.wait_for_selector(LIVE)
     assert page.is_visible("#dock") and not page.is_visible("#sheet")
+    page.click("#dock [value=style]")
+    assert page.inner_text("button.choice[value=green]") == "Green", "a style that was brought in meanwhile"
 
 
 def test_a_visitor_who_walked_away_frees_the_place(worker: Running, pipeline: ColourPipeline, page: Page) -> None:

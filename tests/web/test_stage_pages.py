@@ -12,7 +12,7 @@ from tests.web.axe import serious
 from tests.web.browser import Launch, browsers, visit, wait_unique, watch
 from tests.web.doubles import free_port, wait_for
 from tests.web.stages import KEY, Staged, pict, staged
-from web.api.app import PAGES
+from web.documents import PAGES
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(200)]
 LIVE = "body[data-state=live]"

@@ -214,13 +214,20 @@ def test_every_page_does_what_it_is_there_for(studio: Studio, launch: Launch, we
         for index, name in enumerate(("card.toml", "cute.onnx")):
             page.locator("input[type=file]").nth(index).set_input_files(brought / name)
             page.get_by_text(name, exact=True).wait_for()
+        page.get_by_label("Title", exact=True).fill("Brought along")
+        page.get_by_label("Title in Japanese").fill("持ち込み")
         page.get_by_role("button", name="Check and bring in").click()
-        page.get_by_text("Brought is here and plays at once.").wait_for()
+        page.get_by_text("Brought along is here and plays at once").wait_for()
         _nothing_wrong(page)
 
         page.get_by_text("日本語").click()
         page.get_by_text("スタイルを追加", exact=True).wait_for()
+        page.get_by_text("持ち込み · brought").wait_for()
         chosen = page.url[page.url.index("?") :]
+        page.goto(f"{studio.base}/library{chosen}")
+        expect(page.get_by_role("button", name="ファイルを選ぶ")).to_have_count(2)
+        expect(page.get_by_text("Upload", exact=True).first).to_have_css("font-size", "0px")
+        _nothing_wrong(page)
         page.goto(f"{studio.base}/machine{chosen}")  # the address keeps the language
         page.get_by_text("状態", exact=True).wait_for()
         _nothing_wrong(page)

@@ -23,7 +23,15 @@ from web.studio.trouble import COMPONENT
 PAGES = sorted(page for page in Path(web.studio.__path__[0]).glob("*.py") if page.stem != "strings")
 PERSON = [row for row in CONTROLS.values() if row.page == "person"]
 SAYING = ("label", "help", "placeholder", "title", "body", "text", "alt")  # parameters that a reader sees
-MADE = ("control_", "choice_", "part_", "why_", "problem_", "weights_")  # keys that are put together from names
+MADE = (
+    "control_",
+    "choice_",
+    "part_",
+    "why_",
+    "problem_",
+    "weights_",
+    "origin_",
+)  # keys that are put together from names
 WORDS = re.compile(r"[A-Z]?[a-z]{2,}")
 
 

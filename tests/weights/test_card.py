@@ -39,6 +39,18 @@ def test_what_a_card_does_not_say_in_a_language_is_read_in_english() -> None:
 
 
 @pytest.mark.parametrize(
+    "name, title", [("chalk", "Chalk"), ("ink-wash_2", "Ink Wash 2"), ("0", "0"), ("a--b_", "A B")]
+)
+def test_a_card_without_a_title_is_called_after_its_name(name: str, title: str, tmp_path: Path) -> None:
+    card = FULL.model_copy(update={"name": name, "ja": None})
+    (tmp_path / name).mkdir()
+    text = "".join(line for line in card.to_toml().splitlines(True) if not line.startswith("title"))
+    (tmp_path / name / "card.toml").write_text(text, encoding="utf-8")
+    read = Card.read(tmp_path / name)
+    assert read.title == title == read.told_in("ja").title
+
+
+@pytest.mark.parametrize(
     "old, new, says",
     [
         ('kind = "pix2pix"', 'kind = "watercolour"', "kind: Input should be 'toonify', 'pix2pix' or 'image_model'"),

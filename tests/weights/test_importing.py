@@ -49,12 +49,24 @@ def test_a_good_style_is_there_afterwards(registry: Registry) -> None:
         import_style(registry, card(title="Another"), WEIGHTS, accept)
 
 
+def test_who_brings_it_may_say_what_people_call_it(registry: Registry, tmp_path: Path) -> None:
+    style = import_style(registry, card(), WEIGHTS, accept, title="Street Chalk", title_ja="チョーク")
+    kept = Card.read(style.folder)
+    assert (kept.title, kept.told_in("ja").title) == ("Street Chalk", "チョーク")
+    untitled = card(name="wet-chalk").replace(b'title = "Chalk"\n', b"")
+    again = import_style(registry, untitled, WEIGHTS, accept, title_ja="濡れたチョーク")
+    assert (again.card.title, again.card.told_in("ja").title) == ("Wet Chalk", "濡れたチョーク")
+    with pytest.raises(ModelRejected, match="title: String should have at most 60"):
+        import_style(registry, card(name="other"), WEIGHTS, accept, title="x" * 61)
+    assert [each.card.name for each in registry.styles()[0]] == ["chalk", "wet-chalk"]
+
+
 @pytest.mark.parametrize(
     "content, weights, try_out, words",
     [
         (b"name = ", WEIGHTS, accept, "not TOML"),
         (b'name = "../../etc"', WEIGHTS, accept, "name: got"),
-        (b'name = "chalk"', WEIGHTS, accept, "title: Field required"),
+        (b'name = "chalk"', WEIGHTS, accept, "kind: Field required"),
         (card(sha256=None), WEIGHTS, accept, "must state"),
         (card(), b"others", accept, "not those of the card"),
         (card(weights="weights.pkl"), WEIGHTS, accept, "not played here"),

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse
-from fastapi.staticfiles import StaticFiles
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
@@ -23,11 +22,12 @@ from web.api.doors import Doors, RateLimit, problem
 from web.api.metrics import registry
 from web.api.models import ControlRow, Health, Readiness, Standing, Styles, control_rows
 from web.api.service import ServedPipeline, Service
+from web.documents import PAGES, PageFiles, document
 from web.errors import RefusedBody
 
-PAGES = Path(__file__).parent.parent / "pages"
 CLIP = Path(stylizer.styles.__file__).parent / "clip.mp4"
 DOCS_PATH = "/docs"
+LANGUAGES = ("en", "ja")
 
 
 def create_app(settings: Settings, pipeline: ServedPipeline | None = None, limit: RateLimit | None = None) -> FastAPI:
@@ -60,7 +60,7 @@ def create_app(settings: Settings, pipeline: ServedPipeline | None = None, limit
     app.include_router(streams.router)
     app.include_router(stills.router)
     app.include_router(keepsakes.router)
-    app.mount("/", StaticFiles(directory=PAGES, html=True), name="pages")
+    app.mount("/", PageFiles(), name="pages")
     return app
 
 
@@ -117,9 +117,11 @@ def _add_common_routes(app: FastAPI, service: Service) -> None:
         return control_rows()
 
     @app.get("/v1/styles", tags=["controls"], responses=problems(503))
-    async def styles(ready: ReadyDep) -> Styles:
-        """Names for the control `style`."""
-        return Styles(styles=ready.pipeline.styles)
+    def styles(ready: ReadyDep) -> Styles:
+        """Names for the control `style`, also of those that were brought in since the start."""
+        ready.pipeline.refresh_styles()
+        titles = {language: dict(ready.pipeline.titles(language)) for language in LANGUAGES}
+        return Styles(styles=ready.pipeline.styles, titles=titles)
 
     @app.get("/metrics", tags=["state"])
     def prometheus() -> Response:
@@ -127,8 +129,8 @@ def _add_common_routes(app: FastAPI, service: Service) -> None:
         return Response(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST)
 
     @app.get("/", include_in_schema=False)
-    async def booth() -> FileResponse:
-        return FileResponse(PAGES / "booth" / "index.html")
+    def booth() -> HTMLResponse:
+        return document(PAGES / "booth" / "index.html")
 
     @app.get("/clip.mp4", include_in_schema=False)
     async def clip() -> FileResponse:

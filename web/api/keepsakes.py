@@ -2,8 +2,6 @@
 
 import asyncio
 import re
-from html import escape
-from pathlib import Path
 from typing import Annotated
 
 import segno
@@ -15,10 +13,11 @@ from web.addresses import for_phones
 from web.api.deps import ServiceDep, VisitorDep, problems
 from web.api.models import Taken
 from web.api.service import RECORDERS
+from web.documents import PAGES, document
 from web.keepsake import record
 
 router = APIRouter(tags=["taking it home"])
-PAGE = Path(__file__).parent.parent / "pages" / "keepsake" / "page.html"
+PAGE = PAGES / "keepsake" / "page.html"
 PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
 
 
@@ -47,8 +46,9 @@ async def take_home(request: Request, visitor: VisitorDep, service: ServiceDep) 
 async def page(name: str, service: ServiceDep) -> HTMLResponse:
     _, left_s = service.shelf.get(name)
     minutes = max(1, round(left_s / 60))
-    html = PAGE.read_text(encoding="utf-8").replace("{name}", escape(name)).replace("{minutes}", str(minutes))
-    return HTMLResponse(html, headers=PRIVATE)
+    answer = document(PAGE, name=name, minutes=str(minutes))
+    answer.headers.update(PRIVATE)
+    return answer
 
 
 @router.get("/k/{name}/still.jpg", include_in_schema=False)

@@ -45,6 +45,10 @@ def control_rows() -> list[ControlRow]:
 
 class Styles(BaseModel):
     styles: tuple[str, ...] = Field(examples=[["anime"]])
+    titles: dict[str, dict[str, str]] = Field(
+        description="what people call them, by language",
+        examples=[{"en": {"anime": "Anime"}, "ja": {"anime": "アニメ"}}],
+    )
 
 
 class OpenStream(BaseModel):

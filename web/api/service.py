@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
@@ -39,6 +39,8 @@ class ServedPipeline(Stepper, Protocol):
     def ladder(self) -> Sequence[tuple[str, str, str]]: ...
     @property
     def styles(self) -> tuple[str, ...]: ...
+    def titles(self, language: str) -> Mapping[str, str]: ...
+    def refresh_styles(self) -> None: ...
     def warm_up(self) -> None: ...
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from web.studio import strings
+from web.studio import streamlit_words, strings
 from web.studio.strings import said, t
 
 LOGO = Path(__file__).parent.parent / "pages" / "shared" / "logo.svg"
@@ -29,6 +29,7 @@ def main() -> None:
     st.logo(str(LOGO), size="large")
     st.html(STYLE)
     strings.switch()
+    streamlit_words.cover()
     # Imported here: the networks' libraries take seconds, and until then the page would stay empty.
     with st.spinner(t("warming_up")):
         from stylizer.errors import StylizerError

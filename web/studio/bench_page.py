@@ -4,6 +4,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -14,6 +15,7 @@ from stylizer.bench import figures
 from stylizer.bench.results import Result, expected, parse_result, read_results, to_csv
 from stylizer.errors import BadInput
 from web.studio import picture
+from web.studio.figure_words import say, told
 from web.studio.strings import said, t, unit_for
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
@@ -42,24 +44,25 @@ def page() -> None:
 
 
 def _show(name: str, result: Result) -> None:
-    st.subheader(result.title)
+    st.subheader(told(result.title))
     st.caption(f"{result.machine} · `{result.command}`")
     _figure(
         f"{name}-ladder",
-        lambda: figures.ladder(result.ladder, result.unit),
+        partial(figures.ladder, result.ladder, result.unit, say()),
         t("axis_ladder", unit=unit_for(result.unit)),
     )
     if result.waterfall:
         st.markdown(f"**{t('waterfall')}**")
         words = t("axis_waterfall", unit=unit_for(result.waterfall_unit))
-        _figure(f"{name}-waterfall", lambda: figures.waterfall(result.waterfall, result.waterfall_unit), words)
+        draw = partial(figures.waterfall, result.waterfall, result.waterfall_unit, say())
+        _figure(f"{name}-waterfall", draw, words)
         if not any(bar.floor for bar in result.waterfall):
             st.caption(t("no_floor"))
     if result.peaks:
         peaks = result.peaks
         st.markdown(f"**{t('roofline')}**")
-        title = f"peaks measured, {result.machine}"
-        _figure(f"{name}-roofline", lambda: figures.roofline(result.points, peaks, title), t("axis_roofline"))
+        title = f"{say()('peaks measured')}: {result.machine}"
+        _figure(f"{name}-roofline", partial(figures.roofline, result.points, peaks, title, say()), t("axis_roofline"))
     st.download_button(
         "CSV", to_csv(result).encode(), f"{name}.csv", "text/csv", icon=":material/table:", key=f"{name}-csv"
     )
@@ -71,17 +74,16 @@ def _predicted() -> None:
     card = st.segmented_control(t("graphics_card"), list(DATA_SHEETS), default="H200", required=True, key="bench_card")
     st.caption(t("predicted_more"))
     floors, points = expected(FILTERS, DATA_SHEETS[card])
-    title = f"{FILTERS} filters on {card}: every layer at its floor"
-    _figure(
-        f"predicted-{card}-roofline", lambda: figures.roofline(points, DATA_SHEETS[card], title), t("axis_roofline")
-    )
+    title = f"{card}: {say()(f'every layer at its floor, {FILTERS} filters')}"
+    draw = partial(figures.roofline, points, DATA_SHEETS[card], title, say())
+    _figure(f"predicted-{card}-roofline", draw, t("axis_roofline"))
     unit = "least µs"
     words = t("axis_waterfall", unit=unit_for(unit))
-    _figure(f"predicted-{card}-waterfall", lambda: figures.waterfall(floors, unit), words)
+    _figure(f"predicted-{card}-waterfall", partial(figures.waterfall, floors, unit, say()), words)
 
 
 def _figure(name: str, draw: Callable[[], Figure], words: str) -> None:
-    """words: what its axes are; the figure itself, which people save and send, is English."""
+    """words: what its axes are."""
     png = figures.to_png(draw())
     picture.show_png(png, name.replace("-", " "))
     st.caption(words)

@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 
 from stylizer.config import Settings
+from stylizer.weights.importing import MAX_WEIGHTS_BYTES
 
 APP = Path(__file__).with_name("app.py")
 CHECKOUT = APP.parents[2]
 STOP_S = 5.0
+MAX_UPLOAD_MIB = MAX_WEIGHTS_BYTES // 2**20
 THEME = {
     "base": "dark",
     "primaryColor": "#f2b36b",
@@ -28,6 +30,7 @@ def command(settings: Settings) -> list[str]:
         "server.port": str(settings.studio_port),
         "server.headless": "true",
         "server.fileWatcherType": "none",
+        "server.maxUploadSize": str(MAX_UPLOAD_MIB),
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
         "logger.level": "warning",

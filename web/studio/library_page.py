@@ -6,6 +6,7 @@ from streamlit.delta_generator import DeltaGenerator
 from stylizer.errors import ModelMissing, ModelRejected, StylizerError
 from stylizer.frame import PixelsU8
 from stylizer.media import Reader
+from stylizer.weights.card import MAX_TITLE
 from stylizer.weights.importing import import_style
 from stylizer.weights.manifest import Part
 from stylizer.weights.registry import Style
@@ -39,7 +40,8 @@ def _card(style: Style) -> DeltaGenerator:
     card = style.card.told_in(language())
     drawn, words = st.columns([1, 1.3])
     words.markdown(f"**{card.title}** · `{card.name}`")
-    words.caption(f"{card.kind.value} · {style.origin} · {card.licence}")
+    origin = t(f"origin_{style.origin.replace(' ', '_')}")
+    words.caption(f"{card.kind.value} · {origin} · {card.licence}")
     if card.steps is not None:
         words.caption(t("trained", steps=card.steps, hours=f"{card.hours or 0:g}", seed=card.seed))
     with words.popover(t("whole_card")):
@@ -47,7 +49,7 @@ def _card(style: Style) -> DeltaGenerator:
         st.markdown(t("weak_points") + "\n" + "\n".join(f"- {each}" for each in card.weak_points))
         if card.measures:
             rows = [{t("measure"): name, t("value"): str(value)} for name, value in card.measures.items()]
-            st.dataframe(rows, hide_index=True)
+            st.table(rows, hide_index=True, border="horizontal")
     return drawn
 
 
@@ -118,6 +120,8 @@ def _import() -> None:
     with st.form(key="import", border=True):
         card = st.file_uploader(t("card"), type=["toml"], key="import.card")
         weights = st.file_uploader(t("weights"), type=["safetensors", "onnx"], key="import.weights")
+        title = st.text_input(t("style_title"), max_chars=MAX_TITLE, key="import.title", help=t("style_title_help"))
+        title_ja = st.text_input(t("style_title_ja"), max_chars=MAX_TITLE, key="import.title_ja")
         asked = st.form_submit_button(t("check"), icon=":material/upload:")
     if not asked:
         return
@@ -126,7 +130,14 @@ def _import() -> None:
         return
     try:
         with st.spinner(t("checking")):
-            style = import_style(resources.registry(), card.getvalue(), weights.getvalue(), resources.library().try_out)
+            style = import_style(
+                resources.registry(),
+                card.getvalue(),
+                weights.getvalue(),
+                resources.library().try_out,
+                title=title.strip(),
+                title_ja=title_ja.strip(),
+            )
     except StylizerError as error:
         st.error(t("not_taken", error=said(error)))
         return

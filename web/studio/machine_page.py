@@ -4,7 +4,7 @@ import streamlit as st
 
 from stylizer import machine
 from web.studio import resources
-from web.studio.strings import t
+from web.studio.strings import fact_for, t
 
 LOOK_S = 2.0
 
@@ -20,12 +20,13 @@ def page() -> None:
         }
         for rung in resources.pipeline().ladder
     ]
-    st.dataframe(ladder, hide_index=True, width="stretch")
+    st.table(ladder, hide_index=True, border="horizontal")
     for rung in resources.pipeline().ladder:
         if rung.why:
             st.caption(f"{t(f'part_{rung.part}')}: {rung.why}")
     st.subheader(t("machine"))
-    st.dataframe([{"": k, t("value"): str(v)} for k, v in machine.describe().items()], hide_index=True, width="stretch")
+    facts = [{t("property"): fact_for(name), t("value"): str(value)} for name, value in machine.describe().items()]
+    st.table(facts, hide_index=True, border="horizontal")
 
 
 @st.fragment(run_every=LOOK_S)

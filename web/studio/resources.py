@@ -49,7 +49,7 @@ def library() -> Library:
 
 def titles() -> dict[str, str]:
     """What each style is called in the page's language, by its name."""
-    return {style.card.name: style.card.told_in(language()).title for style in library().styles}
+    return library().titles(language())
 
 
 @st.cache_resource(show_spinner=False)

@@ -1,7 +1,8 @@
 """Every sentence of the studio's own pages, in both languages, and the switch between them.
 
-What comes from below keeps its one language, English: the sentences of errors and of the ladder, the machine's names,
-what stands in the figures. The pages say in their own words which kind it is, and show the rest below.
+What comes from below keeps its one language, English: the sentences of errors and of the ladder, the machine's names.
+The pages say in their own words which kind it is, and show the rest below. Figures: figure_words.py. What Streamlit
+itself says: streamlit_words.py.
 """
 
 import streamlit as st
@@ -24,6 +25,11 @@ STRINGS = {
         "machine": "Machine",
         "below_best": "Runs on less than the best: {parts}. The page Machine says why.",
         "between": ", ",
+        # In place of Streamlit's own words
+        "choose_file": "Choose a file",
+        "upload_limit": "at most {mib} MB",
+        "drop_here": "Drop it here",
+        "press_enter": "Enter takes it",
         # Parts of the ladder, and why one stands below its first rung
         "part_device": "the processor",
         "part_person": "finding people",
@@ -117,6 +123,9 @@ STRINGS = {
         "refused": "Refused: {refusal}",
         "drawing_preview": "Drawing a preview",
         "preview_of": "The drawn clip in the style {title}",
+        "origin_embedded": "embedded",
+        "origin_cache": "brought in",
+        "origin_search_path": "on the search path",
         "trained": "{steps} steps in {hours} h, seed {seed}",
         "whole_card": "The whole card",
         "trained_on": "**Trained on** {data}",
@@ -141,11 +150,14 @@ STRINGS = {
         "are kept.",
         "card": "Card (card.toml)",
         "weights": "Weights",
+        "style_title": "Title",
+        "style_title_help": "What people shall call it, here and on the booth. Left empty, the card says it.",
+        "style_title_ja": "Title in Japanese",
         "check": "Check and bring in",
         "both_needed": "Both files are needed: the card and the weights.",
         "checking": "Checking, and trying it out",
         "not_taken": "Not taken: {error}",
-        "brought_in": "{title} is here and plays at once.",
+        "brought_in": "{title} is here and plays at once; on the booth, from the next visitor on.",
         # Compare
         "left": "Left",
         "right": "Right",
@@ -199,6 +211,7 @@ STRINGS = {
         "stands_on": "Runs on",
         "because": "Because",
         "first_choice": "first choice",
+        "property": "property",
         "health": "Health",
         "thread_ended": "The pipeline's thread has ended: nobody is drawn any more. Start the studio again.",
         "memory": "Memory, at most",
@@ -219,6 +232,10 @@ STRINGS = {
         "machine": "マシン",
         "below_best": "一部が代替手段で動いています：{parts}。理由は「マシン」のページにあります。",
         "between": "・",
+        "choose_file": "ファイルを選ぶ",
+        "upload_limit": "{mib} MB まで",
+        "drop_here": "ここにドロップ",
+        "press_enter": "Enter で確定",
         "part_device": "処理装置",
         "part_person": "人物の検出",
         "part_face": "顔",
@@ -297,7 +314,7 @@ STRINGS = {
         "keep_as": "いまの設定に名前を付けて保存",
         "festival": "Matsuri 2026",
         "keep": "保存",
-        "from_file": "ファイルから読み込む",
+        "from_file": "ファイル（TOML）から読み込む",
         "keep_and_play": "保存して再生",
         "is_kept": "{title} を保存しました。",
         "is_kept_and_plays": "{title} を保存し、再生しています。",
@@ -305,6 +322,9 @@ STRINGS = {
         "refused": "拒否しました：{refusal}",
         "drawing_preview": "見本を描いています",
         "preview_of": "スタイル {title} で描いたサンプル",
+        "origin_embedded": "内蔵",
+        "origin_cache": "追加したもの",
+        "origin_search_path": "検索パスにあるもの",
         "trained": "{steps}ステップ・{hours}時間・シード {seed}",
         "whole_card": "カード全体",
         "trained_on": "**学習データ** {data}",
@@ -327,15 +347,18 @@ STRINGS = {
         "bring_in": "スタイルを追加",
         "bring_in_more": "`stylizer train export` が書き出す2つのファイルです。検査と試し描きをしてから保存します。",
         "card": "カード（card.toml）",
-        "weights": "重み",
+        "weights": "重み（safetensors・ONNX）",
+        "style_title": "名前（英語）",
+        "style_title_help": "ここやブースで表示される名前です。空欄ならカードに書かれた名前になります。",
+        "style_title_ja": "名前（日本語）",
         "check": "検査して追加",
         "both_needed": "カードと重みの両方のファイルが必要です。",
         "checking": "検査と試し描きをしています",
         "not_taken": "追加できません：{error}",
-        "brought_in": "{title} を追加しました。すぐに使えます。",
+        "brought_in": "{title} を追加しました。すぐに使えます。ブースには次の来場者から表示されます。",
         "left": "左",
         "right": "右",
-        "own_film": "自分の動画（なければサンプル）",
+        "own_film": "自分の動画（MP4・MOV・MKV、なければサンプル）",
         "seconds": "秒数",
         "draw_both": "両方を描く",
         "drawing_both": "両方を描いています",
@@ -382,6 +405,7 @@ STRINGS = {
         "stands_on": "動作環境",
         "because": "理由",
         "first_choice": "第一候補",
+        "property": "項目",
         "health": "状態",
         "thread_ended": "パイプラインのスレッドが終了したため、描画できません。スタジオを起動し直してください。",
         "memory": "最大メモリ",
@@ -418,6 +442,9 @@ UNITS = {
     "least µs": "最短のマイクロ秒",
 }
 
+# Lines about the machine. English is their own; cpu, gpu, python are called so in Japanese, too.
+FACTS = {"cores": "コア数", "system": "システム"}
+
 
 def switch() -> None:
     """Draws the switch. The address carries the choice, so that a reload and a bookmark keep it."""
@@ -452,6 +479,11 @@ def said(error: Exception) -> str:
 
 def unit_for(english: str) -> str:
     return UNITS.get(english.split(",")[0], english) if language() == "ja" else english
+
+
+def fact_for(english: str) -> str:
+    """What a line about the machine is called."""
+    return FACTS.get(english, english) if language() == "ja" else english
 
 
 def help_for(control: str, english: str) -> str:

@@ -41,7 +41,8 @@ def _show(run: Run) -> None:
             st.vega_lite_chart(_curve(name, points), height=170)
     _samples(run)
     with st.expander(t("settings")):
-        st.dataframe([{t("setting"): k, t("value"): str(v)} for k, v in run.settings().items()], hide_index=True)
+        settings = [{t("setting"): name, t("value"): str(value)} for name, value in run.settings().items()]
+        st.table(settings, hide_index=True, border="horizontal")
 
 
 def _curve(name: str, points: list[tuple[float, float]]) -> dict[str, object]:

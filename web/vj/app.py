@@ -4,15 +4,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from fastapi.responses import FileResponse
-from fastapi.staticfiles import StaticFiles
+from fastapi.responses import HTMLResponse
 
 from stylizer.config import Settings
 from web import compat
 from web.api import streams
-from web.api.app import DOCS_PATH, PAGES, add_error_answers
+from web.api.app import DOCS_PATH, add_error_answers
 from web.api.doors import Doors, RateLimit
 from web.api.models import Health
+from web.documents import PAGES, PageFiles, document
 from web.vj import routes
 from web.vj.service import StageService
 from web.vj.stage import Stage
@@ -43,7 +43,7 @@ def create_stage_app(settings: Settings, stage: Stage, limit: RateLimit | None =
     app.include_router(routes.outputs)  # before the visitors' routes: a place here needs no queue
     app.include_router(streams.router)
     app.include_router(routes.router)
-    app.mount("/", StaticFiles(directory=PAGES, html=True), name="pages")
+    app.mount("/", PageFiles(), name="pages")
     return app
 
 
@@ -54,9 +54,9 @@ def _add_pages(app: FastAPI) -> None:
         return Health(alive=True)
 
     @app.get("/", include_in_schema=False)
-    async def control() -> FileResponse:
-        return FileResponse(PAGES / "vj" / "index.html")
+    def control() -> HTMLResponse:
+        return document(PAGES / "vj" / "index.html")
 
     @app.get("/output", include_in_schema=False)
-    async def output() -> FileResponse:
-        return FileResponse(PAGES / "vj" / "output.html")
+    def output() -> HTMLResponse:
+        return document(PAGES / "vj" / "output.html")

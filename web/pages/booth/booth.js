@@ -5,6 +5,7 @@ import { Mirror } from "/shared/mirror.js";
 import { problem } from "/shared/problems.js";
 import { camera, clip } from "/shared/sources.js";
 import { shrunk } from "./backdrop.js";
+import { crisp } from "./crisp.js";
 import { Figure } from "./figure.js";
 import { HandsFree } from "./handsfree.js";
 import { TakeHome } from "./takehome.js";
@@ -22,7 +23,7 @@ const MAX_SEED = 2 ** 31 - 1;
 const $ = (id) => document.getElementById(id);
 const video = $("mirror");
 const state = { name: "idle", detail: "", code: "", resting: false, sheet: null };
-let table = [], styles = [], widgets = [], ladder = [], controls = {}, mirror = null, source = null, lastSource = camera, backdrop = null, again = 0;
+let table = [], styles = [], titles = {}, widgets = [], ladder = [], controls = {}, mirror = null, source = null, lastSource = camera, backdrop = null, again = 0;
 
 const figure = new Figure($("hint"), { rest, wake, restS: setting("rest") });
 const hands = new HandsFree($("count"), { new: newLook, background: () => step("background"), style: () => step("style") });
@@ -93,7 +94,7 @@ function noteLine(rung, words) {
 
 function buildSheets() {
   const rows = Object.values(SHEETS).flat().map((name) => table.find((row) => row.name === name)).filter(Boolean);
-  widgets = rows.map((row) => ({ name: row.name, ...widget(row, styles, change) }));
+  widgets = rows.map((row) => ({ name: row.name, ...widget(row, styles, titles[currentLanguage()], change) }));
   const own = widgets.findIndex((w) => w.name === "style") + 1;
   widgets.splice(own, 0, { name: "style", ...action("own_look", "own", () => change("seed", 0)) });
   widgets.push({ name: "own", ...file("own_picture", "image/jpeg,image/png,image/webp", takePicture) });
@@ -144,14 +145,19 @@ function showStats(stats) {
 async function worker() {
   for (;;) {
     try {
-      const [ready, rows, names] = await Promise.all([call("GET", "/ready"), call("GET", "/v1/controls"), call("GET", "/v1/styles")]);
-      [ladder, table, styles] = [ready.ladder, rows, names.styles];
+      const [ready, rows] = await Promise.all([call("GET", "/ready"), call("GET", "/v1/controls"), lookForStyles()]);
+      [ladder, table] = [ready.ladder, rows];
       return buildSheets();
     } catch {
       show("loading");
       await new Promise((next) => setTimeout(next, READY_MS));
     }
   }
+}
+
+/** Those that were brought in since the last visitor, too. */
+async function lookForStyles() {
+  ({ styles, titles } = await call("GET", "/v1/styles"));
 }
 
 async function begin(open) {
@@ -189,6 +195,7 @@ function rest() {
   backdrop = state.sheet = null;
   hands.on = hands.wanted;
   takeHome.close();
+  lookForStyles().then(buildSheets, () => {});
   if (kiosk) {
     mirror?.set(fresh);
     state.resting = true;
@@ -218,7 +225,7 @@ $("dock").onclick = ({ target }) => {
   else if (value === "new") newLook();
   else if (value === "home") { openSheet(null); hands.restart(); takeHome.start().finally(paint); paint(); }
 };
-video.onclick = () => openSheet(null);
+for (const shown of [video, $("crisp")]) shown.onclick = () => openSheet(null);
 for (const [code, name] of Object.entries(languages)) {
   const button = Object.assign(document.createElement("button"), { type: "button", value: code, textContent: name, lang: code });
   button.onclick = () => { chooseLanguage(code); buildSheets(); };
@@ -231,6 +238,7 @@ if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
 }
 navigator.mediaDevices?.addEventListener("devicechange", () => ["absent", "unplugged"].includes(state.name) && begin(lastSource));
 addEventListener("pageshow", (event) => event.persisted && location.reload());
+crisp(video, $("crisp"));
 guard();
 paint();
 worker().then(() => {

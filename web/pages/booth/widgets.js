@@ -10,9 +10,9 @@ function element(tag, attributes = {}, ...children) {
   return node;
 }
 
-function choice(row, choices, change) {
+function choice(row, choices, titles, change) {
   const buttons = choices.map((value) =>
-    element("button", { type: "button", className: "choice", textContent: words(value), value, onclick: () => change(row.name, value) }));
+    element("button", { type: "button", className: "choice", textContent: titles[value] ?? words(value), value, onclick: () => change(row.name, value) }));
   const show = (value) => buttons.forEach((b) => b.setAttribute("aria-pressed", String(b.value === value)));
   return { node: element("div", { className: "choices" }, ...buttons), show };
 }
@@ -39,10 +39,10 @@ function colour(row, change) {
   return { node: input, show: (value) => { input.value = value; } };
 }
 
-/** row: of /v1/controls. styles: names for the kind `name`. Returns {node, show(value)}. */
-export function widget(row, styles, change) {
+/** row: of /v1/controls. styles: names for the kind `name`, titles: what people call them. Returns {node, show(value)}. */
+export function widget(row, styles, titles, change) {
   const make = {
-    choice: () => choice(row, row.choices, change), name: () => choice(row, styles, change),
+    choice: () => choice(row, row.choices, {}, change), name: () => choice(row, styles, titles, change),
     float: () => slider(row, change), int: () => slider(row, change),
     bool: () => toggle(row, change), colour: () => colour(row, change),
   }[row.kind]();

@@ -16,6 +16,7 @@ export const PROBLEMS = {
     problem_wrong_token: "This address does not have the right key.",
     problem_foreign_origin: "This address may not be used. Open the page by the address that the terminal printed.",
     problem_too_many_requests: "That was too fast. Please wait a moment.",
+    problem_too_slow: "The line was too slow. Please try again.",
   },
   ja: {
     problem_error: "問題が起きました。もう一度お試しください。",
@@ -31,6 +32,7 @@ export const PROBLEMS = {
     problem_wrong_token: "このアドレスには正しいキーがありません。",
     problem_foreign_origin: "このアドレスからは使えません。ターミナルに表示されたアドレスで開いてください。",
     problem_too_many_requests: "操作が速すぎます。少しお待ちください。",
+    problem_too_slow: "通信が遅すぎました。もう一度お試しください。",
   },
 };
 
