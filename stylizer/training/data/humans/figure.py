@@ -73,7 +73,7 @@ class Draughtsman:
     def drawn(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """The drawing, straight RGBA [S, S, 4], and its labels [S, S]."""
         picture = self._with_face(self._body())
-        for kind in ("beard", "glasses", "hair", "hat"):
+        for kind in ("beard", "hair", "hat", "glasses"):  # of the last only what nothing hides
             own = np.isin(self.seen.surface, self._numbers(kind))
             own = without_specks(own, int((LEAST[kind] * self.scale) ** 2))
             if own.any():

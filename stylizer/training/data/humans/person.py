@@ -8,7 +8,6 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from stylizer.stages.eyes import OPEN, SHUT
 from stylizer.training.data.characters.sheet import LABELS
 from stylizer.training.data.humans import assets as lists
 from stylizer.training.data.humans.assets import Assets, Floats, Garment, Ints
@@ -33,6 +32,7 @@ LIVELY = (
 )  # fmt: skip
 
 GLASSES = 0.2  # share of persons
+SHUT = 0.8  # share of the lids' gap that is gone when they are closed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -243,7 +243,8 @@ _LABEL = {"hair": "hair", "beard": "hair", "hat": "hair", "shoes": "shoes"}
 
 def make_person(assets: Assets, nature: Nature, rng: Generator, near: bool) -> Person:
     mood = expression(nature, rng)
-    shape = shaped(assets, {**targets_of(nature), **features(rng), **mood})
+    calm = shaped(assets, {**targets_of(nature), **features(rng)})
+    shape = shaped(assets, mood, calm)
     turns = posture_turns(assets, rng, near)
     gaze = (float(rng.normal(0, 9)), float(rng.normal(0, 5)))  # degrees to the person's left, downwards
     for eye in ("eye.L", "eye.R"):
@@ -301,11 +302,11 @@ def make_person(assets: Assets, nature: Nature, rng: Generator, near: bool) -> P
     if rng.random() < GLASSES:
         parts.append(_glasses(points, head, rng))
     lips = _landmarks(assets, shape)
-    base = _landmarks(assets, assets.body.vertices)
+    base, rest = _landmarks(assets, assets.body.vertices), _landmarks(assets, calm)
     gape = _apart(lips) / max(float(np.linalg.norm(lips["corner_l"] - lips["corner_r"])), 1e-3) - _apart(base) / float(
         np.linalg.norm(base["corner_l"] - base["corner_r"])
     )
-    return Person(tuple(parts), points, head, float(gape), (_shut(lips, "l"), _shut(lips, "r")), gaze)
+    return Person(tuple(parts), points, head, float(gape), (_shut(lips, rest, "l"), _shut(lips, rest, "r")), gaze)
 
 
 def _glasses(points: dict[str, Floats], head: Floats, rng: Generator) -> Worn:
@@ -330,13 +331,10 @@ def _apart(points: dict[str, Floats]) -> float:
     return float(np.linalg.norm(points["upper_lip"] - points["lower_lip"]))
 
 
-def _shut(points: dict[str, Floats], side: str) -> float:
-    """Of an eye, 0 open .. 1, measured as the live picture measures it."""
-    gap, width = (
-        float(np.linalg.norm(points[f"{a}_{side}"] - points[f"{b}_{side}"]))
-        for a, b in (("upper", "lower"), ("outer", "inner"))
-    )
-    return float(np.clip((OPEN - gap / max(width, 1e-3)) / (OPEN - SHUT), 0, 1))
+def _shut(points: dict[str, Floats], calm: dict[str, Floats], side: str) -> float:
+    """Of an eye, 0 as open as when the face is at rest .. 1: narrow eyes are not shut ones."""
+    gap, own = (float(np.linalg.norm(p[f"upper_{side}"] - p[f"lower_{side}"])) for p in (points, calm))
+    return float(np.clip((1 - gap / max(own, 1e-3)) / SHUT, 0, 1))
 
 
 def _face_vertices(assets: Assets, shape: Floats) -> NDArray[np.bool_]:

@@ -10,9 +10,9 @@ from stylizer.training.data.humans.assets import Assets, Floats, Mesh, Rig
 Turn = NDArray[np.float64]  # [3, 3]
 
 
-def shaped(assets: Assets, amounts: Mapping[str, float]) -> Floats:
-    """The body [V, 3] with so much of each target."""
-    vertices = assets.body.vertices.copy()
+def shaped(assets: Assets, amounts: Mapping[str, float], body: Floats | None = None) -> Floats:
+    """The body [V, 3], the undeformed one by default, with so much of each target."""
+    vertices = (assets.body.vertices if body is None else body).copy()
     for name, amount in amounts.items():
         if amount:
             vertices += assets.target(name) * np.float32(amount)
