@@ -27,6 +27,7 @@ from tests.web.line import Line
 from web import compat
 from web.rtc.session import Session
 
+SHORT = httpx.Limits(keepalive_expiry=2)  # the server hangs up on the idle after 5 s, httpx's own time: a race
 FIGURE = ((0.4, 0.2), (0.6, 0.2), (0.65, 0.95), (0.35, 0.95))  # somebody in the middle
 
 
@@ -98,7 +99,7 @@ class Running:
     app: FastAPI
 
     def client(self, **headers: str) -> httpx.Client:
-        return httpx.Client(base_url=self.base, headers={"Origin": self.base, **headers}, timeout=20)
+        return httpx.Client(base_url=self.base, headers={"Origin": self.base, **headers}, timeout=20, limits=SHORT)
 
     def visitors(self) -> int:
         with self.client() as http:
@@ -188,7 +189,7 @@ class Visitor:
     """An aiortc peer that does what the page does: takes a place, offers, beats, keeps what it sees."""
 
     def __init__(self, worker: Running, camera: VideoStreamTrack) -> None:
-        self.http = httpx.AsyncClient(base_url=worker.base, headers={"Origin": worker.base}, timeout=20)
+        self.http = httpx.AsyncClient(base_url=worker.base, headers={"Origin": worker.base}, timeout=20, limits=SHORT)
         self.camera = camera
         self.seen: list[PixelsU8] = []
         self.messages: list[str] = []
