@@ -131,7 +131,8 @@ def _fitted(pixels: PixelsU8) -> PixelsU8:
     """The square in the middle."""
     height, width = pixels.shape[:2]
     left = (width - height) // 2
-    return cv2.resize(pixels[:, left : left + height], (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_LANCZOS4)
+    square: PixelsU8 = cv2.resize(pixels[:, left : left + height], (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_LANCZOS4)
+    return square
 
 
 def _write(film: list[PixelsU8], path: Path) -> None:

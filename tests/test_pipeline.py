@@ -7,7 +7,6 @@ import pytest
 
 from stylizer.errors import BadInput, NotFound
 from stylizer.frame import Frame
-from stylizer.pipeline import NEUTRAL_AFTER_S
 from stylizer.stages.mark import held
 from tests.scene import CONTROLS, RAW_MARK, Trouble, camera, pipeline, reds
 
@@ -41,11 +40,11 @@ def test_failed_stage_shows_the_last_good_picture_then_a_card(stage: str) -> Non
         assert state.error is not None
         assert (mine.pixels == held(good.pixels)).all() and (mine.pixels != good.pixels).any()
         assert healthy.error is None and reds(other.pixels) == {60}
-    later = step(NEUTRAL_AFTER_S + 0.5)[0]
+    later = step(3.5)[0]
     assert not reds(later.pixels) and (later.pixels[..., 2] != RAW_MARK).all()
     assert state.failed == 3
     trouble.always.clear()
-    assert reds(step(NEUTRAL_AFTER_S + 1.0)[0].pixels) == {90}
+    assert reds(step(4.0)[0].pixels) == {90}
 
 
 def test_first_frame_that_fails_is_a_card() -> None:

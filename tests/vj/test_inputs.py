@@ -1,5 +1,6 @@
 """Hands and ears: MIDI through mido's parser, OSC over loopback, sound from generated tones and clicks."""
 
+import inspect
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from pythonosc.udp_client import SimpleUDPClient
 
 from stylizer.controls import Value, control, defaults
 from stylizer.errors import BadInput, Unavailable
+from stylizer.vj import cli
 from stylizer.vj.bank import Bank
 from stylizer.vj.inputs.audio import HOP, Ear, Heard
 from stylizer.vj.inputs.clock import Tempo
@@ -141,6 +143,11 @@ def test_osc_sets_controls_and_refuses_what_is_wrong() -> None:
     assert changes == [{"rate": 1.5}, {"freeze": True}, {"fold": "quad"}]
     assert gestures == ["tap"] and osc.refused == 2 and "nobody" in osc.reason
     assert ("/stylizer/rate", "0 to 2") in addresses()
+
+
+def test_osc_listens_to_this_machine_alone_unless_it_is_told_otherwise() -> None:
+    assert Plugs().osc_host == "127.0.0.1"
+    assert inspect.signature(cli.play).parameters["osc_host"].default == "127.0.0.1"
 
 
 def test_osc_listens_where_it_is_told_and_opens_no_files(bank: Bank) -> None:

@@ -25,6 +25,7 @@ from stylizer.frame import VIDEO_CLOCK, Frame
 from stylizer.live import Worker
 from tests.web.doubles import ColourPipeline, PaintedTrack, wait_for
 from web import compat
+from web.rtc import output
 from web.rtc.intake import Intake, fit
 from web.rtc.messages import MAX_MESSAGE_BYTES, answer
 from web.rtc.output import ResultTrack
@@ -176,6 +177,33 @@ def test_the_last_result_is_repeated_once_a_second_while_nothing_comes(worker: W
         assert again.pts - first == pytest.approx(90_000, rel=0.3) and track.unique == 1
 
     asyncio.run(run())
+
+
+def test_a_picture_that_stays_for_three_seconds_gives_way_to_a_card(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pipeline hangs, or the camera does: nobody takes a still for the show."""
+    monkeypatch.setattr(output, "KEEP_ALIVE_S", 0.02)
+    session, now_s = worker.join(), [100.0]
+    noise = np.random.default_rng(4).integers(0, 256, (48, 64, 3), np.uint8)
+
+    async def run() -> None:
+        track = ResultTrack(session, lambda: now_s[0])
+        session.offer(Frame(noise, 1000))
+        first = (await track.recv()).to_ndarray(format="rgb24")
+        now_s[0] = 102.9
+        assert ((await track.recv()).to_ndarray(format="rgb24") == first).all()
+        now_s[0] = 103.0
+        card = await track.recv()
+        assert (card.width, card.height) == (64, 48) and card.pts > 1000
+        spread = card.to_ndarray(format="rgb24").std(axis=(0, 1)).max()
+        assert spread < 2 < first.std(), "one colour, nothing of the picture"
+        session.offer(Frame(noise, 400_000))
+        while ((again := await track.recv()).to_ndarray(format="rgb24") != first).any():
+            now_s[0] += 0.001
+        assert again.pts >= 400_000
+
+    asyncio.run(asyncio.wait_for(run(), 20))
 
 
 @pytest.mark.parametrize("codec", ["video/VP8", "video/H264"])
