@@ -254,3 +254,20 @@ def test_absent_weights_are_pulled_by_a_button(tmp_path: Path, monkeypatch: pyte
     assert not app.exception and "is here" in app.success[0].value
     assert registry.find("person").path.stat().st_size == 3 << 20
     assert "weights.bin" in app.run().markdown[0].value
+
+
+def _bench() -> None:
+    from web.studio import bench_page
+
+    bench_page.page()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_fresh_run_of_the_benchmark_is_measured_and_shown() -> None:
+    app = AppTest.from_function(_bench, default_timeout=800).run()
+    app.number_input(key="bench_frames").set_value(6)
+    app.button(key="bench_run").click().run()
+    assert not app.exception and [each.value for each in app.error] == []
+    assert app.session_state["bench_result"] == "fresh run"
+    assert app.subheader[0].value.startswith("The picture's way, 640×480"), "the drawn clip"
