@@ -108,6 +108,7 @@ def test_a_lost_line_comes_back_by_itself_with_the_settings(worker: Running, cam
             "new MutationObserver(note).observe(document.body, { attributes: true }); }"
         )
         page.wait_for_function("() => states.includes('reconnecting') && states.at(-1) === 'live'")
+        assert "blocked" not in page.evaluate("() => states"), "the stall was seen, long before connecting is given up"
         page.evaluate("() => { window.seen.unique = 0; }")
         wait_unique(page, 5)
         assert mean_colour(page)[0] > mean_colour(page)[2] + 50
