@@ -28,7 +28,7 @@ MIDDLE = {
 # MakeHuman's own poses. The package's others were given by users and state no licence.
 UPRIGHT = ("standing01", "standing02", "standing03", "standing04", "standing05", "standing06", "akimbo01")
 LIVELY = (
-    "run01", "sit01", "fight01", "fight02", "fight03", "fight04", "gym01", "sit_on_ground01", "genuflect01",
+    "run01", "sit01", "fight01", "fight02", "fight03", "fight04", "sit_on_ground01", "genuflect01",
 )  # fmt: skip
 
 GLASSES = 0.2  # share of persons
