@@ -40,7 +40,7 @@ pictures: $(INSTALLED)
 	$(BIN)/python -m docs.make_screens
 
 gallery: $(INSTALLED)
-	$(BIN)/python docs/make_gallery.py
+	$(BIN)/python docs/make_gallery.py $(ASSETS)
 
 images:
 	docker/build_images.sh

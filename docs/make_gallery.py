@@ -1,9 +1,10 @@
-"""Makes docs/gallery: drawn input above every embedded style, and one animated picture of them all.
+"""Makes docs/gallery: people above every embedded style, and one animated picture of the drawn clip in them all.
 
-    make gallery        (or: python docs/make_gallery.py)
+    make gallery ASSETS=…        (or: python docs/make_gallery.py [ASSETS])
 
-Real people's pictures are not published: the input is what the project draws itself. Weights are searched as ever;
-without YOLOv5 and RobustVideoMatting the lower rungs find the figure of the animated picture.
+Pictures of real people are not published. ASSETS, MakeHuman's as for `stylizer train data humans`, give people that a
+camera might have seen; without them the stills stay as they are. Weights are searched as ever; without YOLOv5 and
+RobustVideoMatting the lower rungs find the figures.
 """
 
 import sys
@@ -11,61 +12,68 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
 
-from encoders.losses import over
 from stylizer.config import Settings
-from stylizer.controls import defaults
-from stylizer.convert import SIZE, Converter
-from stylizer.frame import PixelsU8, u8_from_unit
+from stylizer.frame import Frame, PixelsU8
 from stylizer.ladder import open_parts
-from stylizer.library import Library
 from stylizer.media import Reader
 from stylizer.pipeline import Pipeline
 from stylizer.styles import CLIP
-from stylizer.training.data.characters import draw_pair
-from stylizer.training.export import UNSEEN
+from stylizer.training.data.humans.pairs import draw_pair
 from stylizer.weights.registry import EMBEDDED
 
 OUT = Path(__file__).resolve().parent / "gallery"
-PEOPLE = (17, 8, 26, 29, 39, 44)  # of the pairs that no run has trained on
-BACK = 0.92  # light grey behind the figures
+PEOPLE = (42, 29, 26, 35, 46, 30)  # of the persons that no run has trained on
+SEED = 9_000_000  # of the first of them
+WALL = (228, 224, 216)  # RGB behind them
+CAMERA_PX, STILL_PX = 512, 208
+PASSES = 4  # of a still through the pipeline: the matte's memory settles
 BEGIN, FRAMES, EVERY = 24, 96, 2  # of the clip: first frame shown, how many, each how many-th
 HEIGHT = 224  # px of the animated picture
 
 
-def main() -> None:
+def main(assets: Path | None) -> None:
     parts = open_parts(Settings.load())
     names = [name for name in parts.library.names if (EMBEDDED / name).is_dir()]
+    pipeline = Pipeline(parts)
     OUT.mkdir(exist_ok=True)
-    rows = stills(parts.library, names)
-    size = SIZE * 3 // 4
-    picture = Image.fromarray(u8_from_unit(torch.cat(rows, 1)))
-    picture = picture.resize((size * len(PEOPLE), size * len(rows)), Image.Resampling.LANCZOS)
-    save(picture, OUT / "styles.webp")
-    film = animation(Pipeline(parts), names)
+    if assets is not None:
+        save(stills(pipeline, assets, names), OUT / "styles.webp")
+    film = animation(pipeline, names)
     first, *rest = film
     save(first, OUT / "moving.webp", save_all=True, append_images=rest, duration=round(1000 * EVERY / 24), loop=0)
 
 
-def stills(library: Library, names: list[str]) -> list[Tensor]:
-    """Rows [3, 256, 256 * people]: the input, then each style."""
-    photos = np.stack([draw_pair(UNSEEN + i).photo for i in PEOPLE])
-    photo = torch.from_numpy(photos).permute(0, 3, 1, 2).float() / 255
-    given = photo[:, :3], photo[:, 3:]
-    return [_row(*given), *(_row(*_drawn(library.get(name), name, *given)) for name in names)]
+def stills(pipeline: Pipeline, assets: Path, names: list[str]) -> Image.Image:
+    """A column for each person: the camera's picture, then each style."""
+    columns = []
+    for person in PEOPLE:
+        photo = photographed(assets, SEED + person)
+        drawn = [stylized(pipeline, photo, name) for name in names]
+        columns.append(np.vstack([_still(each) for each in (photo, *drawn)]))
+    return Image.fromarray(np.hstack(columns))
 
 
-def _drawn(convert: Converter, name: str, foreground: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
-    controls = {**defaults(), "style": name}
-    return convert(foreground, alpha, [controls] * len(foreground))
+def photographed(assets: Path, seed: int) -> PixelsU8:
+    """A person before a wall."""
+    pair = draw_pair(assets, seed, CAMERA_PX)
+    opacity = pair.drawing[..., 3:] / 255  # as sharp as a camera would see it; the photo's own is a poor matte's
+    pixels: PixelsU8 = (pair.photo[..., :3] * opacity + np.array(WALL) * (1 - opacity) + 0.5).astype(np.uint8)
+    return pixels
 
 
-def _row(picture: Tensor, alpha: Tensor) -> Tensor:
-    shown = over(picture.float(), alpha.float(), torch.full((1, 3, 1, 1), BACK))
-    return torch.cat(list(shown), 2)
+def stylized(pipeline: Pipeline, photo: PixelsU8, style: str) -> PixelsU8:
+    state = pipeline.new_state(
+        {"style": style, "background_colour": "#{:02x}{:02x}{:02x}".format(*WALL), "framing": "scene"}
+    )
+    for tick in range(PASSES):
+        (result,) = pipeline.step([Frame(photo, pts=tick)], [state])
+    return result.pixels
+
+
+def _still(pixels: PixelsU8) -> PixelsU8:
+    return np.asarray(Image.fromarray(pixels).resize((STILL_PX, STILL_PX), Image.Resampling.LANCZOS))
 
 
 def animation(pipeline: Pipeline, names: list[str]) -> list[Image.Image]:
@@ -97,4 +105,4 @@ def save(picture: Image.Image, path: Path, **options: object) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
