@@ -15,7 +15,7 @@ from torch import Tensor
 
 from stylizer.frame import PixelsU8, u8_from_unit
 from stylizer.stages.box import Box
-from stylizer.stages.crisp import crisp
+from stylizer.stages.crisp import enlarged
 from stylizer.stages.crop import cut, paste_region, uncut
 
 SIDE_PX = 128
@@ -65,7 +65,7 @@ def lay_over(drawn: PixelsU8, near: PixelsU8, box: Box) -> None:
     below = drawn[region]
     if below.size == 0:
         return
-    share, above = uncut(_mask(), box, region, border=0), crisp(uncut(near, box, region), box.width / near.shape[1])
+    share, above = uncut(_mask(), box, region, border=0), enlarged(near, box, region)
     from_above = cv2.multiply(cv2.extractChannel(above, 3), share, scale=1 / 255)
     from_below = cv2.multiply(cv2.extractChannel(below, 3), cv2.bitwise_not(share), scale=1 / 255)
     opacity = cv2.add(from_above, from_below)
@@ -78,7 +78,7 @@ def lay_over(drawn: PixelsU8, near: PixelsU8, box: Box) -> None:
 def lay_over_ref(drawn: PixelsU8, near: PixelsU8, box: Box) -> NDArray[np.float64]:
     """The part of `drawn` under `box` as `lay_over` should leave it, exactly: [h, w, 4] 0..255."""
     region = paste_region(box, (drawn.shape[1], drawn.shape[0]))
-    above = crisp(uncut(near, box, region), box.width / near.shape[1]).astype(np.float64)
+    above = enlarged(near, box, region).astype(np.float64)
     below = drawn[region].astype(np.float64)
     share = uncut(_mask(), box, region, border=0)[..., None] / 255
     opacity_below, opacity_above = below[..., 3:] * (1 - share), above[..., 3:] * share

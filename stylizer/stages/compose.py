@@ -20,7 +20,7 @@ from stylizer.controls import Value
 from stylizer.frame import PixelsU8, check_pixels, u8_from_unit
 from stylizer.stages.box import Box, around, shared
 from stylizer.stages.closeup import Closeup, lay_over
-from stylizer.stages.crisp import crisp
+from stylizer.stages.crisp import enlarged
 from stylizer.stages.crop import cut_u8, paste_region, uncut
 from stylizer.stages.eyes import Eyes, draw_eyes
 from stylizer.stages.fill import continued
@@ -176,7 +176,7 @@ def _draw(
     reach = shared(inner if near is None else around(inner, near[1]), canvas.frame)
     region = paste_region(reach, (base.shape[1], base.shape[0]))
     if base[region].size:
-        drawn = crisp(uncut(rgba[part], inner, region), canvas.place.width / rgba.shape[1])
+        drawn = enlarged(np.ascontiguousarray(rgba[part]), inner, region)
         if near is not None:
             lay_over(drawn, near[0], near[1].moved(-region[1].start, -region[0].start))
         if eyes is not None:

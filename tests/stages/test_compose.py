@@ -8,8 +8,8 @@ from torch import Tensor
 from stylizer.frame import PixelsU8, u8_from_unit
 from stylizer.stages.box import Box
 from stylizer.stages.compose import FIGURE_PX, Backdrop, compose, covering, lay, lay_ref, neutral, rgb
-from stylizer.stages.crisp import crisp
-from stylizer.stages.crop import paste_region, uncut
+from stylizer.stages.crisp import enlarged
+from stylizer.stages.crop import paste_region
 from stylizer.stages.fill import continued
 from tests.conftest import Rng
 
@@ -118,7 +118,7 @@ def test_only_the_figure_is_drawn_and_the_picture_is_that_of_drawing_all(rng: Rn
     region = paste_region(BOX, FRAME)
     wanted = np.full(pixels.shape, backdrop.colour, float)
     rgba = u8_from_unit(torch.cat([picture, alpha], 1))
-    drawn = crisp(uncut(rgba, BOX, region), BOX.width / 100)
+    drawn = enlarged(rgba, BOX, region)
     wanted[region] = lay_ref(wanted[region].astype(np.uint8), drawn)
     mean_square = ((result - wanted) ** 2).mean()
     assert 10 * np.log10(255**2 / mean_square) > 45
