@@ -22,6 +22,7 @@ from stylizer.styles import CLIP
 from stylizer.vj.presets import parse_preset
 from stylizer.weights import Registry
 from stylizer.weights.manifest import parse_manifest
+from tests.conftest import Finder
 from tests.web.doubles import ColourPipeline, tinted
 from tests.weights.server import Script, serving
 from web.studio import live_page, resources
@@ -264,7 +265,9 @@ def _bench() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_fresh_run_of_the_benchmark_is_measured_and_shown() -> None:
+def test_a_fresh_run_of_the_benchmark_is_measured_and_shown(weights: Finder, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights("derived/rvm_mobilenetv3_fp32.onnx")
+    monkeypatch.setenv("STYLIZER_MODELS", str(weights("yolov5n_fp16.onnx").parent))
     app = AppTest.from_function(_bench, default_timeout=800).run()
     app.number_input(key="bench_frames").set_value(6)
     app.button(key="bench_run").click().run()
