@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -69,7 +69,11 @@ def test_serve_ends_within_five_seconds_of_sigterm(tmp_path: Path) -> None:
         assert time.monotonic() - began < 5
 
 
-def test_a_visitor_is_told_of_the_end_and_the_process_is_gone_within_five_seconds(tmp_path: Path) -> None:
+During = Callable[[Visitor], Awaitable[Callable[[], Awaitable[object]]]]  # before the end -> what is looked at after it
+
+
+def _seconds_to_the_end(tmp_path: Path, during: During, **settings: str) -> float:
+    """From SIGTERM to the end of a worker whose visitor sees pictures and does `during`."""
     port = free_port()
     code = (
         "from stylizer.config import Settings; from tests.web.doubles import ColourPipeline; "
@@ -81,45 +85,38 @@ def test_a_visitor_is_told_of_the_end_and_the_process_is_gone_within_five_second
         await visitor.open()
         await visitor.connect()
         await visitor.frames(3, 30)
-        process.send_signal(signal.SIGTERM)
-        began = time.monotonic()
-        assert await asyncio.to_thread(process.wait, 15) == 0
-        took_s = time.monotonic() - began
-        assert any('"bye"' in message and "shutdown" in message for message in visitor.messages)
-        await visitor.vanish()
-        return took_s
-
-    with _process(code, tmp_path, port=port) as process:
-        wait_for(lambda: _answers(f"http://127.0.0.1:{port}/ready"), 120)
-        assert asyncio.run(visit(process)) <= 5
-
-
-def test_a_recording_under_way_is_closed_when_the_end_comes(tmp_path: Path) -> None:
-    port = free_port()
-    code = (
-        "from stylizer.config import Settings; from tests.web.doubles import ColourPipeline; "
-        "from web.api.server import serve; serve(Settings.load(), ColourPipeline())"
-    )
-
-    async def visit(process: "subprocess.Popen[str]") -> float:
-        visitor = Visitor(Running(f"http://127.0.0.1:{port}", FastAPI()), PaintedTrack((200, 40, 40)))
-        await visitor.open()
-        await visitor.connect()
-        await visitor.frames(3, 30)
-        recording = asyncio.ensure_future(visitor.http.post(visitor.path("keepsake")))
-        await asyncio.sleep(1)
-        assert not recording.done()
+        after = await during(visitor)
         process.send_signal(signal.SIGTERM)
         began = time.monotonic()
         assert await asyncio.to_thread(process.wait, 15) == 0, "by itself, not by the deadline"
         took_s = time.monotonic() - began
-        await asyncio.gather(recording, return_exceptions=True)
+        await after()
         await visitor.vanish()
         return took_s
 
-    with _process(code, tmp_path, port=port, public_url="http://192.0.2.7:8000") as process:
+    with _process(code, tmp_path, port=port, **settings) as process:
         wait_for(lambda: _answers(f"http://127.0.0.1:{port}/ready"), 120)
-        assert asyncio.run(visit(process)) <= 5
+        return asyncio.run(visit(process))
+
+
+def test_a_visitor_is_told_of_the_end_and_the_process_is_gone_within_five_seconds(tmp_path: Path) -> None:
+    async def during(visitor: Visitor) -> Callable[[], Awaitable[object]]:
+        async def told() -> None:
+            assert any('"bye"' in message and "shutdown" in message for message in visitor.messages)
+
+        return told
+
+    assert _seconds_to_the_end(tmp_path, during) <= 5
+
+
+def test_a_recording_under_way_is_closed_when_the_end_comes(tmp_path: Path) -> None:
+    async def during(visitor: Visitor) -> Callable[[], Awaitable[object]]:
+        recording = asyncio.ensure_future(visitor.http.post(visitor.path("keepsake")))
+        await asyncio.sleep(1)
+        assert not recording.done()
+        return lambda: asyncio.gather(recording, return_exceptions=True)
+
+    assert _seconds_to_the_end(tmp_path, during, public_url="http://192.0.2.7:8000") <= 5
 
 
 def test_a_process_whose_thread_hangs_ends_all_the_same(tmp_path: Path) -> None:
