@@ -20,7 +20,7 @@ from stylizer.frame import Frame, PixelsU8, on_cpu
 from stylizer.ladder import Parts, Rung, open_parts
 from stylizer.logs import log
 from stylizer.stages.box import Box
-from stylizer.stages.closeup import Closeup, closeup_box, cut_closeup
+from stylizer.stages.closeup import LARGE, SMALL, Closeup, closeup_box, cut_closeup, side_of
 from stylizer.stages.compose import Backdrop, canvas_scale, compose, neutral
 from stylizer.stages.crop import cut, cut_on
 from stylizer.stages.eyes import LEAST_HEAD_PX, Eyes
@@ -152,7 +152,8 @@ class Pipeline:
     def draw(self, jobs: list[Job]) -> list[Job]:
         """The second third: the drawing, and the head's from nearer."""
         for chosen in _by_style(jobs):
-            _together([job for job in chosen if job.near is not None], self._convert_near)
+            for alike in _by_side(chosen):
+                _together(alike, self._convert_near)
         for chosen in _by_style(jobs):
             _together(chosen, self._convert)
         return jobs
@@ -198,13 +199,20 @@ class Pipeline:
             job.box = state.square.update(state.tracker.body, state.tracker.head, job.frame.size)
             if job.box is not None:
                 job.crop = self._cut(job.pixels, job.box)
-                job.near = closeup_box(state.tracker.head, job.box)
+                job.near = self._closeup(job)
         self._find_eyes(job)
 
     def _cut(self, pixels: PixelsU8, box: Box) -> Tensor:
         """The crop, where the matte's network is."""
         device = self._parts.device
         return cut(pixels, box, self._crop_px) if device.type == "cpu" else cut_on(device, pixels, box, self._crop_px)
+
+    def _closeup(self, job: Job) -> Box | None:
+        """Where the head is drawn from nearer: a large one only by a network of its own."""
+        convert = self._parts.library.get(str(job.controls["style"]))
+        if convert.closeup is None or job.box is None:
+            return None
+        return closeup_box(job.state.tracker.head, job.box, SMALL if convert.closeup is convert else LARGE)
 
     def _find_eyes(self, job: Job) -> None:
         """Where a near face has its eyes, if they are to be drawn."""
@@ -216,7 +224,7 @@ class Pipeline:
         if mesh is None or amount <= 0 or job.box is None or head is None:
             return
         small = head.height * canvas_scale(controls, job.box) < LEAST_HEAD_PX
-        if small or not self._parts.library.get(str(controls["style"])).any_size:
+        if small or self._parts.library.get(str(controls["style"])).closeup is None:
             return
         with _timed([job], "mesh"):
             seen = mesh(job.pixels, head, state.face)
@@ -252,8 +260,8 @@ class Pipeline:
 
     def _convert_near(self, jobs: Sequence[Job]) -> None:
         """The heads of all of one style."""
-        convert = self._parts.library.get(str(jobs[0].controls["style"]))
-        if not convert.any_size:
+        convert = self._parts.library.get(str(jobs[0].controls["style"])).closeup
+        if convert is None:
             return
         with _timed(jobs, "closeup"):
             cuts = [
@@ -290,6 +298,12 @@ def _by_style(jobs: Sequence[Job]) -> list[list[Job]]:
     seen = [job for job in jobs if job.matte is not None and job.error is None]
     styles = dict.fromkeys(str(job.controls["style"]) for job in seen)
     return [[job for job in seen if job.controls["style"] == style] for style in styles]
+
+
+def _by_side(jobs: Sequence[Job]) -> list[list[Job]]:
+    """Those whose head is drawn from nearer, all of one size together."""
+    near = [(side_of(job.near, job.box), job) for job in jobs if job.near is not None and job.box is not None]
+    return [[job for s, job in near if s == side] for side in dict.fromkeys(s for s, _ in near)]
 
 
 def _memory(state: VisitorState) -> MatteState | None:

@@ -56,8 +56,6 @@ class OneStageEach(Trouble):
 class Scene:
     """Small real parts: everybody fills the frame; the drawing is the camera's picture with another blue."""
 
-    any_size = True
-
     def __init__(self, trouble: Trouble) -> None:
         self.trouble = trouble
         self.names = ("plain", "other")
@@ -81,6 +79,10 @@ class Scene:
     def get(self, name: str) -> Converter:
         if name not in self.names:
             raise NotFound(f"no style is called {name!r}; there are {', '.join(self.names)}")
+        return self
+
+    @property
+    def closeup(self) -> Converter:
         return self
 
     def titles(self, language: str) -> dict[str, str]:

@@ -15,10 +15,11 @@ SIZE = 256  # px; every converter takes and gives squares of this side
 class Converter(Protocol):
     """Shared by all visitors; remembers nothing of any of them.
 
-    any_size: whether it also takes squares of another side, a multiple of 16 px.
+    closeup: what draws the head from nearer, in squares of closeup.SIDES px: itself, one for heads alone, or nothing.
     """
 
-    any_size: bool
+    @property
+    def closeup(self) -> "Converter | None": ...
 
     def __call__(self, foreground: Tensor, alpha: Tensor, controls: Sequence[Controls]) -> tuple[Tensor, Tensor]:
         """foreground [N, 3, SIZE, SIZE] unit, straight; alpha [N, 1, SIZE, SIZE]; one set of controls for each of N.

@@ -39,7 +39,7 @@ class ImageModelConfig:
 class ImageModelConverter:
     """See convert.Converter. `style_strength` fades between the person's own picture and the drawing."""
 
-    any_size = False
+    closeup = None
 
     def __init__(self, path: Path, config: ImageModelConfig, engine: Engine) -> None:
         """Raises Unreadable for a file that is no ONNX, ModelRejected for one that is not picture to picture."""

@@ -18,12 +18,13 @@ from stylizer.convert.toonify import ToonifyNet
 from stylizer.engines import Compiled, Engine
 from stylizer.frame import on_cpu
 from stylizer.logs import log
-from stylizer.stages.closeup import SIDE_PX
+from stylizer.stages.closeup import NEAR_PX, SIDE_PX
 
 STEPS = 100  # strengths are told apart to a hundredth
 SETTLED_AFTER = 12  # calls with the same strength: half a second at 24 fps
-SIZES = ((SIZE, SIZE), (SIDE_PX, SIDE_PX))  # the figure, and the head's own drawing: what the first frames need
+HEADS = (SIDE_PX, NEAR_PX)  # px
 WIDTHS = (128, 192)  # px that are enough for who stands upright; the network's cost goes with the width
+HEAD_INK = 0.0  # of the control `ink`: a network for heads draws its own lines
 GRID_PX = 16  # of the features: a picture moved by so much gives the same features, moved
 KEPT = 20  # compiled networks: all sizes of strengths 1.0, 0.0 and a few favourites; each holds some 10 MB
 
@@ -33,20 +34,28 @@ Key = tuple[int, int, int]  # strength in STEPS, height and width in px
 class ToonifyConverter:
     """See convert.Converter."""
 
-    any_size = True
+    def __init__(
+        self, net: ToonifyNet, engine: Engine, colours: float = 0.0, inked: float = 1.0, sides: Sequence[int] = ()
+    ) -> None:
+        """colours: see own_colours; 0..1, none where a look was invented. inked: share of the control `ink`.
 
-    def __init__(self, net: ToonifyNet, engine: Engine, colours: float = 0.0) -> None:
-        """colours: see own_colours; 0..1, none where a look was invented."""
+        sides: px of the squares that the first frames will bring; by default those of what the network is for.
+        """
         self._net, self._engine, self._own_colours = net, engine, colours
         self._compiled: OrderedDict[Key, Compiled] = OrderedDict()
         self._mixed: tuple[int, Compiled] | None = None
         self._calls: dict[Key, int] = {}
         self._compiler: threading.Thread | None = None
         self._looks: dict[int, Tensor] = {}
+        self._inked = inked
+        self._sides = sides or ((SIZE,) if net.head else (SIZE, SIDE_PX))
+        self.closeup = ToonifyConverter(net.head, engine, colours, HEAD_INK, HEADS) if net.head else self
 
     def warm_up(self) -> None:
-        for size in SIZES:
-            self._compile((STEPS, *size))
+        for side in self._sides:
+            self._compile((STEPS, side, side))
+        if self.closeup is not self:
+            self.closeup.warm_up()
 
     def __call__(self, foreground: Tensor, alpha: Tensor, controls: Sequence[Controls]) -> tuple[Tensor, Tensor]:
         strengths = [round(float(c["style_strength"]) * STEPS) for c in controls]
@@ -71,7 +80,7 @@ class ToonifyConverter:
     ) -> tuple[Tensor, Tensor]:
         invented = float(controls["look"]) if int(controls["seed"]) else 0.0
         coloured = own_colours(picture, foreground, matte, self._own_colours * (1 - invented))
-        return ink(coloured, drawn, foreground, matte, _ink_amount(controls))
+        return ink(coloured, drawn, foreground, matte, self._inked * _ink_amount(controls))
 
     def _looks_of(self, controls: Sequence[Controls]) -> tuple[Tensor, Tensor, Tensor]:
         """look_ws, look and psi as `FixedToonify` takes them. Seed 0 keeps the person's own look."""

@@ -1,8 +1,9 @@
 """The head drawn a second time, from nearer, where in the whole figure it has few pixels.
 
 Of 256 px a standing person's head has 30 and an eye two: no generator draws a face into that. So the square around the
-head goes through the same generator once more, at the size of the parts that it was trained on, and is laid over the
-first drawing with a soft border. It costs a quarter of the first.
+head goes through a generator once more, at the size of the parts that it was trained on, and is laid over the
+first drawing with a soft border. It costs a quarter of the first. A style that has a generator for heads alone
+draws large ones with it, too.
 """
 
 from functools import cache
@@ -19,8 +20,10 @@ from stylizer.stages.crisp import enlarged
 from stylizer.stages.crop import cut, paste_region, uncut
 
 SIDE_PX = 128
+NEAR_PX = 192  # of a head that fills more than SMALL of the crop
 REACH = 2.2  # side of the square in heads: hair and hat are in it, and some of the shoulders to draw the neck on
 SMALL = 0.25  # share of the crop's height; a head larger than this is drawn well enough the first time
+LARGE = 1.0  # the same for a network that draws nothing but heads
 BORDER = 0.3  # of the half side: as wide is the change from the second drawing to the first
 
 
@@ -37,9 +40,9 @@ class Closeup(NamedTuple):
         return self.box.moved(-crop.x0, -crop.y0).scaled(x, y).moved(place.x0, place.y0)
 
 
-def closeup_box(head: Box | None, crop: Box) -> Box | None:
-    """The square to draw again; None when no head is known, or it is large in the crop already, or not in it."""
-    if head is None or not 0 < head.height < SMALL * crop.height:
+def closeup_box(head: Box | None, crop: Box, largest: float = SMALL) -> Box | None:
+    """The square to draw again; None when no head is known, or it is not in the crop, or more than `largest` of it."""
+    if head is None or not 0 < head.height < largest * crop.height:
         return None
     x, y = head.centre
     if not (crop.x0 < x < crop.x1 and crop.y0 < y < crop.y1):
@@ -48,12 +51,18 @@ def closeup_box(head: Box | None, crop: Box) -> Box | None:
     return Box(x - half, y - half, x + half, y + half)
 
 
+def side_of(box: Box, crop: Box) -> int:
+    """px of the picture that is taken of `box`."""
+    return SIDE_PX if box.height < REACH * SMALL * crop.height else NEAR_PX
+
+
 def cut_closeup(pixels: PixelsU8, matte: Tensor, crop: Box, box: Box) -> tuple[Tensor, Tensor]:
     """pixels: the frame; matte [1, 1, h, w] of the crop -> what lies in `box`: [1, 3, S, S] unit and [1, 1, S, S]."""
+    side = side_of(box, crop)
     height, width = matte.shape[-2:]
     inner = box.moved(-crop.x0, -crop.y0).scaled(width / crop.width, height / crop.height)
-    alpha = cut(cv2.merge([u8_from_unit(matte)[..., 0]] * 3), inner, SIDE_PX)[:, :1]
-    return cut(pixels, box, SIDE_PX), alpha
+    alpha = cut(cv2.merge([u8_from_unit(matte)[..., 0]] * 3), inner, side)[:, :1]
+    return cut(pixels, box, side), alpha
 
 
 def lay_over(drawn: PixelsU8, near: PixelsU8, box: Box) -> None:

@@ -35,7 +35,7 @@ def load_run(run: Path, config: ToonifyConfig | None = None) -> tuple[ToonifyNet
     state = load_state(run / "checkpoint.pt")
     if state is None:
         raise BadInput(f"{run}: there is no checkpoint of a run")
-    net = ToonifyNet(config or ToonifyConfig())
+    net = ToonifyNet(config or read_settings(ToonifySettings, run / "settings.toml").network())
     net.load_state_dict(state["ema"])
     return net.eval().requires_grad_(False), int(state["step"])
 

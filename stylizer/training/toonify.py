@@ -30,7 +30,7 @@ from encoders.losses import (
     silhouette_iou,
     weighted_l1,
 )
-from stylizer.convert.toonify import SIZE, ToonifyConfig, ToonifyNet, network_input
+from stylizer.convert.toonify import HEAD, SIZE, ToonifyConfig, ToonifyNet, network_input
 from stylizer.errors import BadInput
 from stylizer.frame import unit_from_signed
 from stylizer.stylegan2.discriminator import Discriminator, DiscriminatorConfig
@@ -44,7 +44,8 @@ from stylizer.training.settings import write_settings
 from stylizer.training.watch import LOOK, SEEN, variety
 
 FACE = 7  # label of the face
-PART = 128  # px: side of the parts that `cut_parts` takes
+PART = 128  # px: side of the parts that `cut_parts` takes, and of pairs of heads
+TILT, ZOOM = 12.0, 1.25  # degrees and times that a head's picture is turned and enlarged, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,11 @@ class ToonifySettings:
 
     A run that begins from another style's weights sets `photo_steps` to 0: its style generator keeps what it knows.
     With `style_only` everything else stays as it was, too: the photo generator and the encoder go on fitting together.
+    With `heads` the pairs are heads of 128 px and the network is the closeup's own: `batch_part` of them in each step.
     """
 
     seed: int = 1
+    heads: bool = False
     pairs: int = 8000
     first_pair: int = 1_000_000  # seed of the first one
     photo_steps: int = 60
@@ -93,7 +96,15 @@ class ToonifySettings:
         return (128, self.batch_128) if small else (256, self.batch_256)
 
     def in_parts(self, step: int) -> bool:
-        return step >= self.steps_128 and self.batch_part > 0 and step % 3 != 2
+        return self.heads or step >= self.steps_128 and self.batch_part > 0 and step % 3 != 2
+
+    @property
+    def side(self) -> int:
+        """px of the pairs."""
+        return PART if self.heads else SIZE
+
+    def network(self) -> ToonifyConfig:
+        return HEAD if self.heads else ToonifyConfig()
 
     def work(self, step: int) -> float:
         """How much is done after so many steps, for the time left: one of the second stage costs as much as 2.5."""
@@ -147,6 +158,20 @@ def cut_parts(batch: Batch, rng: np.random.Generator) -> Batch:
         parts.append([t[i, :, y : y + PART, x : x + PART] for t in batch.pictures()])
     photo, matte, drawing, alpha, labels = (torch.stack(t) for t in zip(*parts, strict=True))
     return Batch(photo, matte, drawing, alpha, labels, batch.backdrop)
+
+
+def turned(batch: Batch, rng: np.random.Generator) -> Batch:
+    """Each picture turned and enlarged a little about its middle; what would show beyond the border is not taken."""
+    n, side = len(batch.photo), batch.photo.shape[-1]
+    angle = np.radians(rng.uniform(-TILT, TILT, n))
+    zoom = rng.uniform(1.0, ZOOM, n) * (np.abs(np.cos(angle)) + np.abs(np.sin(angle)))
+    cos, sin = np.cos(angle) / zoom, np.sin(angle) / zoom
+    rows = np.stack([np.stack([cos, -sin, 0 * cos], 1), np.stack([sin, cos, 0 * cos], 1)], 1).astype(np.float32)
+    grid = F.affine_grid(torch.from_numpy(rows), [n, 1, side, side], align_corners=False)
+    pictures = torch.cat(batch.pictures()[:4], 1)
+    moved = F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+    labels = F.grid_sample(batch.labels, grid, mode="nearest", padding_mode="border", align_corners=False)
+    return Batch(moved[:, :3], moved[:, 3:4], moved[:, 4:7], moved[:, 7:8], labels, batch.backdrop)
 
 
 def _shrink(x: Tensor, size: int) -> Tensor:
@@ -210,7 +235,7 @@ class Trainer:
     ) -> None:
         torch.manual_seed(settings.seed)
         self.settings, self.store, self.world, self.done = settings, store, world or World(), 0
-        self.net = ToonifyNet(config or ToonifyConfig())
+        self.net = ToonifyNet(config or settings.network())
         self.net.to(self.world.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = copy.deepcopy(self.net).requires_grad_(False)
         if settings.style_only:
@@ -254,7 +279,7 @@ class Trainer:
             self._start_style()
         batch = make_batch(self.store, n * self.world.size, rng)
         if s.in_parts(self.done):
-            batch = cut_parts(batch, rng)
+            batch = turned(batch, rng) if s.heads else cut_parts(batch, rng)
         z, share = self._invented(len(batch.photo), rng)
         for group in self.optimizer.param_groups:
             group["lr"] = s.rate(self.done)
@@ -385,8 +410,9 @@ def train(
     if world.first:
         write_settings(settings, folder / "settings.toml")
     store = PairStore.open(data) if isinstance(data, Path) else PairStore.joined(data)
-    if store.photo.shape[1] != SIZE:
-        raise BadInput(f"{data}: its pairs have {store.photo.shape[1]} px, a style is trained on {SIZE}")
+    if store.photo.shape[1] != settings.side:
+        what = "a closeup's network" if settings.heads else "a style"
+        raise BadInput(f"{data}: its pairs have {store.photo.shape[1]} px, {what} is trained on {settings.side}")
     if world.first:
         seen = dict.fromkeys([data] if isinstance(data, Path) else data)
         plans = [json.loads((one / "store.json").read_text()) for one in seen]

@@ -76,15 +76,16 @@ def make_store(
     hand: str = "anime",
     processes: int = 2,
     assets: Path | None = None,
+    heads: bool = False,
 ) -> Iterator[int]:
     """Draws what is missing and yields how many pairs there are, after each. The same seed gives the same bytes.
 
-    hand: whose drawings, see characters.hand. assets: MakeHuman's, then the pairs are `humans`. Raises BadInput when
-    the folder holds a store of another kind.
+    hand: whose drawings, see characters.hand. assets: MakeHuman's, then the pairs are `humans`, or with `heads` their
+    heads alone. Raises BadInput when the folder holds a store of another kind.
     """
     hand_named(hand)
     folder.mkdir(parents=True, exist_ok=True)
-    what = {"hand": hand} if assets is None else {"data": "humans"}
+    what = {"hand": hand} if assets is None else {"data": "heads" if heads else "humans"}
     plan, about = {"count": count, "seed": seed, "size": size, **what}, folder / "plan.json"
     if about.is_file() and json.loads(about.read_text()) != plan:
         raise BadInput(f"{folder}: holds {about.read_text()}, wanted is {json.dumps(plan)}")
@@ -95,7 +96,7 @@ def make_store(
     progress = folder / "done.txt"
     done = int(progress.read_text()) if progress.is_file() else 0
     with get_context("spawn").Pool(processes) as pool:
-        jobs = ((str(folder), i, seed + i, size, hand, assets) for i in range(done, count))
+        jobs = ((str(folder), i, seed + i, size, hand, assets, heads) for i in range(done, count))
         for i in pool.imap(_draw_into, jobs, chunksize=16):
             if i % 100 == 99:
                 progress.write_text(str(i + 1))
@@ -103,14 +104,14 @@ def make_store(
     (folder / "store.json").write_text(json.dumps(plan))
 
 
-def _draw_into(job: tuple[str, int, int, int, str, Path | None]) -> int:
-    folder, index, seed, size, hand, assets = job
+def _draw_into(job: tuple[str, int, int, int, str, Path | None, bool]) -> int:
+    folder, index, seed, size, hand, assets, heads = job
     if assets is None:
         pair = draw_pair(seed, size, hand)
     else:
         from stylizer.training.data.humans.pairs import draw_pair as draw_human  # embreex is an extra
 
-        pair = draw_human(assets, seed, size)
+        pair = draw_human(assets, seed, size, heads)
     for name, _ in _NAMES:
         array = np.load(f"{folder}/{name}.npy", mmap_mode="r+")
         array[index] = getattr(pair, name)

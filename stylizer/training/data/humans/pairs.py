@@ -27,11 +27,11 @@ def opened(folder: Path) -> Assets:
     return Assets(folder)
 
 
-def draw_pair(folder: Path, seed: int, size: int = SIZE) -> Pair:
-    """The pair of that seed, of the assets in that folder; the same one each time."""
+def draw_pair(folder: Path, seed: int, size: int = SIZE, heads: bool = False) -> Pair:
+    """The pair of that seed, of the assets in that folder; the same one each time. heads: only the head is shown."""
     rng = np.random.default_rng(seed)
-    assets, kind, nature = opened(folder), kind_of(rng), invent(rng)
-    person = make_person(assets, nature, rng, kind == "near")
+    assets, kind, nature = opened(folder), "head" if heads else kind_of(rng), invent(rng)
+    person = make_person(assets, nature, rng, kind in ("near", "head"))
     look = look_of(person, nature.age, rng)
     camera = camera_for(person, kind, rng)
     window, light = window_for(person, camera, kind, rng), lamps(rng)

@@ -15,6 +15,7 @@ from stylizer.training.data.humans.person import Person
 from stylizer.training.data.humans.rig import turn
 
 NEAR, HALF = 0.45, 0.30  # shares of pictures: heads and shoulders, half bodies; the others show the whole figure
+AIR = 1.25, 2.5  # side of a head's own picture in heads: the live square is REACH, a head that nods or looms has less
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +43,7 @@ def kind_of(rng: Generator) -> str:
 
 def camera_for(person: Person, kind: str, rng: Generator) -> Camera:
     """Mostly before the person's body, seldom beside or behind it; near the height of the head."""
+    kind = "near" if kind == "head" else kind
     r = rng.random()
     yaw = rng.normal(0, 14) if r < 0.7 else (rng.uniform(-75, 75) if r < 0.95 else rng.uniform(-180, 180))
     pitch = float(np.clip(rng.normal(2, 8), -18, 28))
@@ -64,6 +66,10 @@ def window_for(person: Person, camera: Camera, kind: str, rng: Generator) -> Win
     points = camera.points(
         np.concatenate([part.vertices for part in person.parts if part.kind in ("body", "cloth", "shoes", "hair")])
     )
+    if kind == "head":
+        side = head * float(np.exp(rng.uniform(*np.log(AIR))))
+        x, y = centre - side / 2 + rng.normal(0, 0.05, 2) * side
+        return Window(float(x), float(y), float(side))
     flat = points[:, :2] / points[:, 2:]
     low, high = np.percentile(flat, 0.2, 0), np.percentile(flat, 99.8, 0)
     if kind == "near" and rng.random() < 0.45:  # the closeup's square, at twice its size: a part of 128 px is one
