@@ -139,6 +139,18 @@ def export(
 
 
 @app.command()
+def head(
+    run: Annotated[Path, typer.Argument(help="folder of a toonify run with `heads = true`")],
+    style: Annotated[Path, typer.Argument(help="folder of the style that gets the network")],
+    weak: Annotated[list[str] | None, typer.Option(help="weak points, instead of the card's own")] = None,
+) -> None:
+    """Give a style a network of its own for heads, in its weights and its card."""
+    from stylizer.training.export import add_head
+
+    _say(f"{style}: {add_head(run, style, weak=weak or []).data}")
+
+
+@app.command()
 def clip(target: Annotated[Path, typer.Argument(help="the film to write, .mp4")]) -> None:
     """Draw the film for machines without a camera: a figure that waves and dances in a drawn room, a seamless loop."""
     from stylizer.training.data.clip import write_clip

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from encoders.losses import over, silhouette_iou
-from stylizer.convert.toonify import ToonifyConfig, ToonifyNet, draw, save_style
+from stylizer.convert.toonify import ToonifyConfig, ToonifyNet, draw, load_style, save_style
 from stylizer.errors import BadInput
 from stylizer.training.data.characters import draw_pair
 from stylizer.training.measures import hue_agreement, ms_ssim, sliced_wasserstein
@@ -27,6 +27,7 @@ HUMANS = (
     "humans: {pairs} pairs of 3D people that the project photographs and draws (stylizer/training/data/humans), of"
     " MakeHuman's assets (AGPL3)"
 )
+HEADS = "; heads: {data}"
 LICENCE = "AGPL-3.0-or-later"
 
 
@@ -52,8 +53,8 @@ def data_of(run: Path, settings: ToonifySettings, hand: str) -> str:
     """What the card says the run has seen: each store once, however often it was given."""
     about = run / "data.json"
     plans = json.loads(about.read_text()) if about.is_file() else [{"count": settings.pairs}]
-    humans = sum(plan["count"] for plan in plans if plan.get("data") == "humans")
-    drawn = sum(plan["count"] for plan in plans if plan.get("data") != "humans")
+    humans = sum(plan["count"] for plan in plans if plan.get("data") in ("humans", "heads"))
+    drawn = sum(plan["count"] for plan in plans if plan.get("data") not in ("humans", "heads"))
     said = [DATA.format(pairs=drawn, hand=hand)] if drawn else []
     return "; ".join(said + ([HUMANS.format(pairs=humans)] if humans else []))
 
@@ -95,6 +96,29 @@ def add_measures(style: Path, numbers: dict[str, float]) -> None:
     card = Card.read(style)
     fuller = card.model_copy(update={"measures": {**card.measures, **numbers}})
     (style / "card.toml").write_text(fuller.to_toml(), encoding="utf-8")
+
+
+def add_head(run: Path, style: Path, *, weak: list[str]) -> Card:
+    """Gives the style in that folder the network for heads of a run with `heads`; the card tells of both.
+
+    weak: the card's weak points from now on, its own where none are given. Raises BadInput for a run of another kind.
+    """
+    settings = read_settings(ToonifySettings, run / "settings.toml")
+    if not settings.heads:
+        raise BadInput(f"{run}: its network draws whole figures; one for heads is trained with `heads = true`")
+    card = Card.read(style)
+    head, steps = load_run(run)
+    weights = style / card.weights
+    save_style(load_style(weights).with_head(head), weights)
+    before = card.data.split(HEADS.format(data=""))[0]
+    update = {
+        "data": before + HEADS.format(data=data_of(run, settings, "anime")) + f", {steps} steps, {hours(run):.1f} h",
+        "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        **({"weak_points": tuple(weak)} if weak else {}),
+    }
+    fuller = card.model_copy(update=update)
+    (style / "card.toml").write_text(fuller.to_toml(), encoding="utf-8")
+    return fuller
 
 
 def export_style(

@@ -153,3 +153,21 @@ def test_no_file_and_no_safetensors_are_told_apart(tmp_path: Path) -> None:
 def test_an_encoder_that_does_not_fit_the_generator_is_refused() -> None:
     with pytest.raises(ValueError, match="feat_channels"):
         ToonifyConfig(TINY.synthesis, EncoderConfig(feat_channels=9, detail_channels=(6, 5), num_ws=10, w_dim=6))
+
+
+def test_a_style_with_a_network_for_heads_is_one_file(net: ToonifyNet, tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    head = ToonifyNet(TINY).eval().requires_grad_(False)
+    path = tmp_path / "weights.safetensors"
+    save_style(net.with_head(head), path)
+    loaded = load_style(path)
+    assert loaded.head is not None and loaded.head.head is None
+    foreground, alpha = _person()
+    for given, back in ((net, loaded), (head, loaded.head)):
+        want, got = (draw(n.style, *n.encode(foreground, alpha))[0] for n in (given, back))
+        torch.testing.assert_close(got, want, atol=0.02, rtol=0)
+    figure, alone = (draw(n.style, *n.encode(foreground, alpha))[0] for n in (loaded, loaded.head))
+    assert not torch.allclose(figure, alone)
+    other = ToonifyNet(TINY).eval().requires_grad_(False)
+    again = loaded.with_head(other)
+    assert again.head is not None and torch.equal(again.head.encoder.stem.weight, other.encoder.stem.weight)

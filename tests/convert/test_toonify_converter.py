@@ -12,7 +12,7 @@ from stylizer import controls as table
 from stylizer import styles
 from stylizer.config import EngineName, Settings
 from stylizer.convert import SIZE
-from stylizer.convert.toonify import ToonifyConfig, ToonifyNet, load_style
+from stylizer.convert.toonify import HEAD, ToonifyConfig, ToonifyNet, draw, load_style
 from stylizer.convert.toonify_converter import SETTLED_AFTER, STEPS, ToonifyConverter, columns_of
 from stylizer.engines import choose
 
@@ -118,3 +118,20 @@ def test_fewer_columns_give_the_same_drawing(style: str, tmp_path: Path) -> None
     error = (whole[part] * opacity[part] - few * fewer)[(opacity[part] > 0.02).expand_as(few)]
     assert -10 * error.square().mean().log10() > 36
     assert (opacity[part] - fewer).abs().mean() < 0.002
+
+
+def test_heads_are_drawn_by_their_own_network(tmp_path: Path) -> None:
+    torch.manual_seed(4)
+    body, head = (ToonifyNet(config).eval().requires_grad_(False) for config in (ToonifyConfig(), HEAD))
+    engine = choose(Settings.load(cache=tmp_path, engine=EngineName.TORCH))
+    plain, whole = (ToonifyConverter(net, engine) for net in (body, body.with_head(head)))
+    assert plain.closeup is plain
+    assert whole.closeup is not whole
+    picture, alpha = torch.rand(1, 3, 128, 128), torch.ones(1, 1, 128, 128)
+    want, _ = draw(head.style, *head.encode(picture, alpha))
+    other, _ = draw(body.style, *body.encode(picture, alpha))
+    got, _ = whole.closeup(picture, alpha, [visitor()])
+    assert (got - want).abs().mean() < 0.005 < 0.05 < (got - other).abs().mean(), "bf16 rounds, no more"
+    figure = torch.rand(1, 3, 256, 256), torch.ones(1, 1, 256, 256)
+    for drawn, wanted in zip(whole(*figure, [visitor()]), plain(*figure, [visitor()]), strict=True):
+        torch.testing.assert_close(drawn, wanted, atol=0.01, rtol=0)

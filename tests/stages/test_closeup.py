@@ -7,7 +7,17 @@ import torch
 
 from stylizer.frame import PixelsU8
 from stylizer.stages.box import Box
-from stylizer.stages.closeup import REACH, SIDE_PX, Closeup, closeup_box, cut_closeup, lay_over, lay_over_ref
+from stylizer.stages.closeup import (
+    LARGE,
+    NEAR_PX,
+    REACH,
+    SIDE_PX,
+    Closeup,
+    closeup_box,
+    cut_closeup,
+    lay_over,
+    lay_over_ref,
+)
 from stylizer.stages.compose import Backdrop, compose
 from stylizer.stages.crop import paste_region
 
@@ -34,6 +44,16 @@ def test_the_square_is_as_wide_as_the_head_reaches() -> None:
 )
 def test_no_second_drawing(head: Box | None) -> None:
     assert closeup_box(head, CROP) is None
+
+
+def test_a_network_for_heads_draws_large_ones_too_in_more_pixels() -> None:
+    near = Box(200, 100, 400, 300)
+    box = closeup_box(near, CROP, LARGE)
+    assert box is not None and box.centre == near.centre
+    for square, side in ((box, NEAR_PX), (closeup_box(HEAD, CROP, LARGE), SIDE_PX)):
+        assert square is not None
+        colour, alpha = cut_closeup(_ramp(720, 1280), torch.ones(1, 1, 256, 256), CROP, square)
+        assert colour.shape[-2:] == alpha.shape[-2:] == (side, side)
 
 
 def _ramp(height: int, width: int) -> PixelsU8:

@@ -15,7 +15,7 @@ from stylizer.training import toonify
 from stylizer.training.data.store import PairStore, make_store
 from stylizer.training.run import RunLog, StopAsked, follow, load_state, save_atomically
 from stylizer.training.settings import read_settings, write_settings
-from stylizer.training.toonify import ToonifySettings, Trainer, train
+from stylizer.training.toonify import Batch, ToonifySettings, Trainer, train, turned
 from tests.convert.test_toonify import TINY
 from tests.training.processes import in_two_processes
 
@@ -88,6 +88,44 @@ def test_a_run_leaves_its_settings_log_curves_and_samples(
     assert {"curves.png", "samples_000002.png", "checkpoint.pt", "tensorboard"} <= {p.name for p in tmp_path.iterdir()}
     assert "step 1/3" in said[0] and "left" in said[0]
     assert train(tmp_path, store, settings, said.append, config=TINY).done == 3, "nothing is left to do"
+
+
+@pytest.fixture(scope="module")
+def heads(store: Path, tmp_path_factory: pytest.TempPathFactory) -> PairStore:
+    """The middles of the pairs, for which a network for heads is made as for heads."""
+    whole = PairStore.open(store)
+    middle = slice(64, 192)
+    rows = np.arange(len(whole))
+    return PairStore(*(a[rows][:, middle, middle].copy() for a in (whole.photo, whole.drawing, whole.labels)))
+
+
+@pytest.mark.slow
+def test_a_network_for_heads_learns_from_pairs_of_128_px(heads: PairStore, tmp_path: Path) -> None:
+    trainer = Trainer(replace(QUICK, heads=True, steps_128=0, steps_256=30, batch_part=4), heads, TINY)
+    losses = [trainer.step() for _ in range(30)]
+    style = [values["style"] for values in losses if "style" in values]
+    assert np.mean(style[-5:]) < 0.75 * np.mean(style[:3])
+    trainer.samples(tmp_path / "samples.png", n=2)
+
+
+def test_a_turned_picture_shows_nothing_from_beyond_and_stays_a_pair() -> None:
+    n, side = 20, 128
+    y, x = torch.meshgrid(torch.arange(side) / side, torch.arange(side) / side, indexing="ij")
+    place = torch.stack([x, y, x + y]).expand(n, 3, side, side)
+    zeros = torch.zeros(n, 1, side, side)
+    batch = Batch(place, zeros + x, place, zeros + x, (zeros + 9 * x).round(), torch.zeros(n, 3, 1, 1))
+    after = turned(batch, np.random.default_rng(4))
+    assert (after.photo - place).abs().amax((1, 2, 3)).min() > 0.01, "each is moved"
+    torch.testing.assert_close(after.drawing, after.photo)
+    torch.testing.assert_close(after.alpha, after.matte)
+    assert (after.labels / 9 - after.matte).abs().max() < 0.08
+    slopes = after.photo[:, :2].diff(dim=-1).flatten(2)  # even all over, unless the border was repeated
+    assert (slopes.amax(-1) - slopes.amin(-1)).max() < 1e-4
+
+
+def test_pairs_of_another_size_are_refused_by_what_they_are_for(store: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="256 px, a closeup's network is trained on 128"):
+        train(tmp_path, store, replace(QUICK, heads=True), lambda _: None, config=TINY)
 
 
 def test_the_style_starts_as_a_copy_of_the_photo_generator(store: Path) -> None:
