@@ -50,6 +50,12 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address that the worker listens on")
     port: int = Field(8000, ge=1, le=65535, description="port of the worker")
     studio_port: int = Field(8501, ge=1, le=65535, description="port of the Streamlit studio")
+    connections: int = Field(
+        512, ge=16, le=65536, description="connections to the worker at once, at most; never over half of `ulimit -n`"
+    )
+    connections_per_address: int = Field(
+        64, ge=8, le=65536, description="of those from one address; visitors behind one router share it"
+    )
     max_upload_bytes: int = Field(20_000_000, ge=1024, description="largest picture that POST /v1/stylize takes")
     origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="further pages that may use the worker, as https://booth.example, separated by commas"

@@ -1,5 +1,6 @@
 """Addresses as other machines open them."""
 
+import ipaddress
 import socket
 from urllib.parse import urlsplit
 
@@ -40,3 +41,19 @@ def for_phones(settings: Settings, opened_as: str) -> str | None:
         return f"{opened.scheme}://{opened.netloc}"
     host = reachable_host(settings.host)
     return None if host == "localhost" else url(host, settings.port)
+
+
+def household(address: str) -> str:
+    """Whom an address counts as where one shall not take the place of all.
+
+    A home is given an IPv6 network of 64 bits at least, in which any machine may call itself as it likes. What is no IP
+    address counts as itself.
+    """
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv4Address):
+        return address
+    mapped = ip.ipv4_mapped
+    return str(mapped or ipaddress.ip_network((int(ip) >> 64 << 64, 64)))

@@ -1,6 +1,7 @@
 """Faults that only a network has, and THE table from every leaf of the error tree to its HTTP status."""
 
 from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 
 from stylizer.errors import (
     BadInput,
@@ -54,6 +55,13 @@ STATUS: dict[type[StylizerError], int] = {
 def status_of(error: StylizerError) -> int:
     """The status of the nearest class in the table, so that a new leaf inherits its parent's."""
     return next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
+
+
+def problem(error: StylizerError) -> JSONResponse:
+    """{code, message} with the status of THE table."""
+    status = status_of(error)
+    headers = {"Retry-After": "2"} if status in (429, 503) else {}
+    return JSONResponse({"code": error.code, "message": str(error)}, status, headers)
 
 
 class RefusedBody(HTTPException):

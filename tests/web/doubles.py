@@ -19,12 +19,14 @@ from av import VideoFrame
 from fastapi import FastAPI
 
 from stylizer import controls as table
+from stylizer.config import Settings
 from stylizer.controls import Value
 from stylizer.errors import NotFound
 from stylizer.frame import Frame, PixelsU8
 from stylizer.visitor import VisitorState
 from tests.web.line import Line
 from web import compat
+from web.api.server import config_of
 from web.rtc.session import Session
 
 SHORT = httpx.Limits(keepalive_expiry=2)  # the server hangs up on the idle after 5 s, httpx's own time: a race
@@ -118,16 +120,7 @@ class Running:
 @contextlib.contextmanager
 def running(app: FastAPI, wait_ready: bool = True, port: int = 0) -> Iterator[Running]:
     port = port or free_port()
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            port=port,
-            http=compat.ImpatientHttp,
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=2,
-        )
-    )
+    server = uvicorn.Server(config_of(Settings.load(host="127.0.0.1", port=port), app))
     thread = threading.Thread(target=server.run, name="server")
     thread.start()
     worker = Running(f"http://127.0.0.1:{port}", app)

@@ -1,6 +1,7 @@
 """The commands as processes: they answer early, end quickly when told, and leave nobody behind."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -67,6 +68,34 @@ def test_serve_ends_within_five_seconds_of_sigterm(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0
         assert time.monotonic() - began < 5
+
+
+def _half_open(port: int, address: str) -> socket.socket:
+    made = socket.create_connection(("127.0.0.1", port), source_address=(address, 0), timeout=5)
+    made.sendall(b"GET /health HTTP/1.1\r\nHost:")
+    return made
+
+
+@pytest.mark.parametrize("addresses", [1, 30])
+def test_a_flood_of_half_open_connections_leaves_others_served_within_a_second(tmp_path: Path, addresses: int) -> None:
+    """More of them than the worker may open files; they come again and again while somebody else asks."""
+    port = free_port()
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (400, 400)); "
+        "from stylizer.config import Settings; from tests.web.doubles import ColourPipeline; "
+        "from web.api.server import serve; serve(Settings.load(), ColourPipeline())"
+    )
+    crowd = [f"127.0.1.{1 + number % addresses}" for number in range(500)]
+    with _process(code, tmp_path, port=port), contextlib.ExitStack() as held:
+        wait_for(lambda: _answers(f"http://127.0.0.1:{port}/ready"), 120)
+        way = httpx.HTTPTransport(local_address="127.0.0.2", limits=httpx.Limits(max_keepalive_connections=0))
+        http = held.enter_context(httpx.Client(transport=way, base_url=f"http://127.0.0.1:{port}"))
+        for number, address in enumerate(crowd):
+            held.enter_context(_half_open(port, address))
+            if number > 400 and number % 10 == 0:
+                assert http.get("/health", timeout=1).status_code == 200
+        refused = http.get("/metrics").text
+        assert "stylizer_connections_displaced_total" in refused
 
 
 During = Callable[[Visitor], Awaitable[Callable[[], Awaitable[object]]]]  # before the end -> what is looked at after it

@@ -18,12 +18,12 @@ from stylizer.errors import BadInput, NotFound, StylizerError
 from web import compat
 from web.api import keepsakes, stills, streams
 from web.api.deps import ReadyDep, ServiceDep, problems
-from web.api.doors import Doors, RateLimit, problem
+from web.api.doors import Doors, RateLimit
 from web.api.metrics import registry
 from web.api.models import ControlRow, Health, Readiness, Standing, Styles, control_rows
 from web.api.service import ServedPipeline, Service
 from web.documents import PAGES, PageFiles, document
-from web.errors import RefusedBody
+from web.errors import RefusedBody, problem
 
 CLIP = Path(stylizer.styles.__file__).parent / "clip.mp4"
 DOCS_PATH = "/docs"
@@ -54,7 +54,13 @@ def create_app(settings: Settings, pipeline: ServedPipeline | None = None, limit
         redoc_url=None,
     )
     app.state.service = service
-    app.add_middleware(Doors, origins=settings.origins, limit=limit or RateLimit(), docs_path=DOCS_PATH)
+    app.add_middleware(
+        Doors,
+        origins=settings.origins,
+        limit=limit or RateLimit(),
+        connections=service.connections,
+        docs_path=DOCS_PATH,
+    )
     add_error_answers(app)
     _add_common_routes(app, service)
     app.include_router(streams.router)

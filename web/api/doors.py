@@ -3,15 +3,17 @@
 import ipaddress
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stylizer.errors import StylizerError
+from web.addresses import household
 from web.api.body import bounded
-from web.errors import ForeignOrigin, TooLarge, TooManyRequests, status_of
+from web.api.connections import Connections
+from web.errors import ForeignOrigin, TooLarge, TooManyRequests, problem
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 PROGRAM_PATHS = ("/v1/stylize",)  # also for programs, which send no Origin
@@ -33,7 +35,10 @@ SECURITY_HEADERS = {
 
 
 class RateLimit:
-    """A bucket of `burst` tokens per address, refilled at `per_second`; addresses unseen for a minute are forgotten."""
+    """A bucket of `burst` tokens per address, refilled at `per_second`; addresses unseen for a minute are forgotten.
+
+    A whole IPv6 network counts as one address, see `household`.
+    """
 
     def __init__(
         self, burst: int = BURST, per_second: float = PER_SECOND, clock: Callable[[], float] = time.monotonic
@@ -43,7 +48,7 @@ class RateLimit:
 
     def take(self, address: str) -> None:
         """Raises TooManyRequests."""
-        now = self._clock()
+        now, address = self._clock(), household(address)
         if len(self._buckets) > 1000:
             self._buckets = {a: b for a, b in self._buckets.items() if now - b[1] < FORGET_S}
         tokens, at = self._buckets.get(address, (float(self._burst), now))
@@ -59,11 +64,17 @@ class Doors:
     """ASGI middleware around the application."""
 
     def __init__(
-        self, app: ASGIApp, origins: tuple[str, ...], limit: RateLimit, docs_path: str, uploads: tuple[str, ...] = ()
+        self,
+        app: ASGIApp,
+        origins: tuple[str, ...],
+        limit: RateLimit,
+        connections: Connections,
+        docs_path: str,
+        uploads: tuple[str, ...] = (),
     ) -> None:
         """uploads: beginnings of paths whose routes count the bytes of their bodies themselves, in any time."""
         self._app, self._origins, self._limit, self._docs_path = app, origins, limit, docs_path
-        self._uploads = uploads
+        self._connections, self._uploads = connections, uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -80,14 +91,16 @@ class Doors:
                     headers[name] = value
             await send(message)
 
-        try:
-            self._check(scope)
-        except StylizerError as error:
-            await problem(error)(scope, receive, send_with_headers)
-            return
-        limit = None if self._counts_itself(scope) else MAX_JSON_BYTES
-        within_s = None if scope["path"].startswith(self._uploads) else BODY_S
-        await self._app(scope, bounded(receive, limit, within_s), send_with_headers)
+        with ExitStack() as under_way:
+            try:
+                self._check(scope)
+                under_way.enter_context(self._connections.asking(_client(scope)))
+            except StylizerError as error:
+                await problem(error)(scope, receive, send_with_headers)
+                return
+            limit = None if self._counts_itself(scope) else MAX_JSON_BYTES
+            within_s = None if scope["path"].startswith(self._uploads) else BODY_S
+            await self._app(scope, bounded(receive, limit, within_s), send_with_headers)
 
     def _counts_itself(self, scope: Scope) -> bool:
         return scope["path"] in PROGRAM_PATHS or scope["path"].startswith(self._uploads)
@@ -95,13 +108,15 @@ class Doors:
     async def _open_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A browser sends no token with a WebSocket, but always its Origin; a foreign one gets 403."""
         headers = Headers(scope=scope)
-        try:
-            check_origin(headers.get("origin"), headers.get("host", ""), self._origins)
-            self._limit.take(scope["client"][0] if scope.get("client") else "")
-        except StylizerError as error:
-            await send({"type": "websocket.close", "code": 1008, "reason": error.code})
-            return
-        await self._app(scope, receive, send)
+        with ExitStack() as open_meanwhile:
+            try:
+                check_origin(headers.get("origin"), headers.get("host", ""), self._origins)
+                self._limit.take(_client(scope))
+                open_meanwhile.enter_context(self._connections.asking(_client(scope)))
+            except StylizerError as error:
+                await send({"type": "websocket.close", "code": 1008, "reason": error.code})
+                return
+            await self._app(scope, receive, send)
 
     def _check(self, scope: Scope) -> None:
         if scope["method"] in SAFE_METHODS:
@@ -114,7 +129,12 @@ class Doors:
         if not self._counts_itself(scope) and (not declared.isdigit() or int(declared) > MAX_JSON_BYTES):
             raise TooLarge(f"body: {declared} bytes, at most {MAX_JSON_BYTES} are allowed")
         if scope["method"] == "POST":
-            self._limit.take(scope["client"][0] if scope.get("client") else "")
+            self._limit.take(_client(scope))
+
+
+def _client(scope: Scope) -> str:
+    """Who asks, behind a trusted proxy too."""
+    return str(scope["client"][0]) if scope.get("client") else ""
 
 
 def check_origin(origin: str | None, host: str, allowed: tuple[str, ...]) -> None:
@@ -141,10 +161,3 @@ def _is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def problem(error: StylizerError) -> JSONResponse:
-    """{code, message} with the status of THE table."""
-    status = status_of(error)
-    headers = {"Retry-After": "2"} if status in (429, 503) else {}
-    return JSONResponse({"code": error.code, "message": str(error)}, status, headers)

@@ -26,6 +26,10 @@ class ServiceCollector(Collector):
         self._service = service
 
     def collect(self) -> Iterable[Metric]:
+        door = self._service.connections
+        yield _gauge("connections", "open at the HTTP door", len(door))
+        yield _counter("connections_displaced", "quiet connections closed for a newcomer", door.displaced)
+        yield _counter("connections_refused", "newcomers and requests for which there was no room", door.refused)
         try:
             ready = self._service.ready
         except Unavailable:

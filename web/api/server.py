@@ -14,35 +14,44 @@ from fastapi import FastAPI
 from stylizer.config import Settings
 from stylizer.garbage import collect_the_new_only
 from stylizer.logs import log
-from web import compat, memory
+from web import memory
 from web.api.app import create_app
+from web.api.connections import Connections
 from web.api.service import ServedPipeline
 
 MAX_SOCKET_BYTES = 64 * 1024  # beyond this a WebSocket is closed; what is refused in words is far smaller
+BACKLOG = 128  # accepted in one go before any of them is counted; asyncio knows no other measure
 GRACE_S = 1  # for requests under way; then visitors are told and the pipeline's thread is waited for, at most 2 s
 EXIT_S = 4.5  # after that the process ends, whatever still hangs
 
 
-def make_server(settings: Settings, app: FastAPI | None = None) -> uvicorn.Server:
+def make_server(settings: Settings, app: FastAPI | None = None) -> "Server":
     """app: the worker's own unless given."""
     app = app or create_app(settings)
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        timeout_graceful_shutdown=GRACE_S,
-        http=compat.ImpatientHttp,
-        access_log=False,  # addresses of visitors are nobody's business
-        log_level="warning",
-        server_header=False,
-        ws="websockets-sansio",
-        ws_max_size=MAX_SOCKET_BYTES,
-    )
-    server = Server(config)
+    server = Server(config_of(settings, app))
     if hasattr(app.state, "service"):
         app.state.service.loaded = collect_the_new_only
         app.state.service.give_up = server.stop
     return server
+
+
+def config_of(settings: Settings, app: FastAPI) -> uvicorn.Config:
+    """Of a server for this app: one that counts its connections as the app's service does."""
+    service = getattr(app.state, "service", None)
+    connections: Connections = service.connections if service else Connections.allowed_by(settings)
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        timeout_graceful_shutdown=GRACE_S,
+        http=connections.http(),
+        ws=connections.socket(),
+        access_log=False,  # addresses of visitors are nobody's business
+        log_level="warning",
+        server_header=False,
+        ws_max_size=MAX_SOCKET_BYTES,
+        backlog=BACKLOG,
+    )
 
 
 class Server(uvicorn.Server):

@@ -12,6 +12,7 @@ from stylizer.errors import StylizerError, Unavailable
 from stylizer.live import Stepper, Worker
 from stylizer.logs import log
 from web import memory
+from web.api.connections import Connections
 from web.api.turns import Turns
 from web.keepsake import Shelf
 from web.rtc.streams import Streams
@@ -62,6 +63,7 @@ class Service:
         self.error: str | None = None
         self.loaded: Callable[[], None] | None = None
         self.give_up: Callable[[], None] | None = None
+        self.connections = Connections.allowed_by(settings)
         self.stills = ThreadPoolExecutor(STILL_THREADS, thread_name_prefix="still")
         self.recorders = ThreadPoolExecutor(RECORDERS, thread_name_prefix="keepsake")
         self.uploads = 0  # pictures that are on their way in

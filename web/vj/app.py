@@ -35,6 +35,7 @@ def create_stage_app(settings: Settings, stage: Stage, limit: RateLimit | None =
         Doors,
         origins=settings.origins,
         limit=limit or RateLimit(),
+        connections=service.connections,
         docs_path=DOCS_PATH,
         uploads=(routes.SLOTS_PATH,),
     )

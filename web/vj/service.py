@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncIterator
 
 from stylizer.config import Settings
+from web.api.connections import Connections
 from web.rtc.streams import Streams
 from web.rtc.threads import keep_for_frames, slowly
 from web.vj.hub import Hub
@@ -22,6 +23,7 @@ class StageService:
     def __init__(self, settings: Settings, stage: Stage) -> None:
         self.settings, self.stage = settings, stage
         self.key = settings.stage_key.get_secret_value() or secrets.token_urlsafe(12)
+        self.connections = Connections.allowed_by(settings)
         self.audience = Audience(stage.session, stage.broadcast)
         self.streams = Streams(self.audience)
         self.hub = Hub(stage)
