@@ -41,7 +41,7 @@ MAX_UNDECODED = 30  # pictures that wait for their decoder: a second's worth, an
 MAX_PIECES = 256  # of data channel messages that are not whole yet; the largest message that aiortc allows has 230
 MAX_CHANNELS = 16
 ASK_S = 10.0  # for a request's first line and headers
-READ_S = 30.0  # for a reader to take READ_BYTES of what waits for it
+READ_S = 60.0  # for a reader to take READ_BYTES of what waits for it
 READ_BYTES = 16 * 1024
 BITS_PER_PIXEL = 12  # a second, a choice: 3 Mbit/s at 512x512
 

@@ -173,8 +173,8 @@ def test_a_websocket_counts_for_as_long_as_it_is_open_and_is_never_quiet() -> No
 def test_who_does_not_read_is_hung_up_on_and_who_reads_slowly_is_not(
     reads: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compat, "READ_S", 0.5)
-    part, parts = bytes(2_000_000), 4
+    monkeypatch.setattr(compat, "READ_S", 1.0)
+    part, parts = bytes(12_000_000), 2
     app = FastAPI()
 
     @app.get("/film")
@@ -194,7 +194,7 @@ def test_who_does_not_read_is_hung_up_on_and_who_reads_slowly_is_not(
         began_s, received = time.monotonic(), 0
         while read := reader.recv(128 * 1024):
             received += len(read)
-            time.sleep(0.05)
+            time.sleep(0.02)
         assert received > parts * len(part) and time.monotonic() - began_s > 2 * compat.READ_S
 
 
