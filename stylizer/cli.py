@@ -64,6 +64,7 @@ def render(
     backdrop: Annotated[
         Path | None, typer.Option(help="the picture behind the person, with --background picture")
     ] = None,
+    reference: Annotated[Path | None, typer.Option(help="a picture of somebody whose look is taken on")] = None,
     *,
     controls: dict[str, Value],
 ) -> None:
@@ -73,6 +74,7 @@ def render(
 
     with Reader(source) as film, Writer(target, film):  # wrong files are told now, not after 10 s of loading
         picture = read_picture(backdrop) if backdrop else None
+        other = read_picture(reference) if reference else None
 
     from stylizer.pipeline import Pipeline
     from stylizer.render import render as run
@@ -90,7 +92,7 @@ def render(
             bar.update(task, completed=done, total=max(expected, done) or None, fps=bar.tasks[0].speed or 0.0)
 
         with _ctrl_c() as stop:
-            result = run(pipeline, source, target, wanted, tell, backdrop=picture, stop=stop)
+            result = run(pipeline, source, target, wanted, tell, backdrop=picture, reference=other, stop=stop)
     if report:
         report.write_text(json.dumps(result.to_dict(), indent=2) + "\n")
     note = " (stopped early)" if result.interrupted else ""

@@ -114,7 +114,14 @@ _ROWS = (
     ),
     Control("eyes", "float", 0.8, "how far drawn eyes take the place of one's own, on a face that is near"),
     Control("seed", "int", 0, "the look: 0 is the person's own, any other number an invented one", hi=2**31 - 1),
-    Control("look", "float", 1.0, "how far a look other than 0 replaces the person's own colours"),
+    Control("look", "float", 1.0, "how far a look other than 0, or a reference's, replaces the person's own"),
+    Control(
+        "mix_from",
+        "choice",
+        "16",
+        "px of the first layers that take the other look: 16 is all, 256 the finest alone",
+        choices=("16", "32", "64", "128", "256"),
+    ),
     Control("truncation_psi", "float", 1.0, "below 1 pulls the look towards the style's average", hi=1.5),
     Control(
         "background", "choice", "plain", "what stands behind the person", choices=("plain", "picture", "blur", "room")

@@ -25,6 +25,7 @@ from stylizer.frame import Frame, PixelsU8, check_pixels
 from stylizer.histogram import Histogram
 from stylizer.lanes import Lanes, Thirds
 from stylizer.logs import log
+from stylizer.reference import Reference
 from stylizer.stages.outline import Outline
 from stylizer.visitor import VisitorState
 
@@ -46,6 +47,8 @@ class Stepper(Thirds, Protocol):
     def batch(self) -> int: ...
     def new_state(self, controls: Mapping[str, object] | None = None) -> VisitorState: ...
     def checked(self, changes: Mapping[str, object]) -> dict[str, Value]: ...
+    def reference(self, pixels: PixelsU8, style: str) -> Reference: ...
+    def prepare(self, reference: Reference, style: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class LiveSession:
         self._ready = threading.Condition()
         self._in = self._out = self._dropped = 0
         self._watchers: tuple[Watcher, ...] = ()
+        self._reference_asked = object()
         self._finished: deque[tuple[float, float]] = deque(maxlen=WINDOW)  # (when, latency in s)
 
     @property
@@ -83,7 +87,10 @@ class LiveSession:
 
     def set(self, changes: Mapping[str, object]) -> Mapping[str, Value]:
         """All changes or none. Raises BadInput or NotFound naming the first wrong one. Holds from the next frame on."""
-        self._state.controls = {**self._state.controls, **self._worker.pipeline.checked(changes)}
+        controls = {**self._state.controls, **self._worker.pipeline.checked(changes)}
+        if self._state.reference is not None:
+            self._worker.pipeline.prepare(self._state.reference, str(controls["style"]))
+        self._state.controls = controls
         return self.controls
 
     @property
@@ -110,6 +117,22 @@ class LiveSession:
         if pixels is not None:
             check_pixels("backdrop", pixels)
         self._state.backdrop = pixels
+
+    def set_reference(self, pixels: PixelsU8 | None) -> None:
+        """uint8 [H, W, 3]: whoever is in it, their look is taken on from now on; None gives one's own back.
+
+        Takes a second at most, in the caller's thread; of several on their way the one that was asked for last holds.
+        Raises BadInput, and Unavailable when it cannot be cut out.
+        """
+        if pixels is not None:
+            check_pixels("reference", pixels)
+        asked = self._reference_asked = object()
+        style = str(self.controls["style"])
+        reference = None if pixels is None else self._worker.pipeline.reference(pixels, style)
+        with self._worker.wake:
+            if self.here and self._reference_asked is asked:
+                self._state.reference = reference
+                self._state.controls = dict(self.controls)  # as with a control, the next drawing is taken whole
 
     def offer(self, frame: Frame) -> None:
         """Hands a camera frame in; one that still waits is dropped for it."""
@@ -141,6 +164,7 @@ class LiveSession:
     def leave(self) -> None:
         """Frees the place and forgets every picture. Leaving twice is no fault."""
         self._worker._forget(self)
+        self._state.backdrop = self._state.reference = None
         self._state.reset()
         self._pending = None
         with self._ready:

@@ -15,10 +15,11 @@ from stylizer import controls as table
 from stylizer.config import Settings
 from stylizer.controls import Value
 from stylizer.convert import SIZE
-from stylizer.errors import NotFound
+from stylizer.errors import NotFound, Unavailable
 from stylizer.frame import Frame, PixelsU8, on_cpu
 from stylizer.ladder import Parts, Rung, open_parts
 from stylizer.logs import log
+from stylizer.reference import PASSES, Reference
 from stylizer.stages.box import Box
 from stylizer.stages.closeup import LARGE, SMALL, Closeup, closeup_box, cut_closeup, side_of
 from stylizer.stages.compose import Backdrop, canvas_scale, compose, neutral
@@ -47,6 +48,7 @@ class Job:
     frame: Frame
     state: VisitorState
     controls: Mapping[str, Value]
+    reference: Reference | None
     pixels: PixelsU8
     box: Box | None = None
     near: Box | None = None
@@ -128,6 +130,26 @@ class Pipeline:
         if "style" in values:
             self._parts.library.get(str(values["style"]))
         return values
+
+    def reference(self, pixels: PixelsU8, style: str) -> Reference:
+        """Whoever is in the picture, uint8 [H, W, 3], cut out and encoded for a style. Any thread may ask; takes a
+        second at most.
+
+        Raises Unavailable when a stage fails on it.
+        """
+        state = self.new_state()
+        for tick in range(PASSES):
+            (job,) = self.see([Frame(pixels, pts=tick)], [state])
+            if job.error is not None:
+                raise Unavailable("the reference could not be cut out: a stage failed on it") from job.error
+        person = None if job.foreground is None or job.matte is None else (job.foreground, job.matte)
+        reference = Reference.of(pixels, person, job.box, state.tracker.head)
+        self.prepare(reference, style)
+        return reference
+
+    def prepare(self, reference: Reference, style: str) -> None:
+        """Encodes a reference for a style that is about to play, so that no frame waits for that."""
+        reference.prepare(self._parts.library.get(style))
 
     def step(self, frames: Sequence[Frame], states: Sequence[VisitorState]) -> list[Frame]:
         """One frame from each of N different visitors -> one finished picture each, in the same order.
@@ -252,7 +274,8 @@ class Pipeline:
         seen = [job.on_card or person for job, person in zip(jobs, people, strict=True)]
         foreground, alpha = (torch.cat(each) for each in zip(*seen, strict=True))
         with _timed(jobs, "convert"):
-            pictures, alphas = convert(foreground, alpha, [job.controls for job in jobs])
+            looks = [job.reference.look(convert) if job.reference else None for job in jobs]
+            pictures, alphas = convert(foreground, alpha, [job.controls for job in jobs], looks)
             for i, (job, person) in enumerate(zip(jobs, people, strict=True)):
                 drawing = pictures[i : i + 1], alphas[i : i + 1]
                 drawn = settled(job.state.drawn, person, drawing, job.frame.time_s, job.controls)
@@ -260,7 +283,8 @@ class Pipeline:
 
     def _convert_near(self, jobs: Sequence[Job]) -> None:
         """The heads of all of one style."""
-        convert = self._parts.library.get(str(jobs[0].controls["style"])).closeup
+        whole = self._parts.library.get(str(jobs[0].controls["style"]))
+        convert = whole.closeup
         if convert is None:
             return
         with _timed(jobs, "closeup"):
@@ -270,7 +294,8 @@ class Pipeline:
                 if job.matte is not None and job.box is not None and job.near is not None
             ]
             heads, mattes = (torch.cat(each) for each in zip(*cuts, strict=True))
-            pictures, alphas = convert(heads, mattes, [job.controls for job in jobs])
+            looks = [job.reference.closeup_look(whole) if job.reference else None for job in jobs]
+            pictures, alphas = convert(heads, mattes, [job.controls for job in jobs], looks)
             for i, job in enumerate(jobs):
                 assert job.near is not None
                 person, drawing = (heads[i : i + 1], mattes[i : i + 1]), (pictures[i : i + 1], alphas[i : i + 1])
@@ -281,7 +306,7 @@ class Pipeline:
 def _begin(frame: Frame, state: VisitorState) -> Job:
     controls = state.controls
     pixels = np.ascontiguousarray(frame.pixels[:, ::-1]) if controls["mirror"] else frame.pixels
-    return Job(frame, state, controls, pixels)
+    return Job(frame, state, controls, state.reference, pixels)
 
 
 def _outline(job: Job) -> None:

@@ -63,11 +63,13 @@ def render(
     tell: Tell,
     *,
     backdrop: PixelsU8 | None = None,
+    reference: PixelsU8 | None = None,
     stop: threading.Event | None = None,
 ) -> Report:
     """Draws every frame of `source` into `target`. Once `stop` is set it ends early; what is done so far is playable.
 
-    backdrop: uint8 [H, W, 3], shown where the control `background` is "picture".
+    backdrop: uint8 [H, W, 3], shown where the control `background` is "picture". reference: alike, whose look is
+    taken on.
 
     Raises Unreadable or BadInput for files that cannot be read or written, and StylizerError with the first frame's own
     error when not one frame could be drawn.
@@ -76,7 +78,7 @@ def render(
     tally = _Tally(report)
     begin = time.perf_counter()
     with Reader(source) as reader, Writer(target, reader) as writer:
-        with _drawn(pipeline, reader, controls, backdrop) as done:
+        with _drawn(pipeline, reader, controls, backdrop, reference) as done:
             for each in done:
                 if stop is not None and stop.is_set():
                     report.interrupted = True
@@ -90,10 +92,18 @@ def render(
     return report
 
 
-def _drawn(pipeline: Pipeline, reader: Reader, controls: Mapping[str, object], backdrop: PixelsU8 | None) -> "_Chain":
+def _drawn(
+    pipeline: Pipeline,
+    reader: Reader,
+    controls: Mapping[str, object],
+    backdrop: PixelsU8 | None,
+    reference: PixelsU8 | None,
+) -> "_Chain":
     """The frames of one visitor, in order, each third of the pipeline's step in a thread of its own."""
     state = pipeline.new_state(controls)
     state.backdrop = backdrop
+    if reference is not None:
+        state.reference = pipeline.reference(reference, str(state.controls["style"]))
     begun: deque[float] = deque()
 
     def see(frame: Frame) -> list[Job]:

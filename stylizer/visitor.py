@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from stylizer.controls import Value, defaults
 from stylizer.frame import PixelsU8
+from stylizer.reference import Reference
 from stylizer.stages.crop import CropTracker
 from stylizer.stages.matte import MatteState
 from stylizer.stages.mesh import Points
@@ -20,7 +21,8 @@ class VisitorState:
     controls: replaced as a whole, never changed in place, so that a step sees one set. subject: which of the
     tracker's subjects the memory of matte and face belongs to. looked_at_s, faced_at_s: frame time of the last
     look for the person and for the face. drawn, head: the last drawing of the figure, and of the head from
-    nearer. look_s: what the last look took. backdrop: the visitor's own background picture. last: the newest
+    nearer. look_s: what the last look took. backdrop: the visitor's own background picture. reference: whose
+    look they take on. last: the newest
     good output, made at last_good_s. error: what went wrong in the last step, if anything. nobody: the last
     step found no one in view. outline: where the person stands, as of outlined_at_s; empty with nobody in view.
     """
@@ -37,6 +39,7 @@ class VisitorState:
     look_s: float = 0.0
     faced_at_s: float | None = None
     backdrop: PixelsU8 | None = None
+    reference: Reference | None = None
     last: PixelsU8 | None = None
     last_good_s: float | None = None
     failed: int = 0
@@ -53,7 +56,7 @@ class VisitorState:
         self.matte = self.face = self.drawn = self.head = self.looked_at_s = self.faced_at_s = None
 
     def reset(self) -> None:
-        """Forgets the person and every picture of them; the controls and the backdrop stay."""
-        fresh = VisitorState(controls=self.controls, backdrop=self.backdrop)
+        """Forgets the person and every picture of them; the controls, the backdrop and the reference stay."""
+        fresh = VisitorState(controls=self.controls, backdrop=self.backdrop, reference=self.reference)
         for name in self.__slots__:
             setattr(self, name, getattr(fresh, name))

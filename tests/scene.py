@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylizer.convert import SIZE, Controls, Converter
+from stylizer.convert import SIZE, Controls, Converter, Look
 from stylizer.errors import NotFound
 from stylizer.frame import PixelsU8
 from stylizer.ladder import Parts, Rung
@@ -54,7 +54,8 @@ class OneStageEach(Trouble):
 
 
 class Scene:
-    """Small real parts: everybody fills the frame; the drawing is the camera's picture with another blue."""
+    """Small real parts: everybody fills the frame; the drawing is the camera's picture with another blue. A reference
+    shows the visitor themselves, so that another's is known by its red."""
 
     def __init__(self, trouble: Trouble) -> None:
         self.trouble = trouble
@@ -94,8 +95,16 @@ class Scene:
     def warm_up(self) -> None:
         """Nothing to compile."""
 
-    def __call__(self, foreground: Tensor, alpha: Tensor, controls: Sequence[Controls]) -> tuple[Tensor, Tensor]:
+    def look_of(self, foreground: Tensor, alpha: Tensor) -> Look | None:
+        """Their red."""
+        return Look(foreground[:, :1].mean((2, 3), keepdim=True)[..., 0], torch.zeros(1, 2, 1))
+
+    def __call__(
+        self, foreground: Tensor, alpha: Tensor, controls: Sequence[Controls], looks: Sequence[Look | None]
+    ) -> tuple[Tensor, Tensor]:
         reds = [round(float(row[0].mean()) * 255) for row in foreground]
+        for red, look in zip(reds, looks, strict=True):
+            assert look is None or abs(float(look.ws) * 255 - red) < 1, "another visitor's reference"
         for red in reds:
             self.trouble.strike("convert", red)
         if any(self.trouble.struck("compose", red) for red in reds):

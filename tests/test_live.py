@@ -12,6 +12,7 @@ from stylizer.controls import Value
 from stylizer.errors import BadInput, NoCapacity, NotFound, Unavailable
 from stylizer.frame import Frame, PixelsU8
 from stylizer.live import MAX_STILLS_WAITING, LiveSession, Worker
+from stylizer.reference import Reference
 from stylizer.visitor import VisitorState
 
 WAIT_S = 20.0
@@ -26,6 +27,8 @@ class Inverter:
         self.gate.set()
         self.entered = threading.Semaphore(0)
         self.batches: list[int] = []
+        self.cutting = threading.Event()
+        self.prepared: list[tuple[Reference, str]] = []
         self.faults: dict[str, BaseException] = {}  # by third, "see" or "draw"; taken up when the third begins
 
     def new_state(self, controls: Mapping[str, object] | None = None) -> VisitorState:
@@ -33,6 +36,14 @@ class Inverter:
 
     def checked(self, changes: Mapping[str, object]) -> dict[str, Value]:
         return table.checked(changes)
+
+    def reference(self, pixels: PixelsU8, style: str) -> Reference:
+        self.cutting.set()
+        self.gate.wait(WAIT_S)
+        return Reference.of(pixels, None, None, None)
+
+    def prepare(self, reference: Reference, style: str) -> None:
+        self.prepared.append((reference, style))
 
     def see(self, frames: Sequence[Frame], states: Sequence[VisitorState]) -> list[Frame]:
         fault = self.faults.get("see")
@@ -119,6 +130,62 @@ def test_one_visitor_too_many_is_refused_and_a_place_comes_free(worker: Worker) 
     assert worker.visitors == 2
     with pytest.raises(NotFound, match="no visitor"):
         worker.session(first.id)
+
+
+def test_a_reference_is_kept_replaced_and_removed(worker: Worker, pipeline: Inverter) -> None:
+    session, other = worker.join(), worker.join()
+    before = session.controls
+    session.set_reference(grey(90))
+    first = session._state.reference
+    assert first is not None and other._state.reference is None
+    assert session.controls == before and session.controls is not before, "the next drawing is taken whole"
+    session.set_reference(grey(10))
+    assert session._state.reference not in (None, first)
+    session.set_reference(None)
+    assert session._state.reference is None
+
+
+def test_a_style_that_is_chosen_encodes_the_reference_before_it_holds(worker: Worker, pipeline: Inverter) -> None:
+    session = worker.join()
+    session.set({"style": "comic"})
+    assert pipeline.prepared == []
+    session.set_reference(grey(90))
+    held: list[object] = []
+    pipeline.prepare = lambda reference, style: held.append((style, session.controls["style"]))  # type: ignore[method-assign]
+    session.set({"style": "paper"})
+    assert held == [("paper", "comic")] and session.controls["style"] == "paper"
+
+
+def test_a_visitor_who_leaves_is_forgotten_with_their_pictures(worker: Worker) -> None:
+    session = worker.join()
+    session.set_reference(grey(90))
+    session.set_backdrop(grey(80))
+    session.leave()
+    assert session._state.reference is None and session._state.backdrop is None
+
+
+@pytest.mark.parametrize("meanwhile", ["leaves", "removes it"])
+def test_a_reference_on_its_way_is_lost_on_who_wants_it_no_more(
+    worker: Worker, pipeline: Inverter, meanwhile: str
+) -> None:
+    session = worker.join()
+    pipeline.gate.clear()
+    thread = threading.Thread(target=session.set_reference, args=(grey(90),))
+    thread.start()
+    assert pipeline.cutting.wait(WAIT_S)
+    session.leave() if meanwhile == "leaves" else session.set_reference(None)
+    pipeline.gate.set()
+    thread.join(WAIT_S)
+    assert session._state.reference is None
+
+
+def test_a_reference_that_is_no_picture_changes_nothing(worker: Worker) -> None:
+    session = worker.join()
+    session.set_reference(grey(90))
+    before = session._state.reference
+    with pytest.raises(BadInput, match="reference"):
+        session.set_reference(np.zeros((4, 4), np.uint8))
+    assert session._state.reference is before
 
 
 def test_wrong_controls_change_nothing(worker: Worker) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 from stylizer.controls import Value
 from stylizer.frame import Frame, PixelsU8
 from stylizer.pipeline import Pipeline
+from stylizer.reference import Reference
 from stylizer.stages.matte import MatteState, SubtractionMatte, View
 from stylizer.visitor import VisitorState
 from tests.scene import CONTROLS, DRAWN_MARK, Trouble, camera, pipeline
@@ -30,7 +31,10 @@ class Crowd:
         self.frames = self.failed = self.drawn = 0
 
     def newcomer(self) -> tuple[int, VisitorState]:
-        return next(self.colours), self.line.new_state({**CONTROLS, **self.wishes()})
+        red, state = next(self.colours), self.line.new_state({**CONTROLS, **self.wishes()})
+        if self.rng.random() < 0.5:
+            state.reference = Reference.of(camera(red), None, None, None)
+        return red, state
 
     def wishes(self) -> dict[str, Value]:
         return {

@@ -13,6 +13,7 @@ from facenet_pytorch import MTCNN
 from stylizer.config import Settings
 from stylizer.controls import defaults
 from stylizer.convert import SIZE
+from stylizer.convert.looks import Looks
 from stylizer.convert.toonify import ToonifyConfig, ToonifyNet, load_style
 from stylizer.engines import CORES
 from stylizer.engines.torch_eager import TorchEngine
@@ -44,7 +45,7 @@ class Baseline:
         self._matte = RvmMatte.load(registry.find("matte").path, engine)
         net = _config_f() if config_f else load_style(registry.style(FIRST).weights)
         self._net = net.at_strength(1.0).eval()
-        self._look = net.look(1)
+        self._looks = Looks(net).tensors([defaults()], [None])
         self._box: Box | None = None
         self._memory: MatteState | None = None
 
@@ -59,9 +60,8 @@ class Baseline:
         square = square_around(self._box, head, frame.size)
         crop = cut(frame.pixels, square, SIZE)
         foreground, alpha, (self._memory,) = self._matte(crop, [self._memory], [View(frame.pixels, square)])
-        one = torch.ones(1, 1, 1)
         with torch.inference_mode():
-            picture, drawn = self._net(foreground, alpha, self._look, 0 * one, one)
+            picture, drawn = self._net(foreground, alpha, *self._looks)
         controls = defaults() | {"background": "blur", "framing": "scene"}
         return frame.with_pixels(compose(frame.pixels, square, picture, drawn, Backdrop.of(controls), controls, alpha))
 

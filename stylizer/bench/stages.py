@@ -23,7 +23,8 @@ from stylizer.config import EngineName, Settings
 from stylizer.controls import defaults
 from stylizer.convert import SIZE
 from stylizer.convert.ink import ink
-from stylizer.convert.toonify import load_style
+from stylizer.convert.looks import Looks
+from stylizer.convert.toonify import ToonifyNet, load_style
 from stylizer.engines import CORES
 from stylizer.engines.openvino import OpenVinoEngine
 from stylizer.errors import ModelRejected
@@ -119,7 +120,7 @@ def _models(settings: Settings, engine: OpenVinoEngine) -> Iterator[tuple[str, o
     shapes = rvm_shapes((SIZE, SIZE), RVM_RATIO)
     yield "matte", engine.model(registry.find("matte").path, shapes, constants={"downsample_ratio": RVM_RATIO})
     net = load_style(registry.style(FIRST).weights)
-    yield "convert", engine.converted(net.at_strength(1.0), _example(net.look(1)))
+    yield "convert", engine.converted(net.at_strength(1.0), _example(net))
 
 
 def detector_model(path: Path, engine: OpenVinoEngine) -> ov.Model:
@@ -133,15 +134,15 @@ def detector_model(path: Path, engine: OpenVinoEngine) -> ov.Model:
         return engine.model(path, {"images": example.shape})
 
 
-def _example(look: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    one = torch.ones(1, 1, 1)
-    return torch.rand(1, 3, SIZE, SIZE), torch.rand(1, 1, SIZE, SIZE), look, 0 * one, one
+def _example(net: ToonifyNet) -> tuple[torch.Tensor, ...]:
+    looks = Looks(net).tensors([defaults()], [None])
+    return torch.rand(1, 3, SIZE, SIZE), torch.rand(1, 1, SIZE, SIZE), *looks
 
 
 def _in_torch(settings: Settings, threads: int, peak_fp32: float) -> Iterator[Row]:
     registry = Registry(settings)
     net = load_style(registry.style(FIRST).weights)
-    fixed, example = net.at_strength(1.0).eval(), _example(net.look(1))
+    fixed, example = net.at_strength(1.0).eval(), _example(net)
     engine = OpenVinoEngine(threads, settings.cache / "openvino")
     floor_ms = gflop(engine.converted(fixed, example)) / peak_fp32 * 1000
 

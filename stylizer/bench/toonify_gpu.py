@@ -20,6 +20,7 @@ from kernels.bench import gpu_times_us, machine
 from kernels.check import NO_GPU, has_gpu
 from stylizer.config import Settings
 from stylizer.convert import SIZE
+from stylizer.convert.tones import toned_channels
 from stylizer.convert.toonify import FixedToonify, load_style
 from stylizer.engines.fused import fuse, open_run
 from stylizer.engines.torch_eager import as_tuple
@@ -32,11 +33,13 @@ Inputs = tuple[Tensor, ...]
 
 
 def inputs(net: FixedToonify, batch: int) -> Inputs:
-    """A batch of soft blobs with looks of their own mixed in by half."""
+    """A batch of soft blobs with looks and tones of their own mixed in by half."""
     rng = torch.Generator().manual_seed(0)
     blobs = torch.nn.functional.interpolate(torch.rand(batch, 4, 8, 8, generator=rng), SIZE, mode="bicubic").clamp(0, 1)
     ws = torch.randn(batch, *net.w_avg.shape, generator=rng)
-    return blobs[:, :3], blobs[:, 3:], ws, torch.full((batch, 1, 1), 0.5), torch.ones(batch, 1, 1)
+    look, psi = torch.full((batch, ws.shape[1], 1), 0.5), torch.ones(batch, 1, 1)
+    tones = torch.full((batch, 3, sum(toned_channels(net.encoder.config))), 0.5)
+    return blobs[:, :3], blobs[:, 3:], ws, look, tones, psi
 
 
 def captured(net: torch.nn.Module, given: Inputs) -> tuple[Callable[[], None], Inputs]:

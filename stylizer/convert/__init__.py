@@ -1,7 +1,7 @@
 """Converters: what turns the cut-out person into a drawing. One protocol, three kinds of style."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
@@ -10,6 +10,13 @@ from stylizer.controls import Value
 Controls = Mapping[str, Value]
 
 SIZE = 256  # px; every converter takes and gives squares of this side
+
+
+class Look(NamedTuple):
+    """What a style takes on of another person: ws [1, num_ws, w_dim] and tones [1, 2, C], see convert.tones."""
+
+    ws: Tensor
+    tones: Tensor
 
 
 class Converter(Protocol):
@@ -21,10 +28,20 @@ class Converter(Protocol):
     @property
     def closeup(self) -> "Converter | None": ...
 
-    def __call__(self, foreground: Tensor, alpha: Tensor, controls: Sequence[Controls]) -> tuple[Tensor, Tensor]:
-        """foreground [N, 3, SIZE, SIZE] unit, straight; alpha [N, 1, SIZE, SIZE]; one set of controls for each of N.
+    def __call__(
+        self, foreground: Tensor, alpha: Tensor, controls: Sequence[Controls], looks: Sequence[Look | None]
+    ) -> tuple[Tensor, Tensor]:
+        """foreground [N, 3, SIZE, SIZE] unit, straight; alpha [N, 1, SIZE, SIZE]; for each of N their controls, and
+        the look of their reference.
 
         Returns the drawing [N, 3, SIZE, SIZE] unit, straight, and its own alpha [N, 1, SIZE, SIZE], both on the CPU.
+        """
+        ...
+
+    def look_of(self, foreground: Tensor, alpha: Tensor) -> Look | None:
+        """The person [1, 3, S, S] and [1, 1, S, S], as above, as a look for others; None if this style takes none.
+
+        Any thread may ask; takes some 0.1 s.
         """
         ...
 

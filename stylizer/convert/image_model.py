@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from stylizer.convert import SIZE, Controls
+from stylizer.convert import SIZE, Controls, Look
 from stylizer.engines import Engine
 from stylizer.errors import ModelRejected
 from stylizer.frame import signed_from_unit, unit_from_signed
@@ -56,7 +56,12 @@ class ImageModelConverter:
     def warm_up(self) -> None:
         self._run(torch.zeros(1, 3, SIZE, SIZE))
 
-    def __call__(self, foreground: Tensor, alpha: Tensor, controls: Sequence[Controls]) -> tuple[Tensor, Tensor]:
+    def look_of(self, foreground: Tensor, alpha: Tensor) -> None:
+        """Such a network knows one look."""
+
+    def __call__(
+        self, foreground: Tensor, alpha: Tensor, controls: Sequence[Controls], looks: Sequence[Look | None]
+    ) -> tuple[Tensor, Tensor]:
         seen = foreground * alpha + BACKDROP * (1 - alpha)
         drawn = torch.cat([self._run(row[None]) for row in seen])
         strength = torch.tensor([float(c["style_strength"]) for c in controls], device=drawn.device)

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from encoders.feature16 import EncoderConfig, Feature16
+from stylizer.convert import Look
+from stylizer.convert.tones import MAPS, toned, tones_of
 from stylizer.errors import ModelRejected
 from stylizer.frame import signed_from_unit, unit_from_signed
 from stylizer.stylegan2.blend import blend
@@ -123,6 +125,12 @@ class ToonifyNet(nn.Module):
         return w[:, None].expand(-1, self.config.synthesis.num_ws, -1).contiguous()
 
 
+def look_of(encoder: Feature16, foreground: Tensor, alpha: Tensor) -> Look:
+    """What others can take on of a person, given as to `ToonifyNet.encode`."""
+    feat16, ws, details = encoder(network_input(foreground, alpha))
+    return Look(ws, tones_of((feat16, *details)[:MAPS], alpha))
+
+
 class FixedToonify(nn.Module):
     """Encoder and one generator; takes and gives plain tensors only, so it can be traced and converted."""
 
@@ -134,18 +142,22 @@ class FixedToonify(nn.Module):
         self.register_buffer("w_avg", w_avg.detach().clone())
 
     def forward(
-        self, foreground: Tensor, alpha: Tensor, look_ws: Tensor, look: Tensor, psi: Tensor
+        self, foreground: Tensor, alpha: Tensor, look_ws: Tensor, look: Tensor, tones: Tensor, psi: Tensor
     ) -> tuple[Tensor, Tensor]:
         """One batch, every visitor with a look of their own.
 
         foreground [N, 3, 256, 256] unit, straight. alpha [N, 1, 256, 256].
-        look_ws [N, num_ws, w_dim] from `ToonifyNet.look`.
-        look [N, 1, 1]: 0 keeps the encoder's ws, 1 takes look_ws. psi [N, 1, 1]: truncation, 1 is off.
+        look_ws [N, num_ws, w_dim]: an invented look's, or another person's.
+        look [N, num_ws, 1]: how far each layer takes them; 0 keeps the encoder's, 1 takes look_ws.
+        tones [N, 3, C]: another person's, and how far each channel takes them on, see `toned`.
+        psi [N, 1, 1]: truncation, 1 is off.
         -> picture [N, 3, 256, 256] unit, straight, and the drawn figure's own alpha [N, 1, 256, 256].
         """
         feat16, ws, details = self.encoder(network_input(foreground, alpha))
         ws = truncate(torch.lerp(ws.to(look_ws.dtype), look_ws, look), self.w_avg, psi)
-        return draw(self.synthesis, feat16, ws, details)
+        maps = (feat16, *details)
+        feat16, *others = toned(maps[:MAPS], alpha, tones) + maps[MAPS:]
+        return draw(self.synthesis, feat16, ws, tuple(others))
 
 
 def network_input(foreground: Tensor, alpha: Tensor) -> Tensor:

@@ -11,8 +11,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from stylizer.convert import SIZE, Controls
+from stylizer.controls import defaults
+from stylizer.convert import SIZE, Controls, Look
 from stylizer.convert.ink import ink, occupied
+from stylizer.convert.looks import Looks
 from stylizer.convert.own_colours import own_colours
 from stylizer.convert.toonify import ToonifyNet
 from stylizer.engines import Compiled, Engine
@@ -37,7 +39,7 @@ class ToonifyConverter:
     def __init__(
         self, net: ToonifyNet, engine: Engine, colours: float = 0.0, inked: float = 1.0, sides: Sequence[int] = ()
     ) -> None:
-        """colours: see own_colours; 0..1, none where a look was invented. inked: share of the control `ink`.
+        """colours: see own_colours; 0..1, less as far as another look is taken. inked: share of the control `ink`.
 
         sides: px of the squares that the first frames will bring; by default those of what the network is for.
         """
@@ -46,7 +48,7 @@ class ToonifyConverter:
         self._mixed: tuple[int, Compiled] | None = None
         self._calls: dict[Key, int] = {}
         self._compiler: threading.Thread | None = None
-        self._looks: dict[int, Tensor] = {}
+        self._looks = Looks(net)
         self._inked = inked
         self._sides = sides or ((SIZE,) if net.head else (SIZE, SIDE_PX))
         self.closeup = ToonifyConverter(net.head, engine, colours, HEAD_INK, HEADS) if net.head else self
@@ -57,7 +59,12 @@ class ToonifyConverter:
         if self.closeup is not self:
             self.closeup.warm_up()
 
-    def __call__(self, foreground: Tensor, alpha: Tensor, controls: Sequence[Controls]) -> tuple[Tensor, Tensor]:
+    def look_of(self, foreground: Tensor, alpha: Tensor) -> Look:
+        return self._looks.of_person(foreground, alpha)
+
+    def __call__(
+        self, foreground: Tensor, alpha: Tensor, controls: Sequence[Controls], looks: Sequence[Look | None]
+    ) -> tuple[Tensor, Tensor]:
         strengths = [round(float(c["style_strength"]) * STEPS) for c in controls]
         pictures, alphas = torch.zeros(foreground.shape), torch.zeros(alpha.shape)
         for strength in dict.fromkeys(strengths):
@@ -65,38 +72,28 @@ class ToonifyConverter:
             alike = slice(None) if len(rows) == len(strengths) else rows  # a slice is no copy
             network, columns = self._network(strength, alpha[alike])
             person, matte = foreground[alike, :, :, columns], alpha[alike, :, :, columns]
-            wishes = [controls[i] for i in rows]
-            drawn, opacity = network(person, matte, *self._looks_of(wishes))
+            wishes, others = [controls[i] for i in rows], [looks[i] for i in rows]
+            drawn, opacity = network(person, matte, *self._looks.tensors(wishes, others))
             drawn, opacity, person, matte = on_cpu(drawn, opacity, person, matte)
-            for k, (i, wish) in enumerate(zip(rows, wishes, strict=True)):
+            for k, i in enumerate(rows):
                 one = slice(k, k + 1)
                 pictures[i, :, :, columns], alphas[i, :, :, columns] = self._finished(
-                    drawn[one], opacity[one], person[one], matte[one], wish
+                    drawn[one], opacity[one], person[one], matte[one], controls[i], looks[i]
                 )
         return pictures, alphas
 
     def _finished(
-        self, picture: Tensor, drawn: Tensor, foreground: Tensor, matte: Tensor, controls: Controls
+        self,
+        picture: Tensor,
+        drawn: Tensor,
+        foreground: Tensor,
+        matte: Tensor,
+        controls: Controls,
+        look: Look | None,
     ) -> tuple[Tensor, Tensor]:
-        invented = float(controls["look"]) if int(controls["seed"]) else 0.0
-        coloured = own_colours(picture, foreground, matte, self._own_colours * (1 - invented))
+        amount = self._own_colours * (1 - self._looks.share(controls, look))
+        coloured = own_colours(picture, foreground, matte, amount)
         return ink(coloured, drawn, foreground, matte, self._inked * _ink_amount(controls))
-
-    def _looks_of(self, controls: Sequence[Controls]) -> tuple[Tensor, Tensor, Tensor]:
-        """look_ws, look and psi as `FixedToonify` takes them. Seed 0 keeps the person's own look."""
-        seeds = [int(c["seed"]) for c in controls]
-        shares = [float(c["look"]) if seed else 0.0 for c, seed in zip(controls, seeds, strict=True)]
-        psi = [float(c["truncation_psi"]) for c in controls]
-        ws = torch.cat([self._look(seed) for seed in seeds])
-        return ws, torch.tensor(shares)[:, None, None], torch.tensor(psi)[:, None, None]
-
-    def _look(self, seed: int) -> Tensor:
-        if seed not in self._looks:
-            if len(self._looks) > 100:
-                self._looks.clear()
-            with torch.inference_mode():
-                self._looks[seed] = self._net.look(seed)
-        return self._looks[seed]
 
     def _network(self, strength: int, matte: Tensor) -> tuple[Compiled, slice]:
         """The network for mattes [N, 1, H, W], and the columns of the picture to put in: all, or as few as hold the
@@ -147,8 +144,8 @@ class ToonifyConverter:
         return call
 
     def _example(self, height: int, width: int) -> tuple[Tensor, ...]:
-        one = torch.ones(1, 1, 1)
-        return torch.zeros(1, 3, height, width), torch.zeros(1, 1, height, width), self._look(1), one * 0, one
+        looks = self._looks.tensors([defaults()], [None])
+        return torch.zeros(1, 3, height, width), torch.zeros(1, 1, height, width), *looks
 
 
 def columns_of(matte: Tensor) -> slice:

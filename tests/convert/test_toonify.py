@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from encoders.feature16 import EncoderConfig
+from stylizer.convert.tones import toned_channels
 from stylizer.convert.toonify import ToonifyConfig, ToonifyNet, draw, load_style, network_input, save_style
 from stylizer.errors import ModelMissing, ModelRejected
 from stylizer.stylegan2.synthesis import SynthesisConfig
@@ -19,6 +20,7 @@ TINY = ToonifyConfig(
     ),
     z_dim=12,
 )
+TONED = sum(toned_channels(TINY.encoder))
 
 
 @pytest.fixture
@@ -42,9 +44,9 @@ def test_pixels_behind_the_matte_do_not_matter(net: ToonifyNet) -> None:
 
 def test_one_network_equals_encode_and_draw(net: ToonifyNet) -> None:
     foreground, alpha = _person()
-    zero, one = torch.zeros(1, 1, 1), torch.ones(1, 1, 1)
+    zero, one, untoned = torch.zeros(1, 1, 1), torch.ones(1, 1, 1), torch.zeros(1, 3, TONED)
     for strength, synthesis in ((0.0, net.photo), (1.0, net.style)):
-        got = net.at_strength(strength)(foreground, alpha, net.look(5), zero, one)
+        got = net.at_strength(strength)(foreground, alpha, net.look(5), zero, untoned, one)
         want = draw(synthesis, *net.encode(foreground, alpha))
         for a, b in zip(got, want, strict=True):
             torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
@@ -62,22 +64,19 @@ def test_strengths_between_differ_from_both_ends(net: ToonifyNet) -> None:
 def test_visitors_of_one_batch_have_looks_of_their_own(net: ToonifyNet) -> None:
     foreground, alpha = (t.expand(2, -1, -1, -1) for t in _person())
     fixed = net.at_strength(1.0)
-    looks, share, psi = (
-        torch.cat([net.look(1), net.look(2)]),
-        torch.tensor([0.0, 1.0])[:, None, None],
-        torch.ones(2, 1, 1),
-    )
-    picture, _ = fixed(foreground, alpha, looks, share, psi)
-    alone, _ = fixed(foreground[:1], alpha[:1], net.look(9), share[:1], psi[:1])
+    looks, share = torch.cat([net.look(1), net.look(2)]), torch.tensor([0.0, 1.0])[:, None, None]
+    tones, psi = torch.zeros(2, 3, TONED), torch.ones(2, 1, 1)
+    picture, _ = fixed(foreground, alpha, looks, share, tones, psi)
+    alone, _ = fixed(foreground[:1], alpha[:1], net.look(9), share[:1], tones[:1], psi[:1])
     torch.testing.assert_close(picture[:1], alone, rtol=1e-5, atol=1e-5)
     assert not torch.allclose(picture[0], picture[1])
 
 
 def test_truncation_to_nothing_gives_everybody_the_mean_look(net: ToonifyNet) -> None:
     foreground, alpha = _person()
-    fixed, zero = net.at_strength(1.0), torch.zeros(1, 1, 1)
-    a, _ = fixed(foreground, alpha, net.look(1), zero + 1, zero)
-    b, _ = fixed(foreground, alpha, net.look(2), zero, zero)
+    fixed, zero, untoned = net.at_strength(1.0), torch.zeros(1, 1, 1), torch.zeros(1, 3, TONED)
+    a, _ = fixed(foreground, alpha, net.look(1), zero + 1, untoned, zero)
+    b, _ = fixed(foreground, alpha, net.look(2), zero, untoned, zero)
     torch.testing.assert_close(a, b)
 
 

@@ -12,11 +12,13 @@ from stylizer import controls as table
 from stylizer import styles
 from stylizer.config import EngineName, Settings
 from stylizer.convert import SIZE
+from stylizer.convert.looks import Looks
 from stylizer.convert.toonify import HEAD, ToonifyConfig, ToonifyNet, draw, load_style
 from stylizer.convert.toonify_converter import SETTLED_AFTER, STEPS, ToonifyConverter, columns_of
 from stylizer.engines import choose
 
 STYLES = Path(styles.__path__[0])
+NOBODY = [None]  # without a reference
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +38,9 @@ def test_each_visitor_of_a_batch_gets_what_they_would_get_alone(converter: Tooni
     foreground = torch.rand(3, 3, 256, 256, generator=generator)
     alpha = torch.rand(3, 1, 256, 256, generator=generator)
     wishes = [visitor(style_strength=0.2), visitor(style_strength=0.7, seed=5, look=1.0), visitor(style_strength=0.2)]
-    together, opacity = converter(foreground, alpha, wishes)
+    together, opacity = converter(foreground, alpha, wishes, NOBODY * 3)
     for i, wish in enumerate(wishes):
-        alone, own = converter(foreground[i : i + 1], alpha[i : i + 1], [wish])
+        alone, own = converter(foreground[i : i + 1], alpha[i : i + 1], [wish], NOBODY)
         torch.testing.assert_close(together[i : i + 1], alone, atol=0.02, rtol=0)
         torch.testing.assert_close(opacity[i : i + 1], own, atol=0.02, rtol=0)
 
@@ -46,7 +48,8 @@ def test_each_visitor_of_a_batch_gets_what_they_would_get_alone(converter: Tooni
 def test_look_of_a_seed_is_repeated_and_its_own(converter: ToonifyConverter) -> None:
     picture, alpha = torch.full((1, 3, 256, 256), 0.4), torch.ones(1, 1, 256, 256)
     one, again, other, none = (
-        converter(picture, alpha, [visitor(style_strength=0.2, seed=seed, look=1.0)])[0] for seed in (7, 7, 8, 0)
+        converter(picture, alpha, [visitor(style_strength=0.2, seed=seed, look=1.0)], NOBODY)[0]
+        for seed in (7, 7, 8, 0)
     )
     assert torch.equal(one, again)
     assert (one - other).abs().mean() > 1e-4 and (one - none).abs().mean() > 1e-4
@@ -71,16 +74,18 @@ def test_strength_that_rests_is_compiled_while_other_modules_run(converter: Toon
 
     thread = threading.Thread(target=others)
     thread.start()
-    in_torch = converter(picture, alpha, [wish])[0]
+    in_torch = converter(picture, alpha, [wish], NOBODY)[0]
     deadline = time.monotonic() + 150
     for _ in range(SETTLED_AFTER):
-        converter(picture, alpha, [wish])
+        converter(picture, alpha, [wish], NOBODY)
     while (key, SIZE, SIZE) not in converter._compiled and time.monotonic() < deadline:
-        converter(picture, alpha, [wish])
+        converter(picture, alpha, [wish], NOBODY)
     done.set()
     thread.join()
     assert (key, SIZE, SIZE) in converter._compiled and not faults
-    torch.testing.assert_close(converter(picture, alpha, [wish])[0], in_torch, atol=0.1, rtol=0)  # bf16 twice over
+    torch.testing.assert_close(
+        converter(picture, alpha, [wish], NOBODY)[0], in_torch, atol=0.1, rtol=0
+    )  # bf16 twice over
 
 
 def figure(left: int, right: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -108,9 +113,10 @@ def test_nobody_there_costs_the_least() -> None:
 
 @pytest.mark.parametrize("style", ["anime", "comic", "paper"])
 def test_fewer_columns_give_the_same_drawing(style: str, tmp_path: Path) -> None:
-    net = load_style(STYLES / style / "weights.safetensors").at_strength(1.0)
+    style_net = load_style(STYLES / style / "weights.safetensors")
+    net = style_net.at_strength(1.0)
     foreground, matte = figure(90, 170)
-    rest = torch.zeros(1, net.w_avg.shape[0], net.w_avg.shape[1]), torch.zeros(1, 1, 1), torch.ones(1, 1, 1)
+    rest = Looks(style_net).tensors([visitor()], NOBODY)
     part = (..., columns_of(matte))
     with torch.inference_mode():
         whole, opacity = net(foreground, matte, *rest)
@@ -130,8 +136,8 @@ def test_heads_are_drawn_by_their_own_network(tmp_path: Path) -> None:
     picture, alpha = torch.rand(1, 3, 128, 128), torch.ones(1, 1, 128, 128)
     want, _ = draw(head.style, *head.encode(picture, alpha))
     other, _ = draw(body.style, *body.encode(picture, alpha))
-    got, _ = whole.closeup(picture, alpha, [visitor()])
+    got, _ = whole.closeup(picture, alpha, [visitor()], NOBODY)
     assert (got - want).abs().mean() < 0.005 < 0.05 < (got - other).abs().mean(), "bf16 rounds, no more"
     figure = torch.rand(1, 3, 256, 256), torch.ones(1, 1, 256, 256)
-    for drawn, wanted in zip(whole(*figure, [visitor()]), plain(*figure, [visitor()]), strict=True):
+    for drawn, wanted in zip(whole(*figure, [visitor()], NOBODY), plain(*figure, [visitor()], NOBODY), strict=True):
         torch.testing.assert_close(drawn, wanted, atol=0.01, rtol=0)

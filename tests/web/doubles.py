@@ -23,6 +23,7 @@ from stylizer.config import Settings
 from stylizer.controls import Value
 from stylizer.errors import NotFound
 from stylizer.frame import Frame, PixelsU8
+from stylizer.reference import Reference
 from stylizer.visitor import VisitorState
 from tests.web.line import Line
 from web import compat
@@ -67,6 +68,12 @@ class ColourPipeline:
         if values.get("style", "blue") not in self.styles:
             raise NotFound(f"no style is called {values['style']!r}")
         return values
+
+    def reference(self, pixels: PixelsU8, style: str) -> Reference:
+        return Reference.of(pixels, None, None, None)
+
+    def prepare(self, reference: Reference, style: str) -> None:
+        """There is no style's network."""
 
     def see(self, frames: Sequence[Frame], states: Sequence[VisitorState]) -> list[Frame]:
         time.sleep(self.delay_s)

@@ -210,6 +210,27 @@ def test_a_backdrop_is_taken_or_refused_in_words(served: Running, visitor: httpx
     assert session._state.backdrop is None
 
 
+def test_a_reference_is_taken_or_refused_in_words(served: Running, visitor: httpx.Client) -> None:
+    (session,) = served.app.state.service.ready.streams.sessions
+    picture = io.BytesIO()
+    Image.new("RGB", (64, 48), (10, 200, 30)).save(picture, "PNG")
+    assert visitor.put("reference", content=picture.getvalue()).status_code == 204
+    kept = session._state.reference
+    assert kept is not None
+    refused = visitor.put("reference", content=b"no picture")
+    assert refused.status_code == 415 and refused.json()["message"].startswith("reference")
+    assert visitor.put("reference", content=bytes(300_000)).status_code == 413
+    vast = io.BytesIO()
+    Image.new("1", (4000, 4000)).save(vast, "PNG")
+    assert visitor.put("reference", content=vast.getvalue()).status_code == 422
+    stranger = {"Authorization": "Bearer wrong"}
+    assert visitor.put("reference", content=picture.getvalue(), headers=stranger).status_code == 401
+    assert session._state.reference is kept
+    assert visitor.delete("reference", headers=stranger).status_code == 401
+    assert visitor.delete("reference").status_code == 204
+    assert session._state.reference is None
+
+
 def test_waiting_visitors_keep_their_turn(served: Running, visitor: httpx.Client) -> None:
     with served.client() as http:
 

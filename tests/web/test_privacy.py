@@ -148,6 +148,8 @@ async def _visit(worker: Running, stages: Sequence[str]) -> None:
         assert (await _post(visitor, "/v1/stylize?seed=x", content=picture)).status_code == 422
         assert (await _post(visitor, "/v1/stylize", content=picture[:60])).status_code == 415
         await _post(visitor, "/v1/stylize?format=jpeg", content=picture)
+        taken = await _send(visitor, "PUT", visitor.path("reference"), content=picture)
+        assert taken.status_code in (204, 503), "a stage may fail on it"
     await _post(visitor, "/v1/stylize", files={"image": ("face.png", picture + bytes(2_000_000))})
     await _take_home(visitor)
     await visitor.frames(5, 40)
@@ -163,8 +165,12 @@ async def _take_home(visitor: Visitor) -> None:
 
 
 async def _post(visitor: Visitor, path: str, **body: Any) -> httpx.Response:
+    return await _send(visitor, "POST", path, **body)
+
+
+async def _send(visitor: Visitor, method: str, path: str, **body: Any) -> httpx.Response:
     """Again, as long as the worker asks for patience."""
-    while (answer := await visitor.http.post(path, **body)).status_code == 429:
+    while (answer := await visitor.http.request(method, path, **body)).status_code == 429:
         await asyncio.sleep(0.4)
     return answer
 

@@ -25,7 +25,7 @@ from web.rtc.ice import browser_ice_servers
 from web.rtc.messages import stats_dict
 from web.rtc.threads import slowly
 
-MAX_BACKDROP_PIXELS = 4_000_000
+MAX_PIXELS = 4_000_000  # of a visitor's own picture
 
 router = APIRouter(prefix="/v1/streams", tags=["live streams"])
 
@@ -87,7 +87,7 @@ async def put_backdrop(request: Request, visitor: VisitorDep, service: ServiceDe
     """
     body = await request.body()  # no larger than the doors let through; pages send it no larger than the screen needs
     decoding = asyncio.get_running_loop().run_in_executor(
-        service.stills, decode_picture, body, "background", MAX_BACKDROP_PIXELS, FORMATS
+        service.stills, decode_picture, body, "background", MAX_PIXELS, FORMATS
     )
     visitor.set_backdrop(await decoding)
 
@@ -96,6 +96,27 @@ async def put_backdrop(request: Request, visitor: VisitorDep, service: ServiceDe
 async def remove_backdrop(visitor: VisitorDep) -> None:
     """The painted landscape again."""
     visitor.set_backdrop(None)
+
+
+@router.put("/{stream_id}/reference", status_code=204, responses=problems(401, 403, 404, 408, 413, 415, 422, 503))
+async def put_reference(request: Request, visitor: VisitorDep, service: ServiceDep) -> None:
+    """A picture of somebody whose look the visitor takes on, as far as `look` says: as a backdrop is sent. Of a picture
+    with nobody in it, such as a painting, the colours are taken. Kept as long as the stream; answers when it shows.
+
+    413 too many bytes; 415 no such picture; 422 too many pixels; 503 it could not be cut out.
+    """
+    body = await request.body()
+
+    def work() -> None:
+        visitor.set_reference(decode_picture(body, "reference", MAX_PIXELS, FORMATS))
+
+    await asyncio.get_running_loop().run_in_executor(service.stills, work)
+
+
+@router.delete("/{stream_id}/reference", status_code=204, responses=problems(401, 403, 404, 503))
+async def remove_reference(visitor: VisitorDep) -> None:
+    """The visitor's own look again, or their seed's."""
+    visitor.set_reference(None)
 
 
 @router.get("/{stream_id}/stats", responses=problems(401, 404, 503))

@@ -2,7 +2,7 @@
 
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -11,9 +11,10 @@ from streamlit_webrtc.webrtc import SignallingTimeoutError
 
 from stylizer.controls import CONTROLS, Value
 from stylizer.errors import StylizerError
+from stylizer.frame import PixelsU8
 from web import compat
 from web.rtc.ice import browser_ice_servers
-from web.studio import before_after, presets, resources
+from web.studio import before_after, presets, reference, resources
 from web.studio.bridge import CONNECT_S, Bridge, CameraSink, play_clip
 from web.studio.strings import said, t
 from web.studio.trouble import COMPONENT, trouble
@@ -22,7 +23,7 @@ from web.studio.widgets import key, standing_at, widget
 TRIES = 4  # each waits twice as long as the one before it
 GROUPS = {
     "style": ("style", "style_strength", "ink", "eyes"),
-    "look": ("seed", "look", "truncation_psi"),
+    "look": ("seed", "look", "mix_from", "truncation_psi"),
     "picture": ("background", "background_colour", "framing", "mirror"),
 }
 CAMERA = {"video": {"width": {"ideal": 640}, "height": {"ideal": 480}, "frameRate": {"ideal": 30}}, "audio": False}
@@ -58,6 +59,7 @@ class Visit:
     tries: int  # connections in a row that brought no picture
     begun_s: float | None = None  # on the monotonic clock: when the browser's offer was seen
     played_s: float | None = None  # and when its connection was
+    reference: PixelsU8 | None = None  # what its session was given
 
     @property
     def key(self) -> str:
@@ -82,6 +84,7 @@ class Stage:
     visit: Visit | None = None
     wanted: str | None = None  # the source of a visit that is to begin
     problem: str | None = None
+    choice: reference.Choice = field(default_factory=reference.Choice)
 
 
 def page() -> None:
@@ -110,14 +113,21 @@ def _stage() -> Stage:
 def _panel(stage: Stage) -> None:
     """A fragment: a control that moves does not run the stage's script anew."""
     presets.panel()
-    controls = _controls()
+    controls = _controls(stage)
     visit = stage.visit
     if visit is not None and not visit.bridge.closed.is_set():
         now = visit.bridge.session.controls
         visit.bridge.session.set({name: value for name, value in controls.items() if value != now[name]})
+        _give_reference(stage, visit)
 
 
-def _controls() -> dict[str, Value]:
+def _give_reference(stage: Stage, visit: Visit) -> None:
+    if visit.reference is not stage.choice.pixels:
+        visit.reference = stage.choice.pixels
+        reference.give(stage.choice, visit.bridge.session)
+
+
+def _controls(stage: Stage) -> dict[str, Value]:
     styles = resources.pipeline().styles
     values: dict[str, Value] = {}
     for title, names in GROUPS.items():
@@ -127,7 +137,8 @@ def _controls() -> dict[str, Value]:
             if title == "look":
                 left, right = st.columns(2)
                 left.button(t("reroll"), icon=":material/casino:", width="stretch", on_click=_reroll)
-                right.button(t("own_colours"), width="stretch", on_click=_own_colours)
+                right.button(t("own_colours"), width="stretch", on_click=_own_colours, args=(stage,))
+                reference.panel(stage.choice)
     return values
 
 
@@ -135,8 +146,9 @@ def _reroll() -> None:
     st.session_state[key("seed")] = random.randint(1, int(CONTROLS["seed"].hi))
 
 
-def _own_colours() -> None:
+def _own_colours(stage: Stage) -> None:
     st.session_state[key("seed")] = 0
+    reference.forget(stage.choice)
 
 
 def _show(stage: Stage) -> None:
@@ -205,6 +217,7 @@ def _join(stage: Stage, source: str, tries: int) -> None:
     if sink is None:
         play_clip(bridge, resources.CLIP, connect_s)
     stage.visit = Visit(source, bridge, sink, time.time_ns(), tries)
+    _give_reference(stage, stage.visit)
 
 
 def _connect_again(stage: Stage, lost: Visit) -> None:
