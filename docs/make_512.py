@@ -71,7 +71,7 @@ class Grown:
         self.net.requires_grad_(False)
         self.style: Synthesis = self.net.style
         self.ema = copy.deepcopy(self.style)
-        self.critic = Critic(ToonifySettings(lr=LR, r1_every=16, r1=0.5))
+        self.critic = Critic(ToonifySettings(lr=LR, r1_every=16, r1=0.5, adversarial=ADVERSARIAL))
         self.optimizer = torch.optim.Adam(self.style.parameters(), lr=LR, betas=(0.0, 0.99), fused=True)
 
     def state(self) -> dict[str, Any]:
@@ -98,11 +98,11 @@ class Grown:
             drawn = unit_from_signed(self.style(feat, ws, details, noise="none").float())
         shown = over(drawn[:, :3], drawn[:, 3:], backdrop)
         target = wanted + backdrop * (1 - wanted_alpha)
-        said, values = self.critic.judge(shown, target, numbers, self.done)
+        judged, values = self.critic.judge(shown, target, numbers, self.done)
         weight = edge_weight(target, gain=3.0)
         apart = weighted_l1(shown, target, weight) + weighted_l1(drawn[:, 3:], wanted_alpha, weight)
         apart = apart + gradient_l1(shown, target, weight)
-        (apart + ADVERSARIAL * said).backward()  # type: ignore[no-untyped-call]
+        (apart + judged).backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.done += 1
         follow(self.ema, self.style, EMA)

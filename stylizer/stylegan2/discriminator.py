@@ -74,7 +74,10 @@ class Discriminator(nn.Module):
         return found
 
     def forward(self, picture: Tensor) -> Tensor:
-        x = self.features(picture)[-1]
+        return self.verdict(self.features(picture)[-1])
+
+    def verdict(self, x: Tensor) -> Tensor:
+        """From what the last block has found."""
         x = activate(self.last(minibatch_deviation(x, self.config.group)))
         x = activate(self.dense(F.avg_pool2d(x, self.pool).flatten(1)))
         logits: Tensor = self.out(x)[:, 0]

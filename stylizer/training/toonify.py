@@ -77,6 +77,7 @@ class ToonifySettings:
     gradient: float = 1.0
     adversarial: float = 0.02  # weight of the discriminator's say at 256 px; 0 trains without one
     adversarial_from: int = 14000  # step at which it joins: before, there are no lines to judge
+    feature_gain: float = 0.0  # weight of likeness in what the discriminator's blocks find (1711.11585)
     r1: float = 0.5
     r1_every: int = 16
     ema: float = 0.998
@@ -202,7 +203,7 @@ class Critic:
     def judge(
         self, made: Tensor, wanted: Tensor, rng: np.random.Generator, step: int
     ) -> tuple[Tensor, dict[str, float]]:
-        """Learns from made [N, 3, 256, 256] unit and wanted drawings; returns the generator's loss."""
+        """Learns from made [N, 3, S, S] unit and the wanted drawings of them; returns the generator's weighted loss."""
         side = self.net.config.size
         top, left = (int(rng.integers(0, made.shape[-1] - side + 1)) for _ in range(2))
         fake, real = (p[..., top : top + side, left : left + side] * 2 - 1 for p in (made, wanted))
@@ -219,8 +220,16 @@ class Critic:
         self.optimizer.step()
         self.net.requires_grad_(False)
         with _half(self.settings, self.world):
-            said = generator_logistic(self.net(fake).float())
-        return said, {"critic": loss.item(), "generator": said.item()}
+            found = self.net.features(fake)
+            said = generator_logistic(self.net.verdict(found[-1]).float())
+        values = {"critic": loss.item(), "generator": said.item()}
+        total = self.settings.adversarial * said
+        if self.settings.feature_gain:
+            with torch.no_grad(), _half(self.settings, self.world):
+                true = self.net.features(real)
+            unlike = torch.stack([F.l1_loss(a.float(), b.float()) for a, b in zip(found, true, strict=True)]).mean()
+            total, values["unlike"] = total + self.settings.feature_gain * unlike, unlike.item()
+        return total, values
 
 
 class Trainer:
@@ -350,8 +359,8 @@ class Trainer:
         loss = self._compare(rgb, alpha, wanted, wanted_alpha, batch, size)
         values = {"style": loss.item(), "iou": silhouette_iou(alpha, wanted_alpha).mean().item()}
         if self.critic and size == 256 and self.done >= self.settings.adversarial_from:
-            said, more = self.critic.judge(over(rgb, alpha, batch.backdrop), wanted, rng, self.done)
-            loss, values = loss + self.settings.adversarial * said, {**values, **more}
+            judged, more = self.critic.judge(over(rgb, alpha, batch.backdrop), wanted, rng, self.done)
+            loss, values = loss + judged, {**values, **more}
         return loss, values
 
     def _compare(
