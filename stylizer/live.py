@@ -36,6 +36,7 @@ MIN_FPS = 5.0  # promised to every visitor; whoever would break it for the other
 AGE = 2.0  # a picture's age counts as much as so many times that of its visitor's waiting
 OLD_S = 0.15  # beyond this all are equally old: nobody waits for ever
 IDLE_S = 0.5  # how often an idle worker looks whether it shall stop
+STOP_S = 1.2
 
 Watcher = Callable[[Frame, Frame], None]  # (the camera's frame, its result)
 
@@ -269,13 +270,14 @@ class Worker:
                 self._threads[i].start()
         return True
 
-    def stop(self, timeout_s: float = 1.5) -> None:
-        """Lets the step in hand finish, then ends; every visitor is forgotten."""
+    def stop(self, timeout_s: float = STOP_S) -> None:
+        """Lets the steps in hand finish, all of them within `timeout_s`, then ends; every visitor is forgotten."""
         with self.wake:
             self._running = False
             self.wake.notify_all()
+        end_s = time.monotonic() + timeout_s
         for thread in self._threads:
-            thread.join(timeout_s)
+            thread.join(max(0.0, end_s - time.monotonic()))
         for session in list(self._sessions.values()):
             session.leave()
         while self._stills:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +24,10 @@ from web.demo import addresses, check_port_free, for_the_network
 
 pytestmark = pytest.mark.timeout(200)
 CHECKOUT = Path(__file__).parents[2]
+SERVE = (
+    "from stylizer.config import Settings; from tests.web.doubles import ColourPipeline; "
+    "from web.api.server import serve; serve(Settings.load(), ColourPipeline())"
+)
 
 
 @contextmanager
@@ -80,11 +84,7 @@ def _half_open(port: int, address: str) -> socket.socket:
 def test_a_flood_of_half_open_connections_leaves_others_served_within_a_second(tmp_path: Path, addresses: int) -> None:
     """More of them than the worker may open files; they come again and again while somebody else asks."""
     port = free_port()
-    code = (
-        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (400, 400)); "
-        "from stylizer.config import Settings; from tests.web.doubles import ColourPipeline; "
-        "from web.api.server import serve; serve(Settings.load(), ColourPipeline())"
-    )
+    code = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (400, 400)); " + SERVE
     crowd = [f"127.0.1.{1 + number % addresses}" for number in range(500)]
     with _process(code, tmp_path, port=port), contextlib.ExitStack() as held:
         wait_for(lambda: _answers(f"http://127.0.0.1:{port}/ready"), 120)
@@ -101,13 +101,9 @@ def test_a_flood_of_half_open_connections_leaves_others_served_within_a_second(t
 During = Callable[[Visitor], Awaitable[Callable[[], Awaitable[object]]]]  # before the end -> what is looked at after it
 
 
-def _seconds_to_the_end(tmp_path: Path, during: During, **settings: str) -> float:
+def _seconds_to_the_end(tmp_path: Path, during: During, code: str = SERVE, **settings: str) -> float:
     """From SIGTERM to the end of a worker whose visitor sees pictures and does `during`."""
     port = free_port()
-    code = (
-        "from stylizer.config import Settings; from tests.web.doubles import ColourPipeline; "
-        "from web.api.server import serve; serve(Settings.load(), ColourPipeline())"
-    )
 
     async def visit(process: "subprocess.Popen[str]") -> float:
         visitor = Visitor(Running(f"http://127.0.0.1:{port}", FastAPI()), PaintedTrack((200, 40, 40)))
@@ -148,20 +144,80 @@ def test_a_recording_under_way_is_closed_when_the_end_comes(tmp_path: Path) -> N
     assert _seconds_to_the_end(tmp_path, during, public_url="http://192.0.2.7:8000") <= 5
 
 
-def test_a_process_whose_thread_hangs_ends_all_the_same(tmp_path: Path) -> None:
-    """A native call that does not come back: `stop` gives up on it, the deadline ends the process."""
+SLOW_STEPS = """
+import asyncio, atexit, threading, time
+from stylizer.config import Settings
+from tests.web.doubles import ColourPipeline
+from web.api.server import serve
+from web.rtc.peer import Peer
+
+async def never_closed(self, why):
+    await asyncio.sleep(60)
+
+Peer.close = never_closed
+atexit.register(time.sleep, 60)
+threading.Thread(target=time.sleep, args=(60,)).start()
+
+class Hangs(ColourPipeline):
+    seen = 0
+
+    def see(self, frames, states):
+        self.seen += 1
+        self.delay_s = 60 if self.seen > 10 else 0
+        return super().see(frames, states)
+
+serve(Settings.load(), Hangs())
+"""
+
+
+def test_steps_that_never_end_add_up_to_less_than_five_seconds(tmp_path: Path) -> None:
+    """A request whose body does not come, a connection that does not close, a picture that is never drawn, a thread and
+    a library that do not let the interpreter go: each is given its time, and the process ends by itself."""
+
+    async def during(visitor: Visitor) -> Callable[[], Awaitable[object]]:
+        async def endless() -> AsyncIterator[bytes]:
+            yield b"{"
+            await asyncio.sleep(30)
+
+        request = asyncio.ensure_future(visitor.http.post("/v1/streams", content=endless()))
+        await asyncio.sleep(3)  # thirty pictures a second: by then the pipeline hangs
+        assert not request.done()
+
+        async def after() -> None:
+            request.cancel()
+            await asyncio.gather(request, return_exceptions=True)
+
+        return after
+
+    assert 2 < _seconds_to_the_end(tmp_path, during, SLOW_STEPS) < 5, "three steps of a second, and no more"
+
+
+@pytest.mark.parametrize("hangs, status", [("time", 1), ("ctypes.PyDLL(None)", -signal.SIGALRM)])
+def test_a_step_without_a_bound_does_not_hold_the_process(tmp_path: Path, hangs: str, status: int) -> None:
+    """A thread of ours ends the process; where a native call lets no thread run, the kernel does."""
     port = free_port()
-    code = (
-        "import threading, time; from stylizer.config import Settings; from tests.web.doubles import ColourPipeline; "
-        "from web.api.server import serve; threading.Thread(target=time.sleep, args=(60,)).start(); "
-        "serve(Settings.load(), ColourPipeline())"
-    )
+    code = f"import ctypes, time; from stylizer.live import Worker; Worker.stop = lambda _: {hangs}.sleep(60); " + SERVE
     with _process(code, tmp_path, port=port) as process:
         wait_for(lambda: _answers(f"http://127.0.0.1:{port}/ready"), 120)
+        began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=15)
-        assert process.returncode == 1
-        assert "did not end in time" in output
+        assert time.monotonic() - began < 5
+        assert process.returncode == status
+        assert ("did not end in time" in output) == (status == 1)
+
+
+def test_a_busy_machine_ends_it_in_time_too(tmp_path: Path) -> None:
+    """With the libraries of the whole pipeline loaded: taking those down took most of the time."""
+    with contextlib.ExitStack() as beside:
+
+        async def during(visitor: Visitor) -> Callable[[], Awaitable[object]]:
+            for _ in range(6 * (os.cpu_count() or 1)):
+                beside.enter_context(_process("while True: pass", tmp_path))
+            await asyncio.sleep(1)
+            return lambda: asyncio.sleep(0)
+
+        assert _seconds_to_the_end(tmp_path, during, "import torch, openvino, cv2; " + SERVE) < 5
 
 
 def test_demo_runs_both_and_ctrl_c_ends_both(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from web.rtc.threads import slowly
 CONNECT_S = 10.0  # from the stream's making, or from its newest offer, to a connection
 SILENCE_S = 4.5  # no picture and no heartbeat for this long: the tab is gone. With SWEEP_S the place is free in 5 s
 SWEEP_S = 0.5
+CLOSE_S = 1.0  # for all connections at the process' end
 RESUME_S = 120.0  # settings of a visitor whose line was lost are kept for so long
 MAX_KEPT = 100
 LOST = ("silence", "no connection")  # ends that nobody asked for
@@ -160,5 +161,10 @@ class Streams:
                     await self.drop(stream, why)
 
     async def close(self, why: str) -> None:
-        await asyncio.gather(*(self.drop(stream, why) for stream in list(self._streams.values())))
-        await asyncio.gather(*self._ending)
+        """Tells everybody and ends every connection; one that does not end within CLOSE_S is left as it is."""
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await asyncio.gather(*(self.drop(stream, why) for stream in list(self._streams.values())))
+                await asyncio.gather(*self._ending)
+        except TimeoutError:
+            log.error("connections did not end in time", count=len(self._ending), within_s=CLOSE_S)
