@@ -45,6 +45,7 @@ def test_without_the_database_the_audit_is_not_green(
     _, done = offline_audit
     assert done.returncode == 75, done.stdout + done.stderr
     assert "NOT AUDITED" in done.stderr
+    assert "pypi: not reached" in done.stderr and "osv: not reached" in done.stderr, "and why, of each"
 
 
 SKIPPED = """No known vulnerabilities found
@@ -58,11 +59,29 @@ av   1.0     PYSEC-2026-001 1.1"""
 CLEAN = "No known vulnerabilities found"
 
 
-@pytest.mark.parametrize("said, status, audited", [(SKIPPED, 0, 75), (FOUND, 1, 1), (CLEAN, 0, 0), ("Timeout", 1, 75)])
-def test_only_what_was_looked_up_and_found_clean_is_green(tmp_path: Path, said: str, status: int, audited: int) -> None:
+TIMEOUT = "Traceback\nTimeout"
+Said = tuple[str, int]  # pip-audit's words and exit status
+
+
+@pytest.mark.parametrize(
+    "pypi, osv, audited, why",
+    [
+        ((CLEAN, 0), None, 0, []),
+        ((FOUND, 1), None, 1, []),
+        ((SKIPPED, 0), (CLEAN, 0), 0, []),
+        ((TIMEOUT, 1), (FOUND, 1), 1, []),
+        ((SKIPPED, 0), (TIMEOUT, 1), 75, ["pypi: it answers, but", "av (18.0.0)", "osv: not reached, Timeout"]),
+    ],
+    ids=["clean", "vulnerable", "a mirror, then clean", "no index, then vulnerable", "neither"],
+)
+def test_only_what_was_looked_up_and_found_clean_is_green(
+    tmp_path: Path, pypi: Said, osv: Said | None, audited: int, why: list[str]
+) -> None:
     """pip-audit's own words and exit status, as version 2.10 has them; it calls a package that it does not know no
     fault, and that is all it says where the index is a mirror without the database."""
-    for name, does in (("cyclonedx-py", "true"), ("pip-audit", f"cat <<'END'\n{said}\nEND\nexit {status}")):
+    for service, (said, status) in (("pypi", pypi), ("osv", osv or ("asked for nothing", 99))):
+        (tmp_path / service).write_text(f"cat <<'END'\n{said}\nEND\nexit {status}\n")
+    for name, does in (("cyclonedx-py", "true"), ("pip-audit", f'. "{tmp_path}/$2"')):
         (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
         (tmp_path / name).chmod(0o755)
     done = subprocess.run(
@@ -74,3 +93,4 @@ def test_only_what_was_looked_up_and_found_clean_is_green(tmp_path: Path, said: 
     )
     assert done.returncode == audited, done.stdout + done.stderr
     assert ("NOT AUDITED" in done.stderr) == (audited == 75)
+    assert [words for words in why if words not in done.stderr] == []
