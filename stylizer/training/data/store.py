@@ -85,7 +85,7 @@ def make_store(
     """
     hand_named(hand)
     folder.mkdir(parents=True, exist_ok=True)
-    what = {"hand": hand} if assets is None else {"data": "heads" if heads else "humans"}
+    what = {"hand": hand} | ({} if assets is None else {"data": "heads" if heads else "humans"})
     plan, about = {"count": count, "seed": seed, "size": size, **what}, folder / "plan.json"
     if about.is_file() and json.loads(about.read_text()) != plan:
         raise BadInput(f"{folder}: holds {about.read_text()}, wanted is {json.dumps(plan)}")
@@ -111,7 +111,7 @@ def _draw_into(job: tuple[str, int, int, int, str, Path | None, bool]) -> int:
     else:
         from stylizer.training.data.humans.pairs import draw_pair as draw_human  # embreex is an extra
 
-        pair = draw_human(assets, seed, size, heads)
+        pair = draw_human(assets, seed, size, heads, hand)
     for name, _ in _NAMES:
         array = np.load(f"{folder}/{name}.npy", mmap_mode="r+")
         array[index] = getattr(pair, name)

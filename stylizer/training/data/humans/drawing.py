@@ -8,10 +8,8 @@ from numpy.typing import NDArray
 
 from stylizer.training.data.humans.assets import Floats
 from stylizer.training.data.humans.buffer import Buffer, Mask, blurred, length
+from stylizer.training.data.humans.hand import Hand
 
-CLOTH_SHADE = np.array([0.70, 0.66, 0.78], np.float32)
-SKIN_SHADE = np.array([0.90, 0.70, 0.69], np.float32)
-HAIR_SHADE = np.array([0.66, 0.60, 0.74], np.float32)
 BUSY = 0.04  # share of the cloth
 STEP = 0.35  # dm: a jump in depth from which there is a line, where the person is near; grows with the distance
 
@@ -67,7 +65,9 @@ def borders(group: NDArray[np.int16]) -> Mask:
 
 
 def line(mask: Mask, width: float) -> Floats:
-    """A thin mask as a line of that width in samples, smooth, [S, S] 0..1."""
+    """A thin mask as a line of that width in samples, smooth, [S, S] 0..1; of no width it is not drawn."""
+    if width <= 0:
+        return np.zeros(mask.shape, np.float32)
     radius = max(width / 2, 0.5)
     far = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 3)
     soft = cv2.GaussianBlur(np.clip(radius + 0.5 - far, 0, 1).astype(np.float32), (0, 0), 0.8)
@@ -109,7 +109,7 @@ def inked(colours: Floats, amount: Floats, strength: float = 1.0) -> Floats:
 
 
 def hair_tones(
-    buffer: Buffer, mask: Mask, head: Head, way: Floats, colour: Floats, strands: Floats, scale: float
+    buffer: Buffer, mask: Mask, head: Head, way: Floats, colour: Floats, strands: Floats, scale: float, hand: Hand
 ) -> Floats:
     """Hair [S, S, 3]: two tones, a band of light around the skull, darker strands.
 
@@ -131,10 +131,11 @@ def hair_tones(
     band = smooth_step(0.085 - np.abs(rise - 0.62 + zigzag), 0.0, 0.05) * smooth_step(light, 0.38, 0.2)
     band *= smooth_step(length(from_middle)[..., 0], 0.6, 0.3) * (length(from_middle)[..., 0] < 2.2)
     pale = colour + (1 - colour) * np.float32(0.36) + np.float32(0.03)
-    toned = colour * (1 - shade[..., None] * (1 - HAIR_SHADE))
+    toned = colour * (1 - shade[..., None] * (1 - hand.hair))
     toned = toned + (pale - toned) * (band * 0.85)[..., None]
     dark = smooth_step(-(fine - broad), 0.16, 0.05) * (1 - band)
-    return inked(np.asarray(toned, np.float32), dark * without_specks(mask & (dark > 0.3), int(0.08 * scale)), 0.5)
+    locks = dark * without_specks(mask & (dark > 0.3), int(0.08 * scale))
+    return inked(np.asarray(toned, np.float32), locks, 0.5 * min(1.0, hand.ink))
 
 
 def blurred_vectors(vectors: Floats, inside: Mask, sigma: float) -> Floats:

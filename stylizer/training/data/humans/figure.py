@@ -9,8 +9,6 @@ from stylizer.training.data.humans.assets import Floats
 from stylizer.training.data.humans.buffer import Buffer, Mask, Window, length
 from stylizer.training.data.humans.cast import Scene
 from stylizer.training.data.humans.drawing import (
-    CLOTH_SHADE,
-    SKIN_SHADE,
     Head,
     borders,
     cleaned,
@@ -24,6 +22,7 @@ from stylizer.training.data.humans.drawing import (
 )
 from stylizer.training.data.humans.dye import LIGHTNESS
 from stylizer.training.data.humans.face import Canvas, draw_face
+from stylizer.training.data.humans.hand import Hand
 from stylizer.training.data.humans.look import FACIAL, Look, flat, textured
 from stylizer.training.data.humans.person import Person
 from stylizer.training.data.humans.photo import Lamps, shadows
@@ -51,8 +50,10 @@ class Draughtsman:
         camera: Camera,
         window: Window,
         light: Lamps,
+        hand: Hand,
     ) -> None:
-        self.scene, self.seen, self.person, self.look, self.colours = scene, seen, person, look, colours
+        self.scene, self.seen, self.person, self.look, self.hand = scene, seen, person, look, hand
+        self.colours = [hand.paint(own) for own in colours]
         self.camera, self.window, self.way = camera, window, light.ways[0]
         self.size = seen.surface.shape[0]
         self.kinds = [part.kind for part in person.parts]
@@ -60,8 +61,8 @@ class Draughtsman:
         self.scale = head_height(person, camera)[1] / window.side * self.size
         self.head = head_of(person, camera)
         self.inner, self.outer = (
-            float(np.clip(0.011 * self.scale, 1.7, 3.2)),
-            float(np.clip(0.018 * self.scale, 2.6, 5.0)),
+            hand.ink * float(np.clip(0.011 * self.scale, 1.7, 3.2)),
+            hand.ink * float(np.clip(0.018 * self.scale, 2.6, 5.0)),
         )
         facial = np.isin(self.below.surface, self._numbers(*FACIAL))
         self.group = np.where(facial, 0, self.below.surface).astype(np.int16)
@@ -91,10 +92,10 @@ class Draughtsman:
         """Skin and clothes [S, S, 3], without a face."""
         below, shade = self.below, self._shade()[..., None]
         picture = flat(below, self.look, self.colours)
-        picture = picture * (1 - shade * (1 - np.where(self.skin[..., None], SKIN_SHADE, CLOTH_SHADE)))
+        picture = picture * (1 - shade * (1 - np.where(self.skin[..., None], self.hand.skin, self.hand.cloth)))
         cloth = (below.surface >= 0) & ~self.skin
         lightness = textured(below, self.look.worn) @ LIGHTNESS
-        picture = inked(picture, seams(lightness, below.surface, cloth, self.scale), 0.6)
+        picture = inked(picture, seams(lightness, below.surface, cloth, self.scale), 0.6 * min(1.0, self.hand.ink))
         deep = cv2.erode(self.face.astype(np.uint8), np.ones((5, 5))) > 0
         depth = jumps(below) & ~self.facial & ~(deep & self._plain_face())
         return inked(
@@ -138,13 +139,13 @@ class Draughtsman:
             mask = own.astype(np.float32)
             light = 0.25 + 0.75 * np.clip(seen.normal @ self.way, 0, 1)
             shade = tones(light, np.where(own, 0, -1).astype(np.int16), 0.4, float(np.clip(0.05 * scale, 1.5, 7)))
-            over = flat(seen, self.look, self.colours) * (1 - shade[..., None] * (1 - CLOTH_SHADE))
+            over = flat(seen, self.look, self.colours) * (1 - shade[..., None] * (1 - self.hand.cloth))
         else:
             mask = cleaned(own, max(1.2, 0.016 * scale))
             colour = self.colours[self._numbers(kind)[0]][0]
             lightness = textured(seen, self.look.worn) @ LIGHTNESS
             strands = lightness / max(float(lightness[own].mean()), 1e-3)
-            over = hair_tones(seen, own, self.head, self.way, colour, strands, scale)
+            over = hair_tones(seen, own, self.head, self.way, colour, strands, scale, self.hand)
             locks = without_specks(jumps(seen, 0.5) & own, int(0.12 * scale))
             over = inked(over, line(locks, self.inner * 0.8), 0.55)
         beside = np.where(mask > 0.5, 1, np.where(self.alpha > 0.5, 0, -1)).astype(np.int16)

@@ -14,6 +14,7 @@ from stylizer.training.data.humans.assets import Assets, Floats
 from stylizer.training.data.humans.buffer import Buffer, Surface, vertex_normals
 from stylizer.training.data.humans.cast import Scene
 from stylizer.training.data.humans.figure import Draughtsman
+from stylizer.training.data.humans.hand import hand_named
 from stylizer.training.data.humans.look import Look, drawn_colours, look_of, textured
 from stylizer.training.data.humans.person import Person, invent, make_person
 from stylizer.training.data.humans.photo import develop_scene, lamps
@@ -27,8 +28,11 @@ def opened(folder: Path) -> Assets:
     return Assets(folder)
 
 
-def draw_pair(folder: Path, seed: int, size: int = SIZE, heads: bool = False) -> Pair:
-    """The pair of that seed, of the assets in that folder; the same one each time. heads: only the head is shown."""
+def draw_pair(folder: Path, seed: int, size: int = SIZE, heads: bool = False, hand: str = "anime") -> Pair:
+    """The pair of that seed, of the assets in that folder; the same one each time, each hand draws the same photo.
+
+    heads: only the head is shown.
+    """
     rng = np.random.default_rng(seed)
     assets, kind, nature = opened(folder), "head" if heads else kind_of(rng), invent(rng)
     person = make_person(assets, nature, rng, kind in ("near", "head"))
@@ -40,7 +44,7 @@ def draw_pair(folder: Path, seed: int, size: int = SIZE, heads: bool = False) ->
     kinds = [part.kind for part in person.parts]
     picture = develop_scene(scene, seen, kinds, textured(seen, look.worn), light, rng)
     colours = drawn_colours(picture, seen, person, look)
-    drawing, labels = Draughtsman(scene, seen, person, look, colours, camera, window, light).drawn()
+    drawing, labels = Draughtsman(scene, seen, person, look, colours, camera, window, light, hand_named(hand)).drawn()
     photo = take_photo(picture, seen, rng)
     return Pair(photo, _smaller(drawing, size), np.ascontiguousarray(labels[::FINE, ::FINE]))
 
