@@ -21,7 +21,7 @@ from stylizer.ladder import Parts, Rung, open_parts
 from stylizer.logs import log
 from stylizer.reference import PASSES, Reference
 from stylizer.stages.box import Box
-from stylizer.stages.closeup import LARGE, SMALL, Closeup, closeup_box, cut_closeup, side_of
+from stylizer.stages.closeup import Closeup, closeup_box, cut_closeup, side_of
 from stylizer.stages.compose import Backdrop, canvas_scale, compose, neutral
 from stylizer.stages.crop import cut, cut_on
 from stylizer.stages.eyes import LEAST_HEAD_PX, Eyes
@@ -234,7 +234,7 @@ class Pipeline:
         convert = self._parts.library.get(str(job.controls["style"]))
         if convert.closeup is None or job.box is None:
             return None
-        return closeup_box(job.state.tracker.head, job.box, SMALL if convert.closeup is convert else LARGE)
+        return closeup_box(job.state.tracker.head, job.box, alone=convert.closeup is not convert)
 
     def _find_eyes(self, job: Job) -> None:
         """Where a near face has its eyes, if they are to be drawn."""

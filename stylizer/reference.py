@@ -9,7 +9,7 @@ from torch import Tensor
 from stylizer.convert import SIZE, Converter, Look
 from stylizer.frame import PixelsU8
 from stylizer.stages.box import Box
-from stylizer.stages.closeup import LARGE, closeup_box, cut_closeup
+from stylizer.stages.closeup import closeup_box, cut_closeup
 from stylizer.stages.crop import cut
 
 PASSES = 3  # the matte's recurrent memory has settled on a still after three
@@ -31,7 +31,7 @@ class Reference:
         if person is None or crop is None or float(person[1].mean()) < LEAST_SEEN:
             height, width = pixels.shape[:2]
             return cls((cut(pixels, Box(0, 0, width, height), SIZE), torch.ones(1, 1, SIZE, SIZE)))
-        near = closeup_box(head, crop, LARGE)
+        near = closeup_box(head, crop, alone=True)
         return cls(person, None if near is None else cut_closeup(pixels, person[1], crop, near))
 
     def prepare(self, convert: Converter) -> None:

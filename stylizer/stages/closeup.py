@@ -23,7 +23,7 @@ SIDE_PX = 128
 NEAR_PX = 192  # of a head that fills more than SMALL of the crop
 REACH = 2.2  # side of the square in heads: hair and hat are in it, and some of the shoulders to draw the neck on
 SMALL = 0.25  # share of the crop's height; a head larger than this is drawn well enough the first time
-LARGE = 1.0  # the same for a network that draws nothing but heads
+LARGE, TIGHT = 1.0, 1.8  # the same and the reach for a network that draws nothing but heads: they fill its picture
 BORDER = 0.3  # of the half side: as wide is the change from the second drawing to the first
 
 
@@ -40,14 +40,18 @@ class Closeup(NamedTuple):
         return self.box.moved(-crop.x0, -crop.y0).scaled(x, y).moved(place.x0, place.y0)
 
 
-def closeup_box(head: Box | None, crop: Box, largest: float = SMALL) -> Box | None:
-    """The square to draw again; None when no head is known, or it is not in the crop, or more than `largest` of it."""
+def closeup_box(head: Box | None, crop: Box, *, alone: bool = False) -> Box | None:
+    """The square to draw again; None when no head is known, or it is not in the crop, or too large a part of it.
+
+    alone: for a network that draws nothing but heads.
+    """
+    largest, reach = (LARGE, TIGHT) if alone else (SMALL, REACH)
     if head is None or not 0 < head.height < largest * crop.height:
         return None
     x, y = head.centre
     if not (crop.x0 < x < crop.x1 and crop.y0 < y < crop.y1):
         return None
-    half = REACH * head.height / 2
+    half = reach * head.height / 2
     return Box(x - half, y - half, x + half, y + half)
 
 

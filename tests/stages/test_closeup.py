@@ -8,7 +8,6 @@ import torch
 from stylizer.frame import PixelsU8
 from stylizer.stages.box import Box
 from stylizer.stages.closeup import (
-    LARGE,
     NEAR_PX,
     REACH,
     SIDE_PX,
@@ -48,9 +47,9 @@ def test_no_second_drawing(head: Box | None) -> None:
 
 def test_a_network_for_heads_draws_large_ones_too_in_more_pixels() -> None:
     near = Box(200, 100, 400, 300)
-    box = closeup_box(near, CROP, LARGE)
+    box = closeup_box(near, CROP, alone=True)
     assert box is not None and box.centre == near.centre
-    for square, side in ((box, NEAR_PX), (closeup_box(HEAD, CROP, LARGE), SIDE_PX)):
+    for square, side in ((box, NEAR_PX), (closeup_box(HEAD, CROP, alone=True), SIDE_PX)):
         assert square is not None
         colour, alpha = cut_closeup(_ramp(720, 1280), torch.ones(1, 1, 256, 256), CROP, square)
         assert colour.shape[-2:] == alpha.shape[-2:] == (side, side)
