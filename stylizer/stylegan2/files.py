@@ -46,6 +46,6 @@ def fill_network(net: nn.Module, weights: Mapping[str, Tensor], where: str) -> N
     for name, value in weights.items():
         if value.shape != wanted[name].shape:
             raise ModelRejected(f"{where}: {name} is {list(value.shape)}, wanted is {list(wanted[name].shape)}")
-        if not torch.isfinite(value).all():
+        if not torch.isfinite(value.float()).all():  # eight bits have no such question of their own
             raise ModelRejected(f"{where}: {name} holds numbers that are not finite")
     net.load_state_dict(weights)

@@ -165,6 +165,8 @@ def test_a_style_with_a_network_for_heads_is_one_file(net: ToonifyNet, tmp_path:
     for given, back in ((net, loaded), (head, loaded.head)):
         want, got = (draw(n.style, *n.encode(foreground, alpha))[0] for n in (given, back))
         torch.testing.assert_close(got, want, atol=0.02, rtol=0)
+    photos = [draw(n.photo, *n.encode(foreground, alpha))[0] for n in (head, loaded.head)]
+    assert 0 < (photos[0] - photos[1]).abs().mean() < 0.03, "eight bits, no fewer"
     figure, alone = (draw(n.style, *n.encode(foreground, alpha))[0] for n in (loaded, loaded.head))
     assert not torch.allclose(figure, alone)
     other = ToonifyNet(TINY).eval().requires_grad_(False)
