@@ -13,12 +13,15 @@ from stylizer.frame import PixelsU8
 from stylizer.ladder import Parts, Rung
 from stylizer.pipeline import Pipeline
 from stylizer.stages.box import Box
+from stylizer.stages.closeup import SIDE_PX
 from stylizer.stages.detect import Detection
 from stylizer.stages.matte import Matte, MatteState, View
+from stylizer.stages.mesh import FaceMesh, Points
 
 RAW_MARK = 7  # blue of every camera picture here; the drawings have DRAWN_MARK there
 DRAWN_MARK = 200
 SMALL_HEADS = (68, 180)  # visitors whose head is drawn a second time, from nearer
+LARGE_HEADS = (77,)  # visitors whose eyes are looked for
 
 
 class Trouble:
@@ -75,6 +78,8 @@ class Scene:
         if self.trouble.struck("crop", red):
             return Box(*[math.nan] * 4)  # no square can be cut around that
         height, width = pixels.shape[:2]
+        if red in LARGE_HEADS:
+            return Box(0.3 * width, 0.1 * height, 0.7 * width, 0.7 * height)
         return Box(0.4 * width, 0.1 * height, 0.6 * width, 0.3 * height) if red in SMALL_HEADS else None
 
     def get(self, name: str) -> Converter:
@@ -106,7 +111,7 @@ class Scene:
         for red, look in zip(reds, looks, strict=True):
             assert look is None or abs(float(look.ws) * 255 - red) < 1, "another visitor's reference"
         for red in reds:
-            self.trouble.strike("convert", red)
+            self.trouble.strike("closeup" if foreground.shape[-1] == SIDE_PX else "convert", red)
         if any(self.trouble.struck("compose", red) for red in reds):
             if len(reds) > 1:  # asked again for each alone, so that only one is spoilt
                 raise RuntimeError("scripted fault of one in a batch")
@@ -139,9 +144,21 @@ class Remembered(MatteState):
         self.red = red
 
 
+class NoFace(FaceMesh):
+    """Looks for eyes, and finds none."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        self.trouble = trouble
+
+    def __call__(self, pixels: PixelsU8, head: Box | None, before: Points | None) -> Points | None:
+        self.trouble.strike("mesh", int(pixels[0, 0, 0]))
+        return None
+
+
 def pipeline(trouble: Trouble, crop_px: int = SIZE, matte: Matte | None = None) -> Pipeline:
     scene = Scene(trouble)
-    parts = Parts(scene.look, scene.find_head, matte or OpenMatte(trouble), scene, (Rung("device", "test"),))
+    rungs = (Rung("device", "test"),)
+    parts = Parts(scene.look, scene.find_head, matte or OpenMatte(trouble), scene, rungs, mesh=NoFace(trouble))
     return Pipeline(parts, crop_px=crop_px)
 
 

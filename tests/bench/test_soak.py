@@ -1,10 +1,12 @@
 """The long day in short: what it reports is what was there, and what grows is named."""
 
 import json
+import os
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks import soak
@@ -93,12 +95,22 @@ def test_the_committed_hour_is_whole_and_without_faults() -> None:
     assert asdict(again)["rss_mib_per_hour"] == hour.rss_mib_per_hour
 
 
+CARD = """#!/bin/sh
+echo x >> "$0.asked"
+expr 1000 + 8 '*' $(wc -l < "$0.asked")
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_shortest_soak_serves_visitors_of_a_real_worker_and_is_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told, drawn = tmp_path / "soak.json", tmp_path / "soak.png"
+    """On a card, as far as nvidia-smi says, that holds 8 MiB more at every look."""
+    told, drawn, card = tmp_path / "soak.json", tmp_path / "soak.png", tmp_path / "nvidia-smi"
+    card.write_text(CARD)
+    card.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     wanted = ["--minutes", "0.25", "--seats", "1", "--fps", "6", "--stay", "2", "4", "--json", told, "--plot", drawn]
     monkeypatch.setattr(sys, "argv", ["soak", *map(str, wanted)])
     monkeypatch.setattr(soak, "EMPTY_S", 1.0)
@@ -109,5 +121,8 @@ def test_the_shortest_soak_serves_visitors_of_a_real_worker_and_is_drawn(
     report = json.loads(told.read_text())
     assert report["visitors_served"] >= 2 and report["frames_out"] > 10 and len(report["samples"]) >= 3
     assert min(sample["threads"] for sample in report["samples"]) > 5
+    on_card = [sample["gpu_mib"] for sample in report["samples"]]
+    assert min(on_card) > 1000 and set(np.diff(on_card)) == {8.0}
+    assert report["gpu_mib_per_hour"] > 1000
     assert 0 < report["stopped_in_s"] < 25, "how soon is the soak's own question, on a machine that is its own"
     assert drawn.read_bytes().startswith(b"\x89PNG")

@@ -1,6 +1,7 @@
 """Bad networks between Chromium's page and the worker: what the visitor sees, and how soon it is over.
 
-Those whose limits are seconds on a machine with nothing else to do run on request: STYLIZER_LINE=1, two minutes.
+STYLIZER_LINE=1, on a machine with nothing else to do, holds all to the product's own limits in seconds; without it the
+cuts have more time to be over, and some do not run.
 """
 
 import json
@@ -26,9 +27,9 @@ from web.api.app import create_app
 from web.api.doors import RateLimit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(150)]
-on_request = pytest.mark.skipif(
-    os.environ.get("STYLIZER_LINE") != "1", reason="times a quiet machine (STYLIZER_LINE=1 runs it)"
-)
+QUIET = os.environ.get("STYLIZER_LINE") == "1"
+on_request = pytest.mark.skipif(not QUIET, reason="times a quiet machine (STYLIZER_LINE=1 runs it)")
+BACK_MS = 3000 if QUIET else 10_000  # until the picture is back
 CHECKOUT = Path(__file__).parents[2]
 WORKER = (
     "from stylizer.config import Settings; from tests.web.doubles import ColourPipeline; "
@@ -104,7 +105,6 @@ def test_loss_and_delay_freeze_the_mirror_for_no_longer(
     assert unique > 2 * CAMERA_FPS
 
 
-@on_request
 @pytest.mark.slow
 def test_two_seconds_without_a_network_are_over_three_seconds_after(worker: Running, camera: Browser) -> None:
     with Line() as line, visit(camera) as context:
@@ -115,10 +115,9 @@ def test_two_seconds_without_a_network_are_over_three_seconds_after(worker: Runn
         page.wait_for_timeout(2000)
         line.cut = False
         page.evaluate("() => { window.seen.unique = 0; }")
-        wait_unique(page, 4, timeout_ms=3000)
+        wait_unique(page, 4, timeout_ms=BACK_MS)
 
 
-@on_request
 @pytest.mark.slow
 def test_a_long_cut_is_told_in_words_and_over_three_seconds_after_with_the_settings(
     worker: Running, camera: Browser
@@ -136,7 +135,7 @@ def test_a_long_cut_is_told_in_words_and_over_three_seconds_after_with_the_setti
         wait_for(lambda: worker.visitors() == 0, 12)  # the worker has given the place away
         line.cut = False
         page.evaluate("() => { window.seen.unique = 0; }")
-        wait_unique(page, 4, timeout_ms=10_000 if os.environ.get("CI") else 3000)
+        wait_unique(page, 4, timeout_ms=BACK_MS)
         page.wait_for_function("() => window.seen.mean[0] > window.seen.mean[2] + 50", timeout=5000)
 
 
