@@ -35,7 +35,7 @@ SECURITY_HEADERS = {
 
 
 class RateLimit:
-    """A bucket of `burst` tokens per address, refilled at `per_second`; addresses unseen for a minute are forgotten.
+    """A bucket of `burst` tokens per address, refilled at `per_second`; who was not seen for a minute is forgotten.
 
     A whole IPv6 network counts as one address, see `household`.
     """
@@ -45,11 +45,18 @@ class RateLimit:
     ) -> None:
         self._burst, self._per_second, self._clock = burst, per_second, clock
         self._buckets: dict[str, tuple[float, float]] = {}  # address -> (tokens, at)
+        self._tidied_s = clock()
+
+    @property
+    def remembered(self) -> int:
+        """Addresses."""
+        return len(self._buckets)
 
     def take(self, address: str) -> None:
         """Raises TooManyRequests."""
         now, address = self._clock(), household(address)
-        if len(self._buckets) > 1000:
+        if now - self._tidied_s > FORGET_S:  # no oftener: a flood from many addresses fills it
+            self._tidied_s = now
             self._buckets = {a: b for a, b in self._buckets.items() if now - b[1] < FORGET_S}
         tokens, at = self._buckets.get(address, (float(self._burst), now))
         tokens = min(self._burst, tokens + (now - at) * self._per_second)
