@@ -1,3 +1,4 @@
+import hashlib
 import json
 import signal
 from collections.abc import Iterator
@@ -9,13 +10,15 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from stylizer.convert.toonify import ToonifyNet
+from stylizer.convert.toonify import ToonifyNet, load_style, save_style
 from stylizer.errors import BadInput, ModelRejected
 from stylizer.training import toonify
 from stylizer.training.data.store import PairStore, make_store
+from stylizer.training.export import add_head
 from stylizer.training.run import RunLog, StopAsked, follow, load_state, save_atomically
 from stylizer.training.settings import read_settings, write_settings
 from stylizer.training.toonify import Batch, ToonifySettings, Trainer, train, turned
+from stylizer.weights.card import Card, Kind
 from tests.convert.test_toonify import TINY
 from tests.training.processes import in_two_processes
 
@@ -123,6 +126,35 @@ def test_a_turned_picture_shows_nothing_from_beyond_and_stays_a_pair() -> None:
     assert (slopes.amax(-1) - slopes.amin(-1)).max() < 1e-4
 
 
+def test_a_style_is_given_a_network_for_heads_and_its_card_says_so(heads: PairStore, tmp_path: Path) -> None:
+    run, style = tmp_path / "run", tmp_path / "inked"
+    style.mkdir()
+    settings = ToonifySettings(heads=True, photo_steps=0, steps_128=0, steps_256=1, batch_part=1)
+    for folder, chosen in ((run, settings), (tmp_path / "figures", ToonifySettings())):
+        folder.mkdir()
+        write_settings(chosen, folder / "settings.toml")
+    trainer = Trainer(settings, heads)
+    save_atomically(trainer.state(), run / "checkpoint.pt")
+    body = ToonifyNet(TINY).eval()
+    save_style(body, style / "weights.safetensors")
+    card = Card(
+        name="inked", title="Inked", kind=Kind.TOONIFY, data="drawn at home", licence="CC0-1.0", weak_points=("hands",)
+    )
+    (style / "card.toml").write_text(card.to_toml())
+    for weak in ([], ["ears"]):  # a second time as well: the newer head takes the older one's place
+        add_head(run, style, weak=weak)
+        told, net = Card.read(style), load_style(style / "weights.safetensors")
+        assert told.data.startswith("drawn at home; heads: ") and told.data.count("heads:") == 1
+        assert told.weak_points == (tuple(weak) or ("hands",))
+        assert told.sha256 == hashlib.sha256((style / "weights.safetensors").read_bytes()).hexdigest()
+        assert net.head is not None
+        wanted = trainer.ema.encoder.stem.weight
+        torch.testing.assert_close(net.head.encoder.stem.weight, wanted, atol=2e-3, rtol=2e-3)
+        torch.testing.assert_close(net.encoder.stem.weight, body.encoder.stem.weight, atol=2e-3, rtol=2e-3)
+    with pytest.raises(BadInput, match="whole figures"):
+        add_head(tmp_path / "figures", style, weak=[])
+
+
 def test_pairs_of_another_size_are_refused_by_what_they_are_for(store: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="256 px, a closeup's network is trained on 128"):
         train(tmp_path, store, replace(QUICK, heads=True), lambda _: None, config=TINY)
@@ -167,6 +199,7 @@ from stylizer.training.data.store import PairStore
 from stylizer.training.parallel import joined
 from stylizer.training.settings import read_settings
 from stylizer.training.toonify import ToonifySettings, Trainer
+from stylizer.weights.card import Card, Kind
 from tests.convert.test_toonify import TINY
 
 with joined(1) as world:
