@@ -1,11 +1,13 @@
 """Runs a show and its pages in one process, until Ctrl-C, SIGTERM or the show's own end."""
 
+import atexit
 import contextlib
 import signal
 import sys
 import threading
 import webbrowser
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 import segno
 import uvicorn
@@ -19,7 +21,7 @@ from stylizer.vj.outputs.broadcast import Broadcast
 from stylizer.vj.presets import Preset
 from stylizer.vj.show import Show
 from web.addresses import reachable_host, url
-from web.api.server import make_server
+from web.api.server import leave, make_server
 from web.demo import check_port_free, has_screen
 from web.vj.app import create_stage_app
 from web.vj.stage import Stage
@@ -46,7 +48,7 @@ def serve(
     playing = Playing(show, server)
     playing.start()
     _announce(settings, app.state.service.key, open_browser)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises the signal again once it is done
+    signal.signal(signal.SIGTERM, _end)  # uvicorn raises the signal again once it is done
     try:
         with contextlib.suppress(KeyboardInterrupt):
             server.run()
@@ -55,6 +57,12 @@ def serve(
         playing.join(END_S)
     if playing.fault:
         raise Unavailable(f"the show ended: {playing.fault}")
+
+
+def _end(*_: object) -> NoReturn:
+    """The recording is still to be closed, and the inputs; taking the libraries down is left out, see `leave`."""
+    atexit.register(leave, 0)
+    sys.exit(0)
 
 
 class Playing(threading.Thread):
