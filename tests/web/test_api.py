@@ -306,7 +306,9 @@ def test_a_bad_offer_is_refused_by_name(http: httpx.Client, stream: dict[str, st
         ("10.0.0.5", "192.168.1.9", True),
         ("10.0.0.5", "8.8.8.8", False),
         ("8.8.4.4", "8.8.8.8", True),
-        ("3c5f1a2b-0000-4000-8000-1234567890ab.local", "8.8.8.8", True),
+        ("3c5f1a2b-0000-4000-8000-1234567890ab.local", "192.168.1.9", True),
+        ("3c5f1a2b-0000-4000-8000-1234567890ab.local", "8.8.8.8", False),
+        ("printer.local", "192.168.1.9", False),
         ("metadata.google.internal", "127.0.0.1", False),
     ],
 )

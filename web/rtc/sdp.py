@@ -10,7 +10,7 @@ MAX_SDP_BYTES = 64 * 1024  # Chromium's offer for one video and one data channel
 MAX_CANDIDATES = 40
 CODECS = {"VP8", "H264"}
 _CANDIDATE = re.compile(r"^a=candidate:\S+ \d+ \S+ \d+ (\S+) \d+ typ \S+", re.IGNORECASE)
-_MDNS = re.compile(r"^[0-9a-zA-Z-]{1,63}\.local$")
+_MDNS = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.local$", re.IGNORECASE)
 
 
 def checked_offer(sdp: str, client: str) -> str:
@@ -44,21 +44,30 @@ def _filter_candidates(sdp: str, client: str) -> str:
 def _may_be_sent_to(candidate: str, client: str) -> bool:
     """Loopback only for a client on this machine, private addresses for one on a private network, link-local never.
 
-    Names are taken only in the form that browsers hide their own address behind (mDNS); no other name is resolved.
+    A name counts as a private address, and only in the form that browsers hide their own behind (mDNS, a UUID): any
+    other, printer.local too, is not resolved.
     """
     found = _CANDIDATE.match(candidate)
     if not found:
         return False
-    if _MDNS.match(found[1]):
-        return True
-    try:
-        target = ipaddress.ip_address(found[1].split("%")[0])
-        origin = ipaddress.ip_address(client.split("%")[0])
-    except ValueError:
+    origin = _address(client)
+    if origin is None:
         return False
-    target, origin = (getattr(a, "ipv4_mapped", None) or a for a in (target, origin))
+    if _MDNS.match(found[1]):
+        return origin.is_private or origin.is_loopback
+    target = _address(found[1])
+    if target is None:
+        return False
     if target.is_link_local or target.is_multicast or target.is_unspecified or target.is_reserved:
         return False
     if target.is_loopback:
         return origin.is_loopback
     return target.is_global or origin.is_private or origin.is_loopback
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        ip = ipaddress.ip_address(text.split("%")[0])
+    except ValueError:
+        return None
+    return getattr(ip, "ipv4_mapped", None) or ip
