@@ -38,9 +38,11 @@ def test_each_visitor_of_a_batch_gets_what_they_would_get_alone(converter: Tooni
     foreground = torch.rand(3, 3, 256, 256, generator=generator)
     alpha = torch.rand(3, 1, 256, 256, generator=generator)
     wishes = [visitor(style_strength=0.2), visitor(style_strength=0.7, seed=5, look=1.0), visitor(style_strength=0.2)]
-    together, opacity = converter(foreground, alpha, wishes, NOBODY * 3)
-    for i, wish in enumerate(wishes):
-        alone, own = converter(foreground[i : i + 1], alpha[i : i + 1], [wish], NOBODY)
+    looks = [converter.look_of(foreground[1:2], alpha[1:2]), None, converter.look_of(foreground[:1] * 0.2, alpha[:1])]
+    together, opacity = converter(foreground, alpha, wishes, looks)
+    assert (together[0] - converter(foreground[:1], alpha[:1], wishes[:1], looks[2:])[0]).abs().max() > 0.05
+    for i, (wish, look) in enumerate(zip(wishes, looks, strict=True)):
+        alone, own = converter(foreground[i : i + 1], alpha[i : i + 1], [wish], [look])
         torch.testing.assert_close(together[i : i + 1], alone, atol=0.02, rtol=0)
         torch.testing.assert_close(opacity[i : i + 1], own, atol=0.02, rtol=0)
 

@@ -111,7 +111,7 @@ def _words(page: Page) -> str:
     return page.get_by_test_id("stMain").inner_text()
 
 
-def test_a_camera_is_stylized_and_a_control_reaches_the_worker(page: Page, tmp_path: Path) -> None:
+def test_a_camera_is_stylized_and_a_control_reaches_the_worker(page: Page, media: Finder, tmp_path: Path) -> None:
     page.get_by_role("button", name="Start camera").dblclick()  # as some do: one place is taken for it
     first = _wait_picture(page, lambda seen: seen.at_s > 2)
     page.get_by_text("Latency p50").wait_for()
@@ -119,7 +119,11 @@ def test_a_camera_is_stylized_and_a_control_reaches_the_worker(page: Page, tmp_p
     _wait_picture(page, lambda seen: seen.width != first.width)
     page.get_by_role("button", name="Reroll").click()
     expect(page.get_by_test_id("stNumberInputField")).not_to_have_value("0")
-    page.screenshot(path=tmp_path / "studio.png")
+    page.locator("input[type=file][accept*=webp]").set_input_files(media("zidane.jpg"))
+    page.get_by_alt_text("The picture whose look is taken on").wait_for(timeout=60_000)
+    page.screenshot(path=tmp_path / "studio.png", full_page=True)
+    page.get_by_role("button", name="Own colours").click()
+    expect(page.get_by_alt_text("The picture whose look is taken on")).to_have_count(0)
     page.get_by_role("button", name="Stop").click()
     page.get_by_role("button", name="Start camera").wait_for()
     page.get_by_text("Machine", exact=True).first.click()
