@@ -15,6 +15,8 @@ from torch import Tensor
 
 from encoders.losses import over, silhouette_iou
 from stylizer.config import Settings
+from stylizer.controls import Value, control, defaults
+from stylizer.convert.looks import Looks
 from stylizer.convert.toonify import ToonifyNet, draw, load_style
 from stylizer.frame import u8_from_unit
 from stylizer.stylegan2.blend import layer_swap
@@ -45,7 +47,7 @@ def main() -> None:
     people = People.drawn(net, PEOPLE, style.card.hand or "anime")
     OUT.mkdir(exist_ok=True)
     with torch.inference_mode():
-        tables = [make(net, people) for make in (truncation, mixing, row_three, features)]
+        tables = [make(net, people) for make in (truncation, mixing, references, row_three, features)]
     page = DOCS / "experiments.md"
     before, rest = page.read_text().split(BEGIN)
     text = f"Style `{name}`, {PEOPLE} unseen drawn persons.\n\n" + "\n".join(map(markdown, tables))
@@ -107,6 +109,33 @@ def mixing(net: ToonifyNet, people: People) -> Table:
     steps = [float((picture - first).abs().mean() / whole) for picture in rows[0]]
     heads = [f"{k} coarse layers" for k in crossovers]
     return [("style mixing", *heads), ("way from the fine look to the coarse one", *(f"{v:.2f}" for v in steps))]
+
+
+def references(net: ToonifyNet, people: People) -> Table:
+    """Persons with others' looks: the others, one's own, theirs by ws alone, by ws and tones from 16 to 64 px on."""
+    photo, alpha = people.photo[:, :3], people.photo[:, 3:]
+    fixed, looks = net.at_strength(1.0), Looks(net)
+    others = [looks.of_person(photo[i : i + 1], alpha[i : i + 1]) for i in range(len(photo))]
+    others = [*others[1:], others[0]]  # each takes on the next one's
+    ways: dict[str, tuple[dict[str, Value], bool]] = {
+        "one's own look": ({"look": 0.0}, True),
+        "the other's ws alone": ({}, False),
+        **{f"ws and tones from {size} px": ({"mix_from": size}, True) for size in control("mix_from").choices},
+    }
+    rows, numbers = [], []
+    wanted = colours(*draw(net.style, people.feat, people.ws, people.details)).roll(-1, 0)
+    for changes, with_tones in ways.values():
+        ws, share, tones, psi = looks.tensors([defaults() | changes] * len(photo), others)
+        drawn = fixed(photo, alpha, ws, share, tones if with_tones else 0 * tones, psi)
+        rows.append(flat(*drawn))
+        numbers.append(f"{float((colours(*drawn) - wanted).norm(dim=1).mean()):.3f}")
+    save([flat(photo, alpha).roll(-1, 0)[list(SHOWN)], *(row[list(SHOWN)] for row in rows[:5])], "references")
+    return [("another person's look", *ways), ("distance of the mean colour from the other's", *numbers)]
+
+
+def colours(picture: Tensor, alpha: Tensor) -> Tensor:
+    """The figure's mean, [N, 3] unit."""
+    return (picture * alpha).sum((2, 3)) / alpha.sum((2, 3))
 
 
 def row_three(net: ToonifyNet, people: People) -> Table:
