@@ -237,7 +237,7 @@ class Pipeline:
         return closeup_box(job.state.tracker.head, job.box, alone=convert.closeup is not convert)
 
     def _find_eyes(self, job: Job) -> None:
-        """Where a near face has its eyes, if they are to be drawn."""
+        """Where a near face has its eyes, if they are to be drawn; a network for heads draws its own."""
         state, controls = job.state, job.controls
         amount = float(controls["eyes"]) * float(controls["style_strength"])
         if state.subject != state.tracker.generation:
@@ -245,8 +245,8 @@ class Pipeline:
         head, mesh = state.tracker.head, self._parts.mesh
         if mesh is None or amount <= 0 or job.box is None or head is None:
             return
-        small = head.height * canvas_scale(controls, job.box) < LEAST_HEAD_PX
-        if small or self._parts.library.get(str(controls["style"])).closeup is None:
+        convert = self._parts.library.get(str(controls["style"]))
+        if convert.closeup is not convert or head.height * canvas_scale(controls, job.box) < LEAST_HEAD_PX:
             return
         with _timed([job], "mesh"):
             seen = mesh(job.pixels, head, state.face)

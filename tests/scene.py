@@ -60,8 +60,9 @@ class Scene:
     """Small real parts: everybody fills the frame; the drawing is the camera's picture with another blue,
     and with the red of the reference."""
 
-    def __init__(self, trouble: Trouble) -> None:
-        self.trouble = trouble
+    def __init__(self, trouble: Trouble, head: Converter | None = None) -> None:
+        """head: what its style has for heads alone, if it has it."""
+        self.trouble, self.head = trouble, head
         self.names = ("plain", "other")
 
     def look(self, pixels: PixelsU8) -> Sequence[Detection]:
@@ -89,7 +90,7 @@ class Scene:
 
     @property
     def closeup(self) -> Converter:
-        return self
+        return self.head or self
 
     def titles(self, language: str) -> dict[str, str]:
         return {name: f"{name} ({language})" for name in self.names}
@@ -156,8 +157,10 @@ class NoFace(FaceMesh):
         return None
 
 
-def pipeline(trouble: Trouble, crop_px: int = SIZE, matte: Matte | None = None) -> Pipeline:
-    scene = Scene(trouble)
+def pipeline(
+    trouble: Trouble, crop_px: int = SIZE, matte: Matte | None = None, head: Converter | None = None
+) -> Pipeline:
+    scene = Scene(trouble, head)
     rungs = (Rung("device", "test"),)
     parts = Parts(scene.look, scene.find_head, matte or OpenMatte(trouble), scene, rungs, mesh=NoFace(trouble))
     return Pipeline(parts, crop_px=crop_px)

@@ -8,7 +8,7 @@ import pytest
 from stylizer.errors import BadInput, NotFound
 from stylizer.frame import Frame
 from stylizer.stages.mark import held
-from tests.scene import CONTROLS, LARGE_HEADS, RAW_MARK, SMALL_HEADS, STAGES, Trouble, camera, pipeline, reds
+from tests.scene import CONTROLS, LARGE_HEADS, RAW_MARK, SMALL_HEADS, STAGES, Scene, Trouble, camera, pipeline, reds
 
 
 @pytest.mark.parametrize("framing", ["figure", "scene"])
@@ -47,6 +47,17 @@ def test_failed_stage_shows_the_last_good_picture_then_a_card(stage: str, red: i
     assert state.failed == 3
     trouble.always.clear()
     assert reds(step(4.0)[0].pixels) & set(range(red - 1, red + 2))
+
+
+@pytest.mark.parametrize("alone", [False, True], ids=["same network", "network for heads"])
+@pytest.mark.parametrize("red", [LARGE_HEADS[0], SMALL_HEADS[0]], ids=["large", "small"])
+def test_a_network_for_heads_draws_them_at_every_size_with_their_eyes(red: int, alone: bool) -> None:
+    line = pipeline(Trouble(), head=Scene(Trouble()) if alone else None)
+    state = line.new_state(CONTROLS)
+    (result,) = line.step([Frame(camera(red), 0)], [state])
+    assert state.error is None and reds(result.pixels) & set(range(red - 1, red + 2))
+    assert ("closeup" in state.stages_ms) == (alone or red in SMALL_HEADS)
+    assert ("mesh" in state.stages_ms) == (not alone and red in LARGE_HEADS), "the formula's eyes are for the others"
 
 
 def test_first_frame_that_fails_is_a_card() -> None:

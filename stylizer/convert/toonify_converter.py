@@ -26,7 +26,7 @@ STEPS = 100  # strengths are told apart to a hundredth
 SETTLED_AFTER = 12  # calls with the same strength: half a second at 24 fps
 HEADS = (SIDE_PX, NEAR_PX)  # px
 WIDTHS = (128, 192)  # px that are enough for who stands upright; the network's cost goes with the width
-HEAD_INK = 0.0  # of the control `ink`: a network for heads draws its own lines
+HEAD_INK = 0.5  # of the control `ink`: a network for heads draws lines, too; with all of it an eye is hatched over
 GRID_PX = 16  # of the features: a picture moved by so much gives the same features, moved
 KEPT = 20  # compiled networks: all sizes of strengths 1.0, 0.0 and a few favourites; each holds some 10 MB
 
