@@ -238,5 +238,7 @@ def test_the_page_tries_again_on_its_curve_and_says_so(worker: Running, camera: 
             page.wait_for_function(f"() => window.asked.length > {count}")
         asked = page.evaluate("() => window.asked")
         assert page.get_attribute("body", "data-state") == "reconnecting"
+        page.evaluate("() => dispatchEvent(new Event('online'))")  # seven seconds before its next try
+        page.wait_for_function(f"() => window.asked.length > {len(asked)}", timeout=3000)
     waits = np.diff(asked)
     assert all(curve - 20 <= wait <= curve + 250 for wait, curve in zip(waits, CURVE_MS, strict=False)), waits

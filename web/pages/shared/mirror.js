@@ -36,6 +36,7 @@ export class Mirror {
   start() {
     this.#wanted = true;
     addEventListener("pagehide", this.leave);
+    addEventListener("online", this.#networkIsBack);
     this.#onState("connecting");
     this.#connect();
   }
@@ -45,6 +46,7 @@ export class Mirror {
     this.#wanted = false;
     this.#round++;
     removeEventListener("pagehide", this.leave);
+    removeEventListener("online", this.#networkIsBack);
     const stream = this.#stream;
     this.#stream = null;
     this.#disconnect();
@@ -162,6 +164,20 @@ export class Mirror {
     }
   }
 
+  /** Does not wait for the next try, which may be seven seconds away. */
+  #networkIsBack = () => {
+    if (this.#attempt > 0) this.#connect();
+  };
+
+  /** A try that leads to a place which is lost meanwhile is given up: nobody answers there. */
+  async #askWhetherStillThere(pc) {
+    try {
+      await this.ask("GET", "stats");
+    } catch (error) {
+      if (pc === this.#pc && error.status === 404) this.#recover(error);
+    }
+  }
+
   /** Heartbeat, and a look each second whether pictures still come. */
   #watch(pc) {
     const since = performance.now();
@@ -169,6 +185,7 @@ export class Mirror {
     this.#newsAt = since;
     this.#timers.push(setInterval(() => {
       if (this.#channel?.readyState === "open") this.#channel.send('{"type": "beat"}');
+      if (["new", "connecting"].includes(pc.connectionState)) this.#askWhetherStillThere(pc);
     }, BEAT_MS));
     this.#timers.push(setInterval(async () => {
       if (pc !== this.#pc) return;
@@ -217,6 +234,7 @@ export class Mirror {
     } else if (error instanceof Refusal && [401, 404].includes(error.status)) {
       this.#resume = this.#stream?.token ?? null;
       this.#stream = null; // the worker forgot us: a new place, with the controls that we remember
+      wait = Math.min(wait, RETRY_MS[1]); // it answered, so there is a network
       this.#onState("reconnecting");
     } else if (error instanceof Refusal && ![408, 429].includes(error.status)) {
       this.#wanted = false;
