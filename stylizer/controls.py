@@ -112,7 +112,12 @@ _ROWS = (
     Control(
         "ink", "float", 0.4, "how much is drawn over the style's colours: lines and flat tones after one's own edges"
     ),
-    Control("eyes", "float", 0.8, "how far drawn eyes take the place of one's own, on a face that is near"),
+    Control(
+        "eyes",
+        "float",
+        0.8,
+        "how far eyes drawn by formula take the place of one's own, on a near face, in styles that have learnt none",
+    ),
     Control("seed", "int", 0, "the look: 0 is the person's own, any other number an invented one", hi=2**31 - 1),
     Control("look", "float", 1.0, "how far a look other than 0, or a reference's, replaces the person's own"),
     Control(
