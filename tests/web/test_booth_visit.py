@@ -147,6 +147,20 @@ def test_ones_own_picture_goes_behind(worker: Running, page: Page, tmp_path: Pat
     assert "JPEG, PNG and WebP" in page.inner_text("#taken-more")
 
 
+def test_a_look_from_a_picture_comes_and_gives_way_to_ones_own(worker: Running, page: Page, tmp_path: Path) -> None:
+    Image.new("RGB", (3000, 2000), (10, 200, 30)).save(tmp_path / "mine.png")
+    page.goto(f"{worker.base}/?auto=camera")
+    page.wait_for_selector(LIVE)
+    (session,) = worker.app.state.service.ready.streams.sessions
+    page.click("#dock [value=style]")
+    for button in (".control.own button:visible", "#dock [value=new]"):
+        page.set_input_files(".control.like input", tmp_path / "mine.png")
+        wait_for(lambda: session._state.reference is not None, 10)
+        page.click(button)
+        wait_for(lambda: session._state.reference is None, 10)
+    assert session.controls["seed"] != 0
+
+
 @pytest.mark.parametrize("language, words", [("en", "sends nothing"), ("ja-JP", "映像が届いて")])
 def test_a_camera_that_sends_nothing_is_explained(worker: Running, camera: Browser, language: str, words: str) -> None:
     with visit(camera, language=language) as context:

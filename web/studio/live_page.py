@@ -136,14 +136,16 @@ def _controls(stage: Stage) -> dict[str, Value]:
                 values[name] = widget(CONTROLS[name], styles, resources.titles())
             if title == "look":
                 left, right = st.columns(2)
-                left.button(t("reroll"), icon=":material/casino:", width="stretch", on_click=_reroll)
+                left.button(t("reroll"), icon=":material/casino:", width="stretch", on_click=_reroll, args=(stage,))
                 right.button(t("own_colours"), width="stretch", on_click=_own_colours, args=(stage,))
                 reference.panel(stage.choice)
     return values
 
 
-def _reroll() -> None:
+def _reroll(stage: Stage) -> None:
+    """A reference would stand before it."""
     st.session_state[key("seed")] = random.randint(1, int(CONTROLS["seed"].hi))
+    reference.forget(stage.choice)
 
 
 def _own_colours(stage: Stage) -> None:

@@ -40,7 +40,8 @@ def panel(choice: Choice) -> None:
 
 
 def forget(choice: Choice) -> None:
-    choice.pixels, choice.problem, choice.take = None, None, choice.take + 1
+    if choice.pixels is not None or choice.problem:
+        choice.pixels, choice.problem, choice.take = None, None, choice.take + 1
 
 
 def give(choice: Choice, session: LiveSession) -> None:

@@ -23,7 +23,7 @@ const MAX_SEED = 2 ** 31 - 1;
 const $ = (id) => document.getElementById(id);
 const video = $("mirror");
 const state = { name: "idle", detail: "", code: "", resting: false, sheet: null };
-let table = [], styles = [], titles = {}, widgets = [], ladder = [], controls = {}, mirror = null, source = null, lastSource = camera, backdrop = null, again = 0;
+let table = [], styles = [], titles = {}, widgets = [], ladder = [], controls = {}, mirror = null, source = null, lastSource = camera, pictures = {}, again = 0; // pictures: the visitor's own, "backdrop" and "reference"
 
 const figure = new Figure($("hint"), { rest, wake, restS: setting("rest") });
 const hands = new HandsFree($("count"), { new: newLook, background: () => step("background"), style: () => step("style") });
@@ -96,8 +96,8 @@ function buildSheets() {
   const rows = Object.values(SHEETS).flat().map((name) => table.find((row) => row.name === name)).filter(Boolean);
   widgets = rows.map((row) => ({ name: row.name, ...widget(row, styles, titles[currentLanguage()], change) }));
   const own = widgets.findIndex((w) => w.name === "style") + 1;
-  widgets.splice(own, 0, { name: "style", ...action("own_look", "own", () => change("seed", 0)) });
-  widgets.push({ name: "own", ...file("own_picture", "image/jpeg,image/png,image/webp", takePicture) });
+  widgets.splice(own, 0, { name: "style", ...action("own_look", "own", () => look(0)) }, { name: "style", ...file("like_picture", "like", (picked) => takePicture("reference", picked)) });
+  widgets.push({ name: "own", ...file("own_picture", "own", (picked) => takePicture("backdrop", picked)) });
   widgets.push({ name: "hands", ...action("hands", "hands", () => { hands.on = !hands.on; paint(); }) });
   $("controls").replaceChildren(...widgets.map((w) => w.node));
   showControls(controls);
@@ -114,8 +114,14 @@ function change(name, value) {
   mirror?.set({ [name]: value });
 }
 
+/** An invented one, or with 0 one's own: either takes the place of a look from a picture. */
+function look(seed) {
+  change("seed", seed);
+  removePicture("reference");
+}
+
 function newLook() {
-  change("seed", 1 + Math.floor(Math.random() * MAX_SEED));
+  look(1 + Math.floor(Math.random() * MAX_SEED));
 }
 
 /** The next of a control's choices: what hands-free does. */
@@ -124,14 +130,24 @@ function step(name) {
   if (choices.length > 1) change(name, choices[(choices.indexOf(controls[name]) + 1) % choices.length]);
 }
 
-async function takePicture(picked) {
+async function takePicture(kind, picked) {
   try {
-    backdrop = await shrunk(picked);
-    await mirror?.ask("PUT", "backdrop", backdrop);
-    change("background", "picture");
+    pictures[kind] = await shrunk(picked);
+    await mirror?.ask("PUT", kind, pictures[kind]);
+    if (kind === "backdrop") change("background", "picture");
   } catch (error) {
-    takeHome.say("own_picture", error instanceof Refusal ? problem(error) : "own_picture_refused", error.message);
+    takeHome.say(kind === "backdrop" ? "own_picture" : "like_picture", error instanceof Refusal ? problem(error) : "own_picture_refused", error.message);
   }
+}
+
+function removePicture(kind) {
+  if (pictures[kind]) mirror?.ask("DELETE", kind).catch(() => {});
+  delete pictures[kind];
+}
+
+/** After a lost line the worker has none of them. */
+function bringPictures(line) {
+  for (const [kind, picture] of Object.entries(pictures)) line.ask("PUT", kind, picture).catch(() => { delete pictures[kind]; });
 }
 
 function showStats(stats) {
@@ -173,8 +189,7 @@ async function begin(open) {
   source.onEnd(() => { end(); show("unplugged"); });
   figure.shape = source.shape;
   const wanted = { ...controls, mirror: controls.mirror ?? open === camera };
-  const onPlace = (line) => backdrop && line.ask("PUT", "backdrop", backdrop).catch(() => { backdrop = null; });
-  mirror = new Mirror(source.stream, video, wanted, { onState: show, onStats: showStats, onControls: showControls, onFigure: figure.see, onPlace });
+  mirror = new Mirror(source.stream, video, wanted, { onState: show, onStats: showStats, onControls: showControls, onFigure: figure.see, onPlace: bringPictures });
   mirror.start();
   paint();
 }
@@ -191,8 +206,8 @@ function end() {
 function rest() {
   const fresh = Object.fromEntries(table.filter((row) => row.name in controls && row.name !== "mirror").map((row) => [row.name, row.default]));
   if ("style" in fresh && !styles.includes(fresh.style)) fresh.style = styles[0];
-  if (backdrop) mirror?.ask("DELETE", "backdrop").catch(() => {});
-  backdrop = state.sheet = null;
+  Object.keys(pictures).forEach(removePicture);
+  state.sheet = null;
   hands.on = hands.wanted;
   takeHome.close();
   lookForStyles().then(buildSheets, () => {});

@@ -56,9 +56,9 @@ export function action(words, name, run) {
   return { node: element("section", { className: `control ${name}` }, button) };
 }
 
-/** A button that asks for a file. */
-export function file(words, accept, take) {
-  const input = element("input", { type: "file", accept, onchange: () => { if (input.files[0]) take(input.files[0]); input.value = ""; } });
+/** A button that asks for a picture's file. */
+export function file(words, name, take) {
+  const input = element("input", { type: "file", accept: "image/jpeg,image/png,image/webp", onchange: () => { if (input.files[0]) take(input.files[0]); input.value = ""; } });
   const label = element("label", { className: "choice" }, element("span", { textContent: t(words) }), input);
-  return { node: element("section", { className: "control own" }, label) };
+  return { node: element("section", { className: `control ${name}` }, label) };
 }
