@@ -109,7 +109,10 @@ def add_head(run: Path, style: Path, *, weak: list[str]) -> Card:
     card = Card.read(style)
     head, steps = load_run(run)
     weights = style / card.weights
-    save_style(load_style(weights).with_head(head), weights)
+    fresh = weights.with_suffix(".new")
+    save_style(load_style(weights).with_head(head), fresh)
+    fresh.chmod(0o644)
+    fresh.replace(weights)
     before = card.data.split(HEADS.format(data=""))[0]
     update = {
         "data": before + HEADS.format(data=data_of(run, settings, "anime")) + f", {steps} steps, {hours(run):.1f} h",
