@@ -40,7 +40,7 @@ class Inverter:
     def reference(self, pixels: PixelsU8, style: str) -> Reference:
         self.cutting.set()
         self.gate.wait(WAIT_S)
-        return Reference.of(pixels, None, None, None)
+        return Reference.of(pixels, None)
 
     def prepare(self, reference: Reference, style: str) -> None:
         self.prepared.append((reference, style))

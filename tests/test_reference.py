@@ -84,20 +84,15 @@ def test_a_picture_without_a_person_gives_its_own_colours(full_pipeline: Pipelin
     assert blueness(drawn(full_pipeline, juggler, painting)) > blueness(drawn(full_pipeline, juggler, None)) + 40
 
 
-def test_a_head_has_a_look_of_its_own_only_where_a_network_draws_heads_alone(
-    full_pipeline: Pipeline, media: Finder, monkeypatch: pytest.MonkeyPatch
+def test_a_network_for_heads_alone_encodes_it_too_before_it_plays(
+    full_pipeline: Pipeline, blue: Reference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reference = full_pipeline.reference(read_picture(media("bus.jpg")), "anime")
-    style, heads = (full_pipeline._parts.library.get(name) for name in ("anime", "comic"))
-    assert reference.closeup_look(style) is reference.look(style)
-    figure, head = reference._figure[0].shape, reference._head[0].shape
-    assert figure == (1, 3, 256, 256) and head == (1, 3, 128, 128)
-    far = heads.look_of(*reference._figure)
+    style, heads = (full_pipeline._parts.library.get(name) for name in ("anime", "paper"))
+    reference = Reference(blue._figure)
     whole = type("Whole", (), {"closeup": heads, "look_of": style.look_of})()
     reference.prepare(whole)
     monkeypatch.setattr(heads, "look_of", None)  # no frame waits for it
-    near = reference.closeup_look(whole)
-    assert near is not None and far is not None and not torch.allclose(near.tones, far.tones)
+    assert reference.closeup_look(whole) is reference.look(heads) is not reference.look(whole)
 
 
 def test_a_style_of_one_look_draws_as_without(weights: Finder, cache: Path) -> None:

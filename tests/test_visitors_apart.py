@@ -33,7 +33,7 @@ class Crowd:
     def newcomer(self) -> tuple[int, VisitorState]:
         red, state = next(self.colours), self.line.new_state({**CONTROLS, **self.wishes()})
         if self.rng.random() < 0.5:
-            state.reference = Reference.of(camera(red), None, None, None)  # their own red: another's would show
+            state.reference = Reference.of(camera(red), None)  # their own red: another's would show
         return red, state
 
     def wishes(self) -> dict[str, Value]:

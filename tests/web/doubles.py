@@ -70,7 +70,7 @@ class ColourPipeline:
         return values
 
     def reference(self, pixels: PixelsU8, style: str) -> Reference:
-        return Reference.of(pixels, None, None, None)
+        return Reference.of(pixels, None)
 
     def prepare(self, reference: Reference, style: str) -> None:
         """There is no style's network."""
