@@ -116,7 +116,7 @@ _ROWS = (
         "eyes",
         "float",
         0.8,
-        "how far eyes drawn by formula take the place of one's own, on a near face, in styles that have learnt none",
+        "how far eyes are drawn by formula where a face is so near that the style's own are blurred",
     ),
     Control("seed", "int", 0, "the look: 0 is the person's own, any other number an invented one", hi=2**31 - 1),
     Control("look", "float", 1.0, "how far a look other than 0, or a reference's, replaces the person's own"),

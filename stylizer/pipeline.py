@@ -24,7 +24,7 @@ from stylizer.stages.box import Box
 from stylizer.stages.closeup import Closeup, closeup_box, cut_closeup, side_of
 from stylizer.stages.compose import Backdrop, canvas_scale, compose, neutral
 from stylizer.stages.crop import cut, cut_on
-from stylizer.stages.eyes import LEAST_HEAD_PX, Eyes
+from stylizer.stages.eyes import AS_DRAWN, LARGER, Eyes, needed
 from stylizer.stages.mark import held
 from stylizer.stages.matte import MatteState, View, extent
 from stylizer.stages.mesh import steadied
@@ -237,22 +237,24 @@ class Pipeline:
         return closeup_box(job.state.tracker.head, job.box, alone=convert.closeup is not convert)
 
     def _find_eyes(self, job: Job) -> None:
-        """Where a near face has its eyes, if they are to be drawn; a network for heads draws its own."""
+        """Where a near face has its eyes, if they are to be drawn."""
         state, controls = job.state, job.controls
-        amount = float(controls["eyes"]) * float(controls["style_strength"])
         if state.subject != state.tracker.generation:
             state.face = None
         head, mesh = state.tracker.head, self._parts.mesh
-        if mesh is None or amount <= 0 or job.box is None or head is None:
-            return
         convert = self._parts.library.get(str(controls["style"]))
-        if convert.closeup is not convert or head.height * canvas_scale(controls, job.box) < LEAST_HEAD_PX:
+        if mesh is None or job.box is None or head is None or convert.closeup is None:
+            return
+        alone = convert.closeup is not convert
+        wanted = float(controls["eyes"]) * float(controls["style_strength"])
+        amount = wanted * needed(head.height * canvas_scale(controls, job.box), alone)
+        if amount <= 0:
             return
         with _timed([job], "mesh"):
             seen = mesh(job.pixels, head, state.face)
         state.face = None if seen is None else steadied(state.face, seen)
         if state.face is not None:
-            job.eyes = Eyes(state.face, amount, int(controls["seed"]))
+            job.eyes = Eyes(state.face, amount, int(controls["seed"]), AS_DRAWN if alone else LARGER)
 
     def _separate(self, jobs: Sequence[Job]) -> None:
         crops = torch.cat([job.crop for job in jobs if job.crop is not None])

@@ -20,7 +20,7 @@ from stylizer.stages.crisp import enlarged
 from stylizer.stages.crop import cut, paste_region, uncut
 
 SIDE_PX = 128
-NEAR_PX = 192  # of a head that fills more than SMALL of the crop
+NEAR_PX, FACE_PX = 192, 256  # of a square that is more than half as large as the crop, and of one that is larger
 REACH = 2.2  # side of the square in heads: hair and hat are in it, and some of the shoulders to draw the neck on
 SMALL = 0.25  # share of the crop's height; a head larger than this is drawn well enough the first time
 LARGE, TIGHT = 1.0, 1.8  # the same and the reach for a network that draws nothing but heads: they fill its picture
@@ -57,7 +57,10 @@ def closeup_box(head: Box | None, crop: Box, *, alone: bool = False) -> Box | No
 
 def side_of(box: Box, crop: Box) -> int:
     """px of the picture that is taken of `box`."""
-    return SIDE_PX if box.height < REACH * SMALL * crop.height else NEAR_PX
+    share = box.height / crop.height
+    if share < REACH * SMALL:
+        return SIDE_PX
+    return NEAR_PX if share < 2 * REACH * SMALL else FACE_PX
 
 
 def cut_closeup(pixels: PixelsU8, matte: Tensor, crop: Box, box: Box) -> tuple[Tensor, Tensor]:

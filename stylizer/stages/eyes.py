@@ -24,10 +24,12 @@ EYES = ((33, 133, 159, 145), (263, 362, 386, 374))
 BELOW = ((111, 117, 118, 119, 50), (340, 346, 347, 348, 280))  # where each eye takes the skin's colour from
 FACE_TOP, CHIN = 10, 152
 LARGER = 1.3  # than the person's own
+AS_DRAWN = 1.4  # the same over a face that a network for heads has drawn: what it drew is covered
 SHUT, OPEN = 0.2, 0.38  # height of the lids' gap, share of the eye's width
 TURNED_AWAY = 0.1  # an eye narrower than this share of the face's height is seen from the side: the drawing keeps it
 LEAST_PX, CLEAR_PX = 8.0, 12.0  # half width up to which the drawing's own eye is better, and from which ours is
 LEAST_HEAD_PX = 110  # a smaller head has hardly an eye of LEAST_PX
+BLURRED_PX = (230, 300)  # a head between: up to the first a network for heads draws clearer eyes, from the second we do
 INK: Colour = np.array([38, 26, 36], np.float32)
 WHITE: Colour = np.array([250, 250, 252], np.float32)
 IRISES = np.array(  # light and dark of each; a look takes one
@@ -55,11 +57,13 @@ class _Eye(NamedTuple):
 
 
 class Eyes(NamedTuple):
-    """What is to be drawn: the face's points in px of the frame, how far (0..1), and the look."""
+    """What is to be drawn: the face's points in px of the frame, how far (0..1), the look, how much larger than one's
+    own."""
 
     points: Points
     amount: float
     seed: int
+    larger: float = LARGER
 
     def in_canvas(self, crop: Box, place: Box) -> "Eyes":
         """The same where the crop lies at `place`."""
@@ -71,10 +75,18 @@ class Eyes(NamedTuple):
         return self._replace(points=self.points + np.array([x, y, 0], np.float32))
 
 
+def needed(head_px: float, alone: bool) -> float:
+    """0..1: how far eyes are to be drawn on a head of so many px in the picture. alone: a network for heads drew it."""
+    if not alone:
+        return float(head_px >= LEAST_HEAD_PX)
+    least, most = BLURRED_PX
+    return min(max((head_px - least) / (most - least), 0.0), 1.0)
+
+
 def draw_eyes(drawn: PixelsU8, eyes: Eyes) -> None:
     """Into `drawn`, RGBA [h, w, 4], in place; eyes: in its pixels."""
     light, dark = IRISES[eyes.seed % len(IRISES)]
-    for eye in _eyes(eyes.points):
+    for eye in _eyes(eyes.points, eyes.larger):
         reach = 1.7 * eye.half
         low = np.maximum(np.floor(eye.centre - reach), 0).astype(int)
         high = np.minimum(np.ceil(eye.centre + reach), (drawn.shape[1], drawn.shape[0])).astype(int)
@@ -84,7 +96,7 @@ def draw_eyes(drawn: PixelsU8, eyes: Eyes) -> None:
             part[:] = _painted(part, eye, low, eyes.amount * eye.shown, skin, light, dark)
 
 
-def _eyes(points: Points) -> list[_Eye]:
+def _eyes(points: Points, larger: float) -> list[_Eye]:
     flat = points[:, :2]
     face = float(np.hypot(*(flat[CHIN] - flat[FACE_TOP])))
     opened = [
@@ -95,7 +107,7 @@ def _eyes(points: Points) -> list[_Eye]:
     for (outer, inner, *_), below in zip(EYES, BELOW, strict=True):
         span = flat[inner] - flat[outer]
         width = float(np.hypot(*span))
-        half = LARGER * width / 2
+        half = larger * width / 2
         near = np.clip((half - LEAST_PX) / (CLEAR_PX - LEAST_PX), 0, 1)
         shown = float(near * np.clip((width / face - TURNED_AWAY) / 0.04, 0, 1) * np.clip(3 * open_, 0, 1))
         if shown:

@@ -8,6 +8,7 @@ import torch
 from stylizer.frame import PixelsU8
 from stylizer.stages.box import Box
 from stylizer.stages.closeup import (
+    FACE_PX,
     NEAR_PX,
     REACH,
     SIDE_PX,
@@ -45,14 +46,13 @@ def test_no_second_drawing(head: Box | None) -> None:
     assert closeup_box(head, CROP) is None
 
 
-def test_a_network_for_heads_draws_large_ones_too_in_more_pixels() -> None:
-    near = Box(200, 100, 400, 300)
-    box = closeup_box(near, CROP, alone=True)
-    assert box is not None and box.centre == near.centre
-    for square, side in ((box, NEAR_PX), (closeup_box(HEAD, CROP, alone=True), SIDE_PX)):
-        assert square is not None
-        colour, alpha = cut_closeup(_ramp(720, 1280), torch.ones(1, 1, 256, 256), CROP, square)
-        assert colour.shape[-2:] == alpha.shape[-2:] == (side, side)
+@pytest.mark.parametrize("height, side", [(60, SIDE_PX), (200, NEAR_PX), (400, FACE_PX)])
+def test_a_network_for_heads_draws_large_ones_too_in_more_pixels(height: int, side: int) -> None:
+    head = Box(300, 100, 300 + 0.8 * height, 100 + height)
+    box = closeup_box(head, CROP, alone=True)
+    assert box is not None and box.centre == head.centre
+    colour, alpha = cut_closeup(_ramp(720, 1280), torch.ones(1, 1, 256, 256), CROP, box)
+    assert colour.shape[-2:] == alpha.shape[-2:] == (side, side)
 
 
 def _ramp(height: int, width: int) -> PixelsU8:

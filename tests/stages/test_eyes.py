@@ -9,7 +9,7 @@ from stylizer.engines.openvino import OpenVinoEngine
 from stylizer.frame import PixelsU8
 from stylizer.picture import read_picture
 from stylizer.stages.box import Box
-from stylizer.stages.eyes import BELOW, CHIN, EYES, FACE_TOP, Eyes, draw_eyes
+from stylizer.stages.eyes import BELOW, BLURRED_PX, CHIN, EYES, FACE_TOP, LEAST_HEAD_PX, Eyes, draw_eyes, needed
 from stylizer.stages.face import HeadFinder
 from stylizer.stages.mesh import LEFT_CORNERS, RIGHT_CORNERS, FaceMesh, Points, around_face, steadied
 from stylizer.weights.registry import Registry
@@ -113,3 +113,9 @@ def test_the_mesh_finds_the_eyes_of_a_real_face_and_follows_its_own_points(mesh:
     assert abs(around_face(first).angle) < 0.5
     assert mesh(np.full_like(pixels, 128), head, None) is None, "no face in a grey picture"
     assert mesh(pixels, None, None) is None
+
+
+def test_eyes_are_for_heads_whose_own_have_too_few_pixels() -> None:
+    least, most = BLURRED_PX
+    assert [needed(px, False) for px in (LEAST_HEAD_PX - 1, LEAST_HEAD_PX, 500)] == [0, 1, 1]
+    assert [needed(px, True) for px in (LEAST_HEAD_PX, least, (least + most) / 2, most, 500)] == [0, 0, 0.5, 1, 1]
