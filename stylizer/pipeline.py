@@ -143,7 +143,7 @@ class Pipeline:
             if job.error is not None:
                 raise Unavailable("the reference could not be cut out: a stage failed on it") from job.error
         person = None if job.foreground is None or job.matte is None else (job.foreground, job.matte)
-        reference = Reference.of(pixels, person, job.box, state.tracker.head)
+        reference = Reference.of(pixels, person)
         self.prepare(reference, style)
         return reference
 

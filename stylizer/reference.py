@@ -25,9 +25,8 @@ class Reference:
         self._looks: dict[Converter, Look | None] = {}
 
     @classmethod
-    def of(cls, pixels: PixelsU8, person: Cutout | None, *found: Box | None) -> "Reference":
-        """pixels: the picture. person: who was cut out of it; without one a painting, say, is taken as it is. found: the
-        crop and the head, of no use here."""
+    def of(cls, pixels: PixelsU8, person: Cutout | None) -> "Reference":
+        """pixels: the picture. person: who was cut out of it; without one a painting, say, is taken as it is."""
         if person is not None and float(person[1].mean()) >= LEAST_SEEN:
             return cls(person)
         height, width = pixels.shape[:2]
