@@ -7,6 +7,7 @@ stays is compiled in the background, and until then the mixed weights run in tor
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import Tensor
@@ -54,10 +55,12 @@ class ToonifyConverter:
         self.closeup = ToonifyConverter(net.head, engine, colours, HEAD_INK, HEADS) if net.head else self
 
     def warm_up(self) -> None:
-        for side in self._sides:
-            self._compile((STEPS, side, side))
-        if self.closeup is not self:
-            self.closeup.warm_up()
+        with ThreadPoolExecutor() as both:  # most of it is the conversion, in a process of its own
+            head = both.submit(self.closeup.warm_up) if self.closeup is not self else None
+            for side in self._sides:
+                self._compile((STEPS, side, side))
+            if head is not None:
+                head.result()
 
     def look_of(self, foreground: Tensor, alpha: Tensor) -> Look:
         return self._looks.of_person(foreground, alpha)
