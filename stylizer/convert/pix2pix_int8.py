@@ -73,7 +73,7 @@ def quantize_apart(weights: Mapping[str, F32], cache: Path) -> None:
         save_weights(file, weights)
         command = [sys.executable, "-m", "stylizer.convert.pix2pix_int8", str(file), str(cache)]
         path = {"PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}
-        child = subprocess.run(command, env=os.environ | path, capture_output=True, text=True)
+        child = subprocess.run(command, env=os.environ | path, capture_output=True, encoding="utf-8", errors="replace")
     if child.returncode:
         last = child.stderr.strip().splitlines()[-1:]
         raise Unavailable(f"a network could not be quantised: {' '.join(last)}")

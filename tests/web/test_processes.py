@@ -40,7 +40,7 @@ def _process(code: str, cache: Path, **variables: object) -> Iterator["subproces
         env={**os.environ, "STYLIZER_CACHE": str(cache), "STYLIZER_THREADS": "1", **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
         start_new_session=True,
     )
     try:
