@@ -83,6 +83,7 @@ class Stage:
 
     visit: Visit | None = None
     wanted: str | None = None  # the source of a visit that is to begin
+    seed: int | None = None  # what that control is to stand at
     problem: str | None = None
     choice: reference.Choice = field(default_factory=reference.Choice)
 
@@ -113,6 +114,9 @@ def _stage() -> Stage:
 def _panel(stage: Stage) -> None:
     """A fragment: a control that moves does not run the stage's script anew."""
     presets.panel()
+    if stage.seed is not None:
+        st.session_state[key("seed")] = stage.seed
+        stage.seed = None
     controls = _controls(stage)
     visit = stage.visit
     if visit is not None and not visit.bridge.closed.is_set():
@@ -144,12 +148,12 @@ def _controls(stage: Stage) -> dict[str, Value]:
 
 def _reroll(stage: Stage) -> None:
     """A reference would stand before it."""
-    st.session_state[key("seed")] = random.randint(1, int(CONTROLS["seed"].hi))
+    stage.seed = random.randint(1, int(CONTROLS["seed"].hi))
     reference.forget(stage.choice)
 
 
 def _own_colours(stage: Stage) -> None:
-    st.session_state[key("seed")] = 0
+    stage.seed = 0
     reference.forget(stage.choice)
 
 

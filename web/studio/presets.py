@@ -58,8 +58,9 @@ def panel() -> None:
         st.button(t("keep"), width="stretch", on_click=_keep_now, key="preset.keep")
         brought = st.file_uploader(t("from_file"), type=["toml"], key="preset.file")
         st.button(t("keep_and_play"), disabled=brought is None, on_click=_bring, width="stretch", key="preset.bring")
+        below = st.empty()
         if said := st.session_state.pop("preset.said", None):
-            st.info(said)
+            below.info(said)
 
 
 def _play(preset: Preset) -> None:

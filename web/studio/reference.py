@@ -28,15 +28,19 @@ class Choice:
 
 
 def panel(choice: Choice) -> None:
-    """The box for the file, and the picture that holds: Streamlit forgets the file while another page is shown."""
+    """The box for the file, and the picture that holds: Streamlit forgets the file while another page is shown.
+
+    The place below is always there: of what a run no longer draws, the browser may keep the last one.
+    """
     types = [name.lower() for name in (*FORMATS, "JPG")]
     st.file_uploader(
         t("reference"), type=types, key=choice.key, help=t("reference_help"), on_change=_choose, args=(choice,)
     )
+    below = st.empty()
     if choice.problem:
-        st.warning(choice.problem)
-    if choice.pixels is not None:
-        picture.show(choice.pixels, t("reference_shown"), st.columns(3)[0])
+        below.warning(choice.problem)
+    elif choice.pixels is not None:
+        picture.show(choice.pixels, t("reference_shown"), below.columns(3)[0])
 
 
 def forget(choice: Choice) -> None:
