@@ -1,5 +1,6 @@
 """`stylizer bench …`: figures that anyone can reproduce, against the plain way, in one run."""
 
+import importlib
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -58,8 +59,7 @@ def live(
     report: JsonFile = None,
 ) -> None:
     """A worker as it is served, and visitors without browsers who connect to it by WebRTC."""
-    from stylizer.bench.live import run
-
+    run = importlib.import_module("web.bench.live").run  # by name: imports run downwards only
     figures = run(Settings.load(), clip, visitors, loss, seconds, fps, lambda what: err.print(what, style="dim"))
     _write(report, figures)
     table = Table("visitor", "unique fps", "server p50 ms", "p95 ms", "camera to screen p50 ms", "p95 ms", box=None)

@@ -6,7 +6,7 @@ import pytest
 from openvino import opset13 as op
 
 from stylizer.bench.stages import gflop
-from stylizer.bench.visitor import Seen
+from web.bench.visitor import Seen
 
 
 def test_multiplications_of_each_kind_of_layer() -> None:

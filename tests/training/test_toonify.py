@@ -13,11 +13,12 @@ from safetensors.torch import save_file
 from stylizer.convert.toonify import ToonifyNet, load_style, save_style
 from stylizer.errors import BadInput, ModelRejected
 from stylizer.training import toonify
+from stylizer.training.batch import Batch, turned
 from stylizer.training.data.store import PairStore, make_store
 from stylizer.training.export import add_head
 from stylizer.training.run import RunLog, StopAsked, follow, load_state, save_atomically
 from stylizer.training.settings import read_settings, write_settings
-from stylizer.training.toonify import Batch, ToonifySettings, Trainer, train, turned
+from stylizer.training.toonify import ToonifySettings, Trainer, train
 from stylizer.weights.card import Card, Kind
 from tests.convert.test_toonify import TINY
 from tests.training.processes import in_two_processes

@@ -24,11 +24,12 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from av import VideoFrame
 
 from stylizer import machine
-from stylizer.bench.visitor import CONTROLS, Visitor
 from stylizer.config import Settings
 from stylizer.errors import NoCapacity, Unavailable
 from stylizer.frame import VIDEO_CLOCK, PixelsU8
 from stylizer.media import Reader
+from web import compat
+from web.bench.visitor import CONTROLS, Visitor
 
 CAMERA_PX = 640  # longer side of the camera's picture
 FILM_FRAMES = 72
@@ -41,6 +42,7 @@ def run(
     settings: Settings, clip: Path, visitors: int, loss: float, seconds: float, fps: float, tell: Callable[[str], None]
 ) -> dict[str, Any]:
     """Raises Unavailable when the worker does not come up, NoCapacity when it has fewer places than `visitors`."""
+    compat.receive_promptly()  # as a browser does; aiortc would show each picture when the next one comes
     film = _film(clip)
     port = _free_port()
     served = settings.model_copy(update={"host": "127.0.0.1", "port": port, "visitors": visitors})
