@@ -286,6 +286,13 @@ def receive_promptly() -> None:
     aiortc.rtcpeerconnection.RTCSctpTransport = _BoundedSctp
 
 
+def mend_aiortc() -> None:
+    """All of the above, for whoever makes connections: worker, studio and stage."""
+    bound_video_bitrates()
+    offer_loopback_candidate()
+    receive_promptly()
+
+
 async def ask_again(receiver: RTCRtpReceiver) -> None:
     """Asks once more for packets that are still missing (NACK); aiortc does so only when it misses yet another one."""
     missing = sorted(receiver._RTCRtpReceiver__nack_generator.missing)

@@ -17,6 +17,7 @@ from stylizer.config import Settings
 from stylizer.errors import BadInput, NotFound, StylizerError
 from web import compat
 from web.api import keepsakes, stills, streams
+from web.api.connections import Connections
 from web.api.deps import ReadyDep, ServiceDep, problems
 from web.api.doors import Doors, RateLimit
 from web.api.metrics import registry
@@ -36,9 +37,7 @@ def create_app(settings: Settings, pipeline: ServedPipeline | None = None, limit
     `/health` answers at once, `/ready` turns from 503 to 200 when the networks are warm.
     """
     service = Service(settings, _open_pipeline if pipeline is None else lambda _: pipeline)
-    compat.bound_video_bitrates()
-    compat.receive_promptly()
-    compat.offer_loopback_candidate()
+    compat.mend_aiortc()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -54,14 +53,7 @@ def create_app(settings: Settings, pipeline: ServedPipeline | None = None, limit
         redoc_url=None,
     )
     app.state.service = service
-    app.add_middleware(
-        Doors,
-        origins=settings.origins,
-        limit=limit or RateLimit(),
-        connections=service.connections,
-        docs_path=DOCS_PATH,
-    )
-    add_error_answers(app)
+    shut_doors(app, settings, service.connections, limit)
     _add_common_routes(app, service)
     app.include_router(streams.router)
     app.include_router(stills.router)
@@ -76,8 +68,22 @@ def _open_pipeline(settings: Settings) -> ServedPipeline:
     return Pipeline.open(settings)
 
 
-def add_error_answers(app: FastAPI) -> None:
-    """Every refusal has the same form, whoever refuses."""
+def shut_doors(
+    app: FastAPI,
+    settings: Settings,
+    connections: Connections,
+    limit: RateLimit | None,
+    uploads: tuple[str, ...] = (),
+) -> None:
+    """Who may come in and with what, and one form for every refusal. uploads: as `Doors` says."""
+    limit = limit or RateLimit()
+    app.add_middleware(
+        Doors, origins=settings.origins, limit=limit, connections=connections, docs_path=DOCS_PATH, uploads=uploads
+    )
+    _add_error_answers(app)
+
+
+def _add_error_answers(app: FastAPI) -> None:
 
     @app.exception_handler(StylizerError)
     async def of_ours(_: Request, error: StylizerError) -> JSONResponse:

@@ -26,8 +26,7 @@ def settings() -> Settings:
 def worker() -> Worker:
     """Raises what `Pipeline.open` raises."""
     compat.load_streamlits_late_imports()
-    compat.bound_video_bitrates()
-    compat.offer_loopback_candidate()
+    compat.mend_aiortc()
     opened = Worker(pipeline(), settings().visitors)
     pipeline().warm_up()
     opened.start()

@@ -9,8 +9,8 @@ from fastapi.responses import HTMLResponse
 from stylizer.config import Settings
 from web import compat
 from web.api import streams
-from web.api.app import DOCS_PATH, add_error_answers
-from web.api.doors import Doors, RateLimit
+from web.api.app import DOCS_PATH, shut_doors
+from web.api.doors import RateLimit
 from web.api.models import Health
 from web.documents import PAGES, PageFiles, document
 from web.vj import routes
@@ -21,8 +21,7 @@ from web.vj.stage import Stage
 def create_stage_app(settings: Settings, stage: Stage, limit: RateLimit | None = None) -> FastAPI:
     """A fresh application around a show; somebody else runs the show itself."""
     service = StageService(settings, stage)
-    compat.bound_video_bitrates()
-    compat.offer_loopback_candidate()
+    compat.mend_aiortc()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -31,15 +30,7 @@ def create_stage_app(settings: Settings, stage: Stage, limit: RateLimit | None =
 
     app = FastAPI(title="stylizer stage", lifespan=lifespan, docs_url=DOCS_PATH, redoc_url=None)
     app.state.service = service
-    app.add_middleware(
-        Doors,
-        origins=settings.origins,
-        limit=limit or RateLimit(),
-        connections=service.connections,
-        docs_path=DOCS_PATH,
-        uploads=(routes.SLOTS_PATH,),
-    )
-    add_error_answers(app)
+    shut_doors(app, settings, service.connections, limit, uploads=(routes.SLOTS_PATH,))
     _add_pages(app)
     app.include_router(routes.outputs)  # before the visitors' routes: a place here needs no queue
     app.include_router(streams.router)
