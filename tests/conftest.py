@@ -96,6 +96,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(cache: Path) -> Iterator[None]:
+    """Whoever asks the settings for one gets that too, child processes as well: the user's own is left alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STYLIZER_CACHE", str(cache))
+        yield
+
+
 @pytest.fixture(scope="session")
 def bare_pipeline(cache: Path) -> Pipeline:
     """The last rungs: no weights but those that come with the project and its libraries."""

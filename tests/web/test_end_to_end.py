@@ -41,12 +41,11 @@ def add_style(root: Path, onnx: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def worker(weights: Finder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def worker(weights: Finder, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Person detector, matte and a picture-to-picture style that others trained, beside whatever style is embedded."""
     models = [weights("yolov5n_fp16.onnx").parent, weights("derived/rvm_mobilenetv3_fp32.onnx").parents[1]]
     own = tmp_path_factory.mktemp("models")
     add_style(own, weights("stylizers/AnimeGANv3_tiny_Cute.onnx"))
-    cache = tmp_path_factory.mktemp("cache")
     settings = Settings.load(models=(own, *models), cache=cache, visitors=2, threads=2, min_fps=0.1)
     with running(create_app(settings)) as served:
         yield served

@@ -42,11 +42,11 @@ class Studio:
 
 
 @pytest.fixture(scope="module")
-def studio(weights: Finder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+def studio(weights: Finder, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     own = tmp_path_factory.mktemp("models")
     add_style(own, weights("stylizers/AnimeGANv3_tiny_Cute.onnx"))
     models = (own, weights("yolov5n_fp16.onnx").parent)
-    cache, port = tmp_path_factory.mktemp("cache"), free_port()
+    port = free_port()
     runs = _training_run(tmp_path_factory.mktemp("runs"))
     process = studio_process.start(Settings.load(models=models, cache=cache, runs=runs, studio_port=port, threads=2))
     served = Studio(f"http://127.0.0.1:{port}", process.pid)
