@@ -19,13 +19,13 @@ from stylizer.errors import BadInput, NoCapacity, NotFound
 from stylizer.frame import Frame
 from stylizer.live import Worker
 from stylizer.styles import CLIP
-from stylizer.vj.presets import parse_preset
+from stylizer.vj.presets import Preset, parse_preset
 from stylizer.weights import Registry
 from stylizer.weights.manifest import parse_manifest
 from tests.conftest import Finder
 from tests.web.doubles import ColourPipeline, tinted
 from tests.weights.server import Script, serving
-from web.studio import live_page, resources
+from web.studio import live_page, presets, resources
 from web.studio.before_after import pair
 from web.studio.comparison import side_by_side
 from web.studio.launch import command
@@ -102,6 +102,21 @@ def test_a_script_broken_off_anywhere_leaves_no_place_without_an_owner(
         live_page._end(stage)
         assert worker.visitors == 0 and stage.visit is None
     assert broken > 40
+
+
+def test_a_click_asks_for_all_it_wants_without_a_touch_that_could_break_it_off(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "pipeline", lambda: worker.pipeline)
+    monkeypatch.setattr("streamlit.session_state", Touchy(1))
+    stage = Stage()
+    presets._play(Preset("evening", "Evening", {"style": "red", "seed": 7}), stage.asked)
+    assert stage.asked == defaults("person") | {"style": "red", "seed": 7}
+    stage.choice.pixels = np.zeros((2, 2, 3), np.uint8)
+    live_page._reroll(stage)
+    assert int(str(stage.asked["seed"])) not in (0, 7) and stage.choice.pixels is None
+    live_page._own_colours(stage)
+    assert stage.asked["seed"] == 0
 
 
 def test_two_styles_are_drawn_side_by_side_and_no_frame_is_lost(worker: Worker) -> None:

@@ -83,7 +83,7 @@ class Stage:
 
     visit: Visit | None = None
     wanted: str | None = None  # the source of a visit that is to begin
-    seed: int | None = None  # what that control is to stand at
+    asked: dict[str, Value] = field(default_factory=dict)  # where controls are to stand when they are drawn next
     problem: str | None = None
     choice: reference.Choice = field(default_factory=reference.Choice)
 
@@ -113,10 +113,10 @@ def _stage() -> Stage:
 @st.fragment
 def _panel(stage: Stage) -> None:
     """A fragment: a control that moves does not run the stage's script anew."""
-    presets.panel()
-    if stage.seed is not None:
-        st.session_state[key("seed")] = stage.seed
-        stage.seed = None
+    presets.panel(stage.asked)
+    for name, value in stage.asked.items():
+        st.session_state[key(name)] = value
+    stage.asked.clear()
     controls = _controls(stage)
     visit = stage.visit
     if visit is not None and not visit.bridge.closed.is_set():
@@ -148,12 +148,12 @@ def _controls(stage: Stage) -> dict[str, Value]:
 
 def _reroll(stage: Stage) -> None:
     """A reference would stand before it."""
-    stage.seed = random.randint(1, int(CONTROLS["seed"].hi))
+    stage.asked["seed"] = random.randint(1, int(CONTROLS["seed"].hi))
     reference.forget(stage.choice)
 
 
 def _own_colours(stage: Stage) -> None:
-    stage.seed = 0
+    stage.asked["seed"] = 0
     reference.forget(stage.choice)
 
 

@@ -44,30 +44,36 @@ def keep(preset: Preset) -> None:
     (_folder() / f"{preset.name}.toml").write_text(preset.to_toml(), encoding="utf-8")
 
 
-def panel() -> None:
-    """To be drawn inside the panel of controls, before the controls themselves."""
+def panel(asked: dict[str, Value]) -> None:
+    """To be drawn inside the panel of controls, before the controls themselves. asked: takes what a preset wants."""
     with st.expander(t("presets"), icon=":material/bookmarks:"):
         known = kept()
         if known:
             name = st.selectbox(t("kept_here"), known, format_func=lambda n: known[n].title, key="preset.name")
             play, save = st.columns(2)
-            play.button(t("play"), width="stretch", on_click=_play, args=(known[name],), key="preset.play")
+            play.button(t("play"), width="stretch", on_click=_play, args=(known[name], asked), key="preset.play")
             text = known[name].to_toml()
             save.download_button(t("as_file"), text, f"{name}.toml", "application/toml", width="stretch")
         st.text_input(t("keep_as"), key="preset.title", placeholder=t("festival"))
         st.button(t("keep"), width="stretch", on_click=_keep_now, key="preset.keep")
         brought = st.file_uploader(t("from_file"), type=["toml"], key="preset.file")
-        st.button(t("keep_and_play"), disabled=brought is None, on_click=_bring, width="stretch", key="preset.bring")
+        st.button(
+            t("keep_and_play"),
+            disabled=brought is None,
+            on_click=_bring,
+            args=(asked,),
+            width="stretch",
+            key="preset.bring",
+        )
         below = st.empty()
         if said := st.session_state.pop("preset.said", None):
             below.info(said)
 
 
-def _play(preset: Preset) -> None:
-    """The callback runs before the controls are drawn: they then stand where the preset wants them."""
-    for name, value in (defaults("person") | dict(preset.controls)).items():
-        if name != "style" or value in resources.pipeline().styles:
-            st.session_state[key(name)] = value
+def _play(preset: Preset, asked: dict[str, Value]) -> None:
+    styles = resources.pipeline().styles
+    wanted = defaults("person") | dict(preset.controls)
+    asked.update({name: value for name, value in wanted.items() if name != "style" or value in styles})
 
 
 def _keep_now() -> None:
@@ -81,7 +87,7 @@ def _keep_now() -> None:
     st.session_state["preset.said"] = t("is_kept", title=preset.title)
 
 
-def _bring() -> None:
+def _bring(asked: dict[str, Value]) -> None:
     brought = st.session_state["preset.file"]
     try:
         content = brought.getvalue()
@@ -95,7 +101,7 @@ def _bring() -> None:
     except (StylizerError, OSError) as fault:
         st.session_state["preset.said"] = said(fault)
         return
-    _play(preset)
+    _play(preset, asked)
     st.session_state["preset.said"] = t("is_kept_and_plays", title=preset.title)
 
 
