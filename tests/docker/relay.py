@@ -45,13 +45,21 @@ def running(*command: str, **environment: str) -> Iterator["subprocess.Popen[byt
 
 @contextmanager
 def relay(
-    folder: Path, port: int, relay_ip: str, allowed: str, listening_ip: str = "127.0.0.1"
+    folder: Path,
+    port: int,
+    relay_ip: str,
+    allowed: str,
+    listening_ip: str = "127.0.0.1",
+    wrapper: tuple[str, ...] = (),
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """Started by start.sh, listening; `allowed`: the one inner address that it may reach. folder: for its files."""
+    """Started by start.sh, listening; `allowed`: the one inner address that it may reach. folder: for its files.
+
+    wrapper: a command that runs the one after it.
+    """
     (folder / "secret").write_text(SECRET)
     environment = {"ALLOWED_PEERS": allowed, "TURN_SECRET_FILE": f"{folder}/secret", "TMPDIR": str(folder)}
     options = (f"--listening-ip={listening_ip}", f"--relay-ip={relay_ip}", f"--listening-port={port}")
-    command = (str(START), *options, f"--pidfile={folder}/pid")
+    command = (*wrapper, str(START), *options, f"--pidfile={folder}/pid")
     with running(*command, PATH="/usr/sbin:/usr/bin:/bin", **environment) as process:
         _wait_for_stun(listening_ip, port)
         yield process

@@ -42,7 +42,7 @@ Launch = Callable[[Path | None], Browser]
 
 
 @contextlib.contextmanager
-def browsers() -> Iterator[Launch]:
+def browsers(*flags: str) -> Iterator[Launch]:
     """`launch(camera)`: a Chromium whose fake camera plays that .mjpeg round and round, or one without a camera.
 
     Each is started once. Playwright takes over the thread's event loop: a module that calls asyncio.run cannot use it.
@@ -54,7 +54,7 @@ def browsers() -> Iterator[Launch]:
         def launch(camera: Path | None) -> Browser:
             fake = [f"--use-fake-device-for-media-stream=device-count={1 if camera else 0}"]
             fake += [f"--use-file-for-fake-video-capture={camera}"] if camera else []
-            browser = playwright.chromium.launch(executable_path=chromium_path(), args=[*FLAGS, *fake])
+            browser = playwright.chromium.launch(executable_path=chromium_path(), args=[*FLAGS, *flags, *fake])
             stack.callback(browser.close)
             return browser
 
@@ -108,6 +108,14 @@ def frames_of(film: Path, size: tuple[int, int], count: int) -> Iterator[PixelsU
 
 def watch(page: Page, selector: str = "#mirror") -> None:
     page.evaluate(WATCH, selector)
+
+
+def go_live(page: Page, base: str) -> None:
+    """Opens the booth's page and takes the camera; five pictures have come when it returns."""
+    page.goto(f"{base}/?auto=camera")
+    page.wait_for_selector("body[data-state=live]", timeout=40_000)
+    watch(page)
+    wait_unique(page, 5)
 
 
 def wait_unique(page: Page, count: int, timeout_ms: int = 20_000) -> None:

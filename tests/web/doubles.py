@@ -3,13 +3,17 @@
 import asyncio
 import contextlib
 import itertools
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
-from typing import cast
+from typing import Protocol, cast
 
 import httpx
 import numpy as np
@@ -124,6 +128,27 @@ class Running:
         return dict(self.session().controls)
 
 
+SERVE = (
+    "from stylizer.config import Settings; from tests.web.doubles import ColourPipeline; "
+    "from web.api.server import serve; serve(Settings.load(), ColourPipeline())"
+)
+
+
+def worker_process(*wrapper: str, **settings: object) -> "subprocess.Popen[bytes]":
+    """A worker in a process of its own. wrapper: a command that runs the one after it."""
+    given = {f"STYLIZER_{name.upper()}": str(value) for name, value in settings.items()}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **given}
+    return subprocess.Popen([*wrapper, sys.executable, "-c", SERVE], env=environment)
+
+
+def is_ready(base: str) -> bool:
+    """Whether a worker there answers, and is warm."""
+    try:
+        return httpx.get(f"{base}/ready", timeout=2).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
 @contextlib.contextmanager
 def running(app: FastAPI, wait_ready: bool = True, port: int = 0) -> Iterator[Running]:
     port = port or free_port()
@@ -185,10 +210,17 @@ class WanderingTrack(PaintedTrack):
         return await super().recv()
 
 
+class Served(Protocol):
+    """A worker, wherever it runs."""
+
+    @property
+    def base(self) -> str: ...
+
+
 class Visitor:
     """An aiortc peer that does what the page does: takes a place, offers, beats, keeps what it sees."""
 
-    def __init__(self, worker: Running, camera: VideoStreamTrack) -> None:
+    def __init__(self, worker: Served, camera: VideoStreamTrack) -> None:
         self.http = httpx.AsyncClient(base_url=worker.base, headers={"Origin": worker.base}, timeout=20, limits=SHORT)
         self.camera = camera
         self.seen: list[PixelsU8] = []

@@ -11,7 +11,7 @@ import pytest
 from av import VideoFrame
 
 from stylizer.config import Settings
-from tests.web.doubles import ColourPipeline, PaintedTrack, Running, Visitor, WanderingTrack, running, visiting
+from tests.web.doubles import ColourPipeline, PaintedTrack, Running, Served, Visitor, WanderingTrack, running, visiting
 from tests.web.line import Line
 from tests.web.test_api import OFFER
 from web.api.app import create_app
@@ -32,6 +32,7 @@ class Watcher:
 
     def __init__(self, visitor: Visitor) -> None:
         self.visitor, self.news_s = visitor, [time.monotonic()]
+        visitor.seen.clear()  # what came before is no news
         self._task = asyncio.ensure_future(self._watch())
 
     async def _watch(self) -> None:
@@ -51,7 +52,8 @@ class Watcher:
         return float(np.diff([*self.news_s, time.monotonic()]).max())
 
 
-async def _through(worker: Running, line: Line) -> Visitor:
+async def through(worker: Served, line: Line | None = None) -> Visitor:
+    """A visitor to whom three pictures have come, over this line or straight."""
     visitor = Visitor(worker, WanderingTrack())
     await visitor.open()
     await visitor.connect(line=line)
@@ -59,7 +61,7 @@ async def _through(worker: Running, line: Line) -> Visitor:
     return visitor
 
 
-async def _leave(visitor: Visitor) -> None:
+async def leave(visitor: Visitor) -> None:
     await visitor.http.delete(visitor.path())
     await visitor.vanish()
 
@@ -70,11 +72,11 @@ def test_loss_and_delay_freeze_no_picture_for_long(
 ) -> None:
     async def visit() -> tuple[float, int]:
         with Line(loss, delay_s) as line:
-            visitor = await _through(worker, line)
+            visitor = await through(worker, line)
             watcher = Watcher(visitor)
             await asyncio.sleep(6)
             freeze_s = watcher.end()
-            await _leave(visitor)
+            await leave(visitor)
             assert (line.lost > 0) == (loss > 0)
             return freeze_s, len(watcher.news_s)
 
@@ -88,7 +90,7 @@ def test_what_waited_for_a_lost_packet_does_not_stay_late(worker: Running) -> No
 
     async def visit() -> list[float]:
         with Line() as line:
-            visitor = await _through(worker, line)
+            visitor = await through(worker, line)
             ages = []
             for loss in (0.0, 0.3, 0.0):
                 line.loss = loss
@@ -97,7 +99,7 @@ def test_what_waited_for_a_lost_packet_does_not_stay_late(worker: Running) -> No
                 ages.append(stats["frames_in"])
             assert ages[2] - ages[1] >= 20, f"after the burst the camera's pictures arrive again: {ages}"
             behind = await _pictures_behind(visitor)
-            await _leave(visitor)
+            await leave(visitor)
             return [behind]
 
     (behind,) = asyncio.run(visit())
@@ -118,7 +120,7 @@ async def _pictures_behind(visitor: Visitor) -> int:
 def test_a_cut_of_two_seconds_is_over_three_seconds_after_it(worker: Running) -> None:
     async def visit() -> float:
         with Line() as line:
-            visitor = await _through(worker, line)
+            visitor = await through(worker, line)
             line.cut = True
             await asyncio.sleep(2)
             line.cut = False
@@ -127,7 +129,7 @@ def test_a_cut_of_two_seconds_is_over_three_seconds_after_it(worker: Running) ->
             while len(watcher.news_s) < 4 and time.monotonic() - back_s < 15:
                 await asyncio.sleep(0.02)
             watcher.end()
-            await _leave(visitor)
+            await leave(visitor)
             return watcher.news_s[3] - back_s
 
     assert asyncio.run(visit()) <= 3
@@ -168,7 +170,7 @@ def test_packets_that_nobody_can_send_again_are_given_up_after_a_second(worker: 
                 while session.stats().frames_in < before + 3:
                     await asyncio.sleep(0.02)
             took_s = time.monotonic() - back_s
-            await _leave(visitor)
+            await leave(visitor)
             return line.lost, took_s
 
     lost, took_s = asyncio.run(visit())
@@ -238,7 +240,7 @@ def test_a_flood_of_offers_does_not_disturb_who_streams() -> None:
         watcher = Watcher(visitor)
         statuses = await _flood(served, time.monotonic() + 4)
         freeze_s = watcher.end()
-        await _leave(visitor)
+        await leave(visitor)
         return freeze_s, statuses
 
     with running(create_app(Settings.load(visitors=2), ColourPipeline(), RateLimit(BURST, PER_SECOND))) as served:

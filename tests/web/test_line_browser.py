@@ -7,12 +7,9 @@ cuts have more time to be over, and some do not run.
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route
@@ -20,8 +17,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route
 from stylizer.budget import Budget
 from stylizer.config import Settings
 from tests.docker.relay import SECRET, free_udp_port, needs_coturn, own_address, relay
-from tests.web.browser import CAMERA_FPS, visit, wait_unique, watch
-from tests.web.doubles import ColourPipeline, Running, free_port, running, wait_for
+from tests.web.browser import CAMERA_FPS, go_live, visit, wait_unique
+from tests.web.doubles import ColourPipeline, Running, free_port, is_ready, running, wait_for, worker_process
 from tests.web.line import Line
 from web.api.app import create_app
 from web.api.doors import RateLimit
@@ -30,11 +27,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(150)]
 QUIET = os.environ.get("STYLIZER_LINE") == "1"
 on_request = pytest.mark.skipif(not QUIET, reason="times a quiet machine (STYLIZER_LINE=1 runs it)")
 BACK_MS = 3000 if QUIET else 10_000  # until the picture is back
-CHECKOUT = Path(__file__).parents[2]
-WORKER = (
-    "from stylizer.config import Settings; from tests.web.doubles import ColourPipeline; "
-    "from web.api.server import serve; serve(Settings.load(), ColourPipeline())"
-)
 CURVE_MS = [0, 300, 1200, 2700, 4800, 7000]
 
 
@@ -58,13 +50,6 @@ def _lay(line: Line, context: BrowserContext) -> None:
     context.route("**/offer", offer)
 
 
-def _live(page: Page, base: str) -> None:
-    page.goto(f"{base}/?auto=camera")
-    page.wait_for_selector("body[data-state=live]", timeout=40_000)
-    watch(page)
-    wait_unique(page, 5)
-
-
 def test_the_page_sends_as_many_pictures_as_the_worker_has_use_for(
     worker: Running, camera: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,7 +65,7 @@ def test_the_page_sends_as_many_pictures_as_the_worker_has_use_for(
 
     with visit(camera) as context:
         page = context.new_page()
-        _live(page, worker.base)
+        go_live(page, worker.base)
         for fps in (4, CAMERA_FPS):
             wanted_fps[0] = fps
             assert sent_fps(page) == pytest.approx(fps, rel=0.4)
@@ -95,7 +80,7 @@ def test_loss_and_delay_freeze_the_mirror_for_no_longer(
     with Line() as line, visit(camera) as context:
         _lay(line, context)
         page = context.new_page()
-        _live(page, worker.base)
+        go_live(page, worker.base)
         line.loss, line.delay_s = loss, delay_s
         page.evaluate("() => { window.seen.longest = 0; }")
         page.wait_for_timeout(6000)
@@ -110,7 +95,7 @@ def test_two_seconds_without_a_network_are_over_three_seconds_after(worker: Runn
     with Line() as line, visit(camera) as context:
         _lay(line, context)
         page = context.new_page()
-        _live(page, worker.base)
+        go_live(page, worker.base)
         line.cut = True
         page.wait_for_timeout(2000)
         line.cut = False
@@ -125,7 +110,7 @@ def test_a_long_cut_is_told_in_words_and_over_three_seconds_after_with_the_setti
     with Line() as line, visit(camera) as context:
         _lay(line, context)
         page = context.new_page()
-        _live(page, worker.base)
+        go_live(page, worker.base)
         page.click("#dock [value=style]")
         page.click("button.choice[value=red]")
         line.cut = True
@@ -143,36 +128,25 @@ def test_a_long_cut_is_told_in_words_and_over_three_seconds_after_with_the_setti
 @pytest.mark.slow
 def test_a_worker_that_is_killed_and_started_again_is_found_with_the_settings(camera: Browser) -> None:
     port = free_port()
-
-    def start() -> "subprocess.Popen[bytes]":
-        environment = {**os.environ, "STYLIZER_PORT": str(port), "PYTHONPATH": str(CHECKOUT)}
-        return subprocess.Popen([sys.executable, "-c", WORKER], env=environment)
-
-    process = start()
+    base = f"http://127.0.0.1:{port}"
+    process = worker_process(port=port)
     try:
-        wait_for(lambda: _answers(port), 90)
+        wait_for(lambda: is_ready(base), 90)
         with visit(camera) as context:
             page = context.new_page()
-            _live(page, f"http://127.0.0.1:{port}")
+            go_live(page, base)
             page.click("#dock [value=style]")
             page.click("button.choice[value=red]")
             process.send_signal(signal.SIGKILL)
             process.wait()
             page.wait_for_selector("body[data-state=reconnecting]", timeout=10_000)
-            process = start()
-            wait_for(lambda: _answers(port), 90)
+            process = worker_process(port=port)
+            wait_for(lambda: is_ready(base), 90)
             page.wait_for_selector("body[data-state=live]", timeout=20_000)
             page.wait_for_function("() => window.seen.mean[0] > window.seen.mean[2] + 50", timeout=20_000)
     finally:
         process.kill()
         process.wait()
-
-
-def _answers(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/ready", timeout=2).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def test_a_dead_relay_holds_nobody_up_who_has_another_way(camera: Browser) -> None:
@@ -210,7 +184,7 @@ def test_a_relay_that_dies_in_the_middle_is_told_in_words_and_the_picture_is_bac
         page = context.new_page()
         page.add_init_script(RELAY_ONLY)
         with relay(tmp_path, port, here, here, listening_ip=here) as process:
-            _live(page, served.base)
+            go_live(page, served.base)
             assert page.evaluate(WAY) == "relay"
             process.kill()
             page.wait_for_selector("body[data-state=reconnecting]", timeout=15_000)
