@@ -32,10 +32,11 @@ audit: $(INSTALLED)
 	@mkdir -p build
 	PATH="$(abspath $(BIN)):$$PATH" .ci/audit build/sbom.json
 
-# The pictures of README and docs, and the film that the booth shows to who passes by.
+# The pictures of README and docs, and the film that the booth shows to who passes by; that one wants MakeHuman's assets
+# (docs/training.md) and embreex, and without ASSETS=… stays as it is.
 pictures: $(INSTALLED)
 	$(BIN)/python docs/make_pictures.py
-	$(BIN)/python -m docs.make_attract
+	$(if $(ASSETS),$(BIN)/python -m docs.make_attract $(ASSETS),@echo "pictures: attract.mp4 stays; make it with ASSETS=…" >&2)
 	$(BIN)/python docs/make_vj.py
 	$(BIN)/python -m docs.make_screens
 

@@ -1,4 +1,4 @@
-"""The drawn clip as a camera for aiortc: a person to find, and no picture of anybody."""
+"""The sample clip as a camera for aiortc: a person to find, and no picture of anybody."""
 
 import asyncio
 import time

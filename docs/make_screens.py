@@ -2,7 +2,7 @@
 
     python -m docs.make_screens [booth visit studio sizes stage]     all of them without a name
 
-No real person is shown: the drawn clip is the camera, the VJ's pictures are dreamt. Weights are searched as ever
+No real person is shown: the sample clip is the camera, the VJ's pictures are dreamt. Weights are searched as ever
 (STYLIZER_MODELS, the cache); without them the lower rungs draw. STYLIZER_RUNS names the training runs to show; where
 there are none, that picture stays as it is.
 """
@@ -249,7 +249,7 @@ def _compare(page: Page) -> None:
 def _previews(page: Page) -> None:
     _shown("Bring in a style")(page)
     cards = page.get_by_text("The whole card").count()
-    page.wait_for_function(f"() => document.querySelectorAll('img[alt^=\"The drawn clip\"]').length === {cards}")
+    page.wait_for_function(f"() => document.querySelectorAll('img[alt^=\"The sample clip\"]').length === {cards}")
 
 
 def _curves(page: Page) -> None:

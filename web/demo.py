@@ -77,7 +77,7 @@ def _announce(settings: Settings, studio: str, ended: Callable[[], bool]) -> Non
     if booth == own:
         out.print("Only this machine can open it; STYLIZER_HOST=0.0.0.0 lets phones in.", style="dim")
     else:
-        out.print("Phones see the drawn clip: browsers give the camera only to https:// and localhost.", style="dim")
+        out.print("Phones see the sample clip: browsers give the camera only to https:// and localhost.", style="dim")
     out.print("warming up; Ctrl-C ends both", style="dim")
     end = time.monotonic() + READY_S
     while not ended() and time.monotonic() < end:

@@ -1,4 +1,4 @@
-"""Embedded styles, one folder each, and a drawn clip for machines without a camera."""
+"""Embedded styles, one folder each, and a sample clip for machines without a camera."""
 
 from pathlib import Path
 

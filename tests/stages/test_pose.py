@@ -1,4 +1,4 @@
-"""MediaPipe's pose networks: on the drawn clip, which everybody has, and beside YOLOv5 and RVM on real footage."""
+"""MediaPipe's pose networks: on the sample clip, which everybody has, and beside YOLOv5 and RVM on real footage."""
 
 from pathlib import Path
 

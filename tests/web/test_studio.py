@@ -131,9 +131,9 @@ def test_a_camera_is_stylized_and_a_control_reaches_the_worker(page: Page, media
     assert page.get_by_test_id("stException").count() == 0
 
 
-@pytest.mark.skipif(not CLIP.exists(), reason="this checkout has no drawn clip")
+@pytest.mark.skipif(not CLIP.exists(), reason="this checkout has no sample clip")
 def test_without_a_camera_the_drawn_clip_plays_and_comes_back_after_a_break(page: Page, studio: Studio) -> None:
-    page.get_by_role("button", name="Play the drawn clip").click()
+    page.get_by_role("button", name="Play the sample clip").click()
     before = _wait_picture(page, lambda seen: seen.at_s > 3)
     os.kill(studio.pid, signal.SIGSTOP)
     page.wait_for_timeout(10_000)  # Chromium gives a silent connection up after some 7 s
@@ -168,7 +168,7 @@ def _saved(page: Page, button: str) -> bytes:
     return download.value.path().read_bytes()
 
 
-@pytest.mark.skipif(not CLIP.exists(), reason="this checkout has no drawn clip")
+@pytest.mark.skipif(not CLIP.exists(), reason="this checkout has no sample clip")
 def test_every_page_does_what_it_is_there_for(studio: Studio, launch: Launch, weights: Finder, tmp_path: Path) -> None:
     """One visit through all of them: presets, a comparison, curves, figures, health, a style brought in, Japanese."""
     with visit(launch(None), size=(1280, 1400)) as context:

@@ -288,4 +288,4 @@ def test_a_fresh_run_of_the_benchmark_is_measured_and_shown(weights: Finder, mon
     app.button(key="bench_run").click().run()
     assert not app.exception and [each.value for each in app.error] == []
     assert app.session_state["bench_result"] == "fresh run"
-    assert app.subheader[0].value.startswith("The picture's way, 640×480"), "the drawn clip"
+    assert app.subheader[0].value.startswith("The picture's way, 640×480"), "the sample clip"

@@ -147,7 +147,7 @@ def _add_common_routes(app: FastAPI, service: Service) -> None:
     @app.get("/clip.mp4", include_in_schema=False)
     async def clip() -> FileResponse:
         if not CLIP.exists():
-            raise NotFound("this build has no drawn clip")
+            raise NotFound("this build has no sample clip")
         return FileResponse(CLIP, media_type="video/mp4")
 
 

@@ -93,7 +93,7 @@ class CameraSink:
 
 
 def play_clip(bridge: Bridge, clip: Path, connect_s: float = CONNECT_S) -> None:
-    """Feeds the drawn clip in a thread of its own, round and round, until the bridge closes."""
+    """Feeds the sample clip in a thread of its own, round and round, until the bridge closes."""
     bridge.connecting(connect_s)
     threading.Thread(target=_feed, args=(bridge, clip), name="clip", daemon=True).start()
 

@@ -13,7 +13,7 @@ from stylizer.weights.registry import Style
 from web.studio import picture, resources
 from web.studio.strings import language, said, t
 
-MOMENT_S = 2.0  # of the drawn clip, for the previews
+MOMENT_S = 2.0  # of the sample clip, for the previews
 
 
 def page() -> None:
@@ -64,7 +64,7 @@ def _show_preview(style: Style) -> None:
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def preview(name: str, sha256: str | None) -> PixelsU8:
-    """One moment of the drawn clip in this style. sha256: other weights under the same name are drawn anew."""
+    """One moment of the sample clip in this style. sha256: other weights under the same name are drawn anew."""
     return resources.worker().stylize(_moment(), {"style": name})
 
 

@@ -84,10 +84,10 @@ STRINGS = {
         "only.",
         "reference_shown": "The picture whose look is taken on",
         "start_camera": "Start camera",
-        "play_clip": "Play the drawn clip",
+        "play_clip": "Play the sample clip",
         "stop": "Stop",
         "camera": "Camera",
-        "clip": "Drawn clip",
+        "clip": "Sample clip",
         "connecting_again": "{source}, connecting again ({tries})",
         "given_up": "Given up after {tries} tries. {why}",
         "fps": "Pictures per second",
@@ -105,7 +105,7 @@ STRINGS = {
         "blocked": "No path was found for the picture: the network blocks video (UDP). Use the same network as the "
         "studio, or a relay (STYLIZER_TURN_URL).",
         "insecure": "The browser hides the camera here: cameras work only on https:// addresses and on "
-        "http://localhost. The drawn clip works everywhere.",
+        "http://localhost. The sample clip works everywhere.",
         "asking": "Please allow the camera; the browser is asking for it, usually at the top of the window.",
         "absent": "No camera was found, or another program holds it. Connect one or close that program, then press "
         "Stop and start again.",
@@ -132,7 +132,7 @@ STRINGS = {
         "styles": "Styles",
         "refused": "Refused: {refusal}",
         "drawing_preview": "Drawing a preview",
-        "preview_of": "The drawn clip in the style {title}",
+        "preview_of": "The sample clip in the style {title}",
         "origin_embedded": "embedded",
         "origin_cache": "brought in",
         "origin_search_path": "on the search path",
@@ -171,7 +171,7 @@ STRINGS = {
         # Compare
         "left": "Left",
         "right": "Right",
-        "own_film": "A film of your own, or the drawn clip",
+        "own_film": "A film of your own, or the sample clip",
         "seconds": "Seconds",
         "draw_both": "Draw both",
         "drawing_both": "Drawing both sides",
@@ -210,7 +210,7 @@ STRINGS = {
         "predicted_more": "By the data sheet; nothing here was measured. `python -m kernels.bench --json F` on a card "
         "replaces it.",
         "result_file": "A result's JSON file",
-        "frames": "Frames of the drawn clip",
+        "frames": "Frames of the sample clip",
         "run_bench": "Run the pipeline's benchmark",
         "measuring": "Measuring. The studio's own stream would disturb it: stop that first.",
         "too_long": "The run took longer than {minutes} minutes and was ended.",

@@ -1,4 +1,4 @@
-// Where the picture comes from: the camera, or the drawn clip for those who have none. Both end with `stop()`.
+// Where the picture comes from: the camera, or the sample clip for those who have none. Both end with `stop()`.
 
 const CAMERA = { audio: false, video: { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30, max: 30 }, facingMode: "user" } };
 const CLIP_FPS = 24;

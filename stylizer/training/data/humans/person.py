@@ -1,7 +1,7 @@
 """Who stands there: invented at random, shaped, posed, dressed; adults only."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -244,69 +244,72 @@ _LABEL = {"hair": "hair", "beard": "hair", "hat": "hair", "shoes": "shoes"}
 def make_person(assets: Assets, nature: Nature, rng: Generator, near: bool) -> Person:
     mood = expression(nature, rng)
     calm = shaped(assets, {**targets_of(nature), **features(rng)})
-    shape = shaped(assets, mood, calm)
     turns = posture_turns(assets, rng, near)
-    gaze = (float(rng.normal(0, 9)), float(rng.normal(0, 5)))  # degrees to the person's left, downwards
-    for eye in ("eye.L", "eye.R"):
-        turns[eye] = turn((0, 1, 0), gaze[0]) @ turn((1, 0, 0), gaze[1])
-    posture = Posture(assets.rig, shape, turns)
-    body = posture.carried(assets.body, shape)
+    gaze = (float(rng.normal(0, 9)), float(rng.normal(0, 5)))
     iris = int(rng.integers(9))
     worn = [
         (kind, assets.garment(folder, name, iris if kind == "eyes" else 0))
         for kind, folder, name in outfit(nature, rng)
     ]
-    hidden = np.zeros(len(shape), np.bool_)
-    for kind, garment in worn:
-        if len(garment.hides) == len(hidden) and kind not in ("hair", "hat"):
-            hidden |= garment.hides
-    shown = ~hidden[assets.body.triangles].all(1)
-    face = _face_vertices(assets, shape)
-    label = np.where(face[assets.body.triangles].all(1), LABELS.index("face"), LABELS.index("skin")).astype(np.uint8)
-    parts = [
-        Worn(
-            "body",
-            None,
-            body,
-            assets.body.triangles[shown],
-            assets.body.uvs[shown],
-            label[shown],
-            assets.skin(skin_of(nature)),
-            None,
-        )
-    ]
-    hips = float(shape[list(assets.rig.heads[assets.rig.names.index("spine05")])].mean(0)[1])
-    for kind, garment in worn:
-        fitted = garment.fitted(shape)
-        labels = np.full(len(garment.mesh.triangles), LABELS.index(_LABEL.get(kind, "face")), np.uint8)
-        if kind == "cloth":
-            low = fitted[garment.mesh.triangles, 1].mean(1) < hips
-            labels = np.where(low, LABELS.index("bottom"), LABELS.index("top")).astype(np.uint8)
-        vertices = posture.carried(garment.mesh, fitted)
-        parts.append(
-            Worn(
-                kind,
-                garment,
-                vertices,
-                garment.mesh.triangles,
-                garment.mesh.uvs,
-                labels,
-                garment.colours,
-                garment.relief,
-            )
-        )
-    head = (
-        posture.turns[assets.rig.names.index("head")].astype(np.float32).T
-    )  # rows: where x, y and z of the head point
-    points = _landmarks(assets, body)
+    person = assembled(assets, calm, mood, turns, gaze, worn, skin_of(nature))
     if rng.random() < GLASSES:
-        parts.append(_glasses(points, head, rng))
+        return glasses_on(person, rng)
+    return person
+
+
+def glasses_on(person: Person, rng: Generator) -> Person:
+    return replace(person, parts=(*person.parts, _glasses(person.face, person.head, rng)))
+
+
+def assembled(
+    assets: Assets,
+    calm: Floats,
+    mood: Mapping[str, float],
+    turns: Mapping[str, Turn],
+    gaze: tuple[float, float],
+    worn: Sequence[tuple[str, Garment]],
+    skin: str,
+) -> Person:
+    """calm: the body's shape [V, 3] with its face at rest; mood: targets of its expression; turns: of its joints; gaze:
+    degrees to the person's left, downwards; worn: (kind, thing) over the skin of that name."""
+    shape = shaped(assets, mood, calm)
+    look = turn((0, 1, 0), gaze[0]) @ turn((1, 0, 0), gaze[1])
+    posture = Posture(assets.rig, shape, {**turns, "eye.L": look, "eye.R": look})
+    body = posture.carried(assets.body, shape)
+    parts = [_bare(assets, shape, body, worn, assets.skin(skin))]
+    hips = float(shape[list(assets.rig.heads[assets.rig.names.index("spine05")])].mean(0)[1])
+    parts += [_put_on(kind, garment, posture, shape, hips) for kind, garment in worn]
+    axes = posture.turns[assets.rig.names.index("head")].astype(np.float32).T  # rows: where its x, y and z point
     lips = _landmarks(assets, shape)
     base, rest = _landmarks(assets, assets.body.vertices), _landmarks(assets, calm)
     gape = _apart(lips) / max(float(np.linalg.norm(lips["corner_l"] - lips["corner_r"])), 1e-3) - _apart(base) / float(
         np.linalg.norm(base["corner_l"] - base["corner_r"])
     )
-    return Person(tuple(parts), points, head, float(gape), (_shut(lips, rest, "l"), _shut(lips, rest, "r")), gaze)
+    shut = _shut(lips, rest, "l"), _shut(lips, rest, "r")
+    return Person(tuple(parts), _landmarks(assets, body), axes, float(gape), shut, gaze)
+
+
+def _bare(assets: Assets, shape: Floats, posed: Floats, worn: Sequence[tuple[str, Garment]], colours: Floats) -> Worn:
+    """The body, where nothing worn hides it."""
+    hidden = np.zeros(len(shape), np.bool_)
+    for kind, garment in worn:
+        if len(garment.hides) == len(hidden) and kind not in ("hair", "hat"):
+            hidden |= garment.hides
+    triangles = assets.body.triangles
+    shown = ~hidden[triangles].all(1)
+    inside = _face_vertices(assets, shape)[triangles].all(1)
+    label = np.where(inside, LABELS.index("face"), LABELS.index("skin")).astype(np.uint8)
+    return Worn("body", None, posed, triangles[shown], assets.body.uvs[shown], label[shown], colours, None)
+
+
+def _put_on(kind: str, garment: Garment, posture: Posture, shape: Floats, hips: float) -> Worn:
+    mesh, fitted = garment.mesh, garment.fitted(shape)
+    labels = np.full(len(mesh.triangles), LABELS.index(_LABEL.get(kind, "face")), np.uint8)
+    if kind == "cloth":
+        low = fitted[mesh.triangles, 1].mean(1) < hips
+        labels = np.where(low, LABELS.index("bottom"), LABELS.index("top")).astype(np.uint8)
+    posed = posture.carried(mesh, fitted)
+    return Worn(kind, garment, posed, mesh.triangles, mesh.uvs, labels, garment.colours, garment.relief)
 
 
 def _glasses(points: dict[str, Floats], head: Floats, rng: Generator) -> Worn:

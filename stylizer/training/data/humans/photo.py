@@ -57,19 +57,19 @@ def lamps(rng: Generator) -> Lamps:
     )
 
 
-def lit_by_sky(scene: Scene, buffer: Buffer, rng: Generator) -> Floats:
+def lit_by_sky(scene: Scene, buffer: Buffer, rng: Generator, rays: int = SKY_RAYS) -> Floats:
     """How much of the surroundings each sample sees, [S, S] 0..1: ambient occlusion, smooth."""
     size = buffer.surface.shape[0]
     rows, columns = np.nonzero(buffer.surface[::2, ::2] >= 0)
     points, normals = buffer.position[::2, ::2][rows, columns], buffer.normal[::2, ::2][rows, columns]
     seen = np.zeros(len(points), np.float32)
-    for _ in range(SKY_RAYS):
+    for _ in range(rays):
         ball = rng.standard_normal(points.shape, np.float32)
         ways = normals + ball / np.maximum(np.linalg.norm(ball, axis=1, keepdims=True), 1e-6)
         ways /= np.maximum(np.linalg.norm(ways, axis=1, keepdims=True), 1e-6)
         seen += ~scene.shadowed(points + normals * 0.02, ways)
     small = np.zeros((size // 2, size // 2), np.float32)
-    small[rows, columns] = seen / SKY_RAYS
+    small[rows, columns] = seen / rays
     smooth = blurred(small, buffer.surface[::2, ::2] >= 0, 2.0)
     return np.asarray(cv2.resize(smooth, (size, size)), np.float32)
 
@@ -83,16 +83,15 @@ def shadows(scene: Scene, buffer: Buffer, way: Floats) -> Floats:
     return result
 
 
-def develop_scene(
-    scene: Scene, buffer: Buffer, kinds: list[str], albedo: Floats, light: Lamps, rng: Generator
-) -> Floats:
-    """albedo [S, S, 3] unit -> the picture [S, S, 3] unit, gamma as a screen's. kinds: of the scene's surfaces."""
+def light_on(
+    scene: Scene, buffer: Buffer, kinds: list[str], light: Lamps, rng: Generator, rays: int = SKY_RAYS
+) -> tuple[Floats, Floats]:
+    """What falls on each sample and what it mirrors, [S, S, 3] each, linear. kinds: of the scene's surfaces."""
     size = buffer.surface.shape[0]
     inside = buffer.surface >= 0
     up = -buffer.bent[..., 1:2]
-    around = (light.sky * (0.5 + 0.5 * up) + light.ground * (0.5 - 0.5 * up)) * lit_by_sky(scene, buffer, rng)[
-        ..., None
-    ]
+    sky = lit_by_sky(scene, buffer, rng, rays)[..., None]
+    around = (light.sky * (0.5 + 0.5 * up) + light.ground * (0.5 - 0.5 * up)) * sky
     glow = np.zeros((size, size, 3), np.float32)
     gloss, power = (np.array([GLOSS.get(kind, (0.015, 10.0))[i] for kind in kinds] + [0.0], np.float32) for i in (0, 1))
     eye = -buffer.position / np.maximum(length(buffer.position), 1e-6)
@@ -109,6 +108,16 @@ def develop_scene(
             * soft
         )
         glow += shine[..., None] * colour
+    return np.asarray(around, np.float32), glow
+
+
+def develop_scene(
+    scene: Scene, buffer: Buffer, kinds: list[str], albedo: Floats, light: Lamps, rng: Generator
+) -> Floats:
+    """albedo [S, S, 3] unit -> the picture [S, S, 3] unit, gamma as a screen's. kinds: of the scene's surfaces."""
+    size = buffer.surface.shape[0]
+    inside = buffer.surface >= 0
+    around, glow = light_on(scene, buffer, kinds, light, rng)
     cloth = np.isin(buffer.surface, [i for i, kind in enumerate(kinds) if kind == "cloth"])
     folds = cloud(rng, size, int(rng.integers(3, 5)), stretch=True) * rng.uniform(0, 0.06) * cloth
     linear = albedo**2.2 * around * np.exp(folds)[..., None] + glow
