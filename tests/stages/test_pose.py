@@ -47,8 +47,8 @@ def _frames(film: Path, every: int, count: int) -> list[PixelsU8]:
         return [frame.pixels for i, frame in enumerate(reader) if i % every == 0 and i < every * count]
 
 
-def test_the_drawn_figure_is_found_and_cut_out(detector: PoseDetector, matte: PoseMatte) -> None:
-    for pixels in _frames(CLIP, 40, 4):
+def test_the_dancer_of_the_sample_clip_is_found_and_cut_out(detector: PoseDetector, matte: PoseMatte) -> None:
+    for pixels in _frames(CLIP, 24, 4):  # then the camera comes near
         (person,) = detector(pixels)
         size = pixels.shape[1], pixels.shape[0]
         box = square_around(person.box, None, size)

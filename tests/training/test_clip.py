@@ -20,5 +20,7 @@ def test_it_is_small_and_long_enough(film: list[NDArray[np.int64]]) -> None:
 
 
 def test_its_end_goes_on_in_its_beginning(film: list[NDArray[np.int64]]) -> None:
-    before, seam, after = (np.abs(film[i + 1] - film[i]).mean() for i in (-3, -2, 0))
-    assert np.abs(film[0] - film[-1]).mean() < 1.6 * max(before, seam, after)
+    """The step over the seam is no larger than others of the dance; blocks of 16 px leave the codec's grain out."""
+    small = [frame.reshape(30, 16, 40, 16, 3).mean((1, 3)) for frame in film]
+    seam, *beside = (float(np.abs(small[i + 1] - small[i]).mean()) for i in (-1, *range(12)))
+    assert seam < 1.2 * max(beside)

@@ -185,7 +185,7 @@ def _drawn(assets: Path, moment: tuple[str, int]) -> NDArray[np.uint8]:
 def write_clip(assets: Path, target: Path, dancer: str = "juno") -> None:
     """Writes the loop as H.264. Raises BadInput naming what the assets lack."""
     with av.open(str(target), "w") as film:
-        stream = film.add_stream("libx264", rate=Fraction(RATE), options={"crf": "25", "preset": "slow"})
+        stream = film.add_stream("libx264", rate=Fraction(RATE), options={"crf": "23", "preset": "slow"})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         for pixels in draw_frames(assets, [(dancer, index) for index in range(FRAMES)]).values():
             film.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
