@@ -177,7 +177,7 @@ def test_an_insecure_address_is_explained_in_japanese_as_well(worker: Running, l
 
 
 @pytest.mark.skipif(not CLIP.exists(), reason="this checkout has no sample clip")
-def test_without_a_camera_the_drawn_clip_is_stylized(worker: Running, launch: Launch) -> None:
+def test_without_a_camera_the_sample_clip_is_stylized(worker: Running, launch: Launch) -> None:
     with visit(launch(None)) as browser:
         page = browser.new_page()
         page.goto(worker.base)

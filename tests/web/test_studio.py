@@ -132,7 +132,7 @@ def test_a_camera_is_stylized_and_a_control_reaches_the_worker(page: Page, media
 
 
 @pytest.mark.skipif(not CLIP.exists(), reason="this checkout has no sample clip")
-def test_without_a_camera_the_drawn_clip_plays_and_comes_back_after_a_break(page: Page, studio: Studio) -> None:
+def test_without_a_camera_the_sample_clip_plays_and_comes_back_after_a_break(page: Page, studio: Studio) -> None:
     page.get_by_role("button", name="Play the sample clip").click()
     before = _wait_picture(page, lambda seen: seen.at_s > 3)
     os.kill(studio.pid, signal.SIGSTOP)
