@@ -23,7 +23,7 @@ def film() -> list[Picture]:
 
 
 def test_it_is_small_and_shows_three_dancers_in_every_style(film: list[Picture]) -> None:
-    assert len(film) == FRAMES and ATTRACT.stat().st_size < 1_000_000
+    assert len(film) == FRAMES and ATTRACT.stat().st_size <= 600_000
     drawn = [part for part in PARTS if part.controls]
     assert {part.controls["style"] for part in drawn if part.controls} == {"anime", "comic", "paper"}
     assert len({part.dancer for part in drawn}) == 3
