@@ -184,10 +184,11 @@ def _drawn(assets: Path, moment: tuple[str, int]) -> NDArray[np.uint8]:
 
 def write_clip(assets: Path, target: Path, dancer: str = "juno") -> None:
     """Writes the loop as H.264. Raises BadInput naming what the assets lack."""
+    frames = draw_frames(assets, [(dancer, index) for index in range(FRAMES)])  # before an older film is overwritten
     with av.open(str(target), "w") as film:
         stream = film.add_stream("libx264", rate=Fraction(RATE), options={"crf": "23", "preset": "slow"})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        for pixels in draw_frames(assets, [(dancer, index) for index in range(FRAMES)]).values():
+        for pixels in frames.values():
             film.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         film.mux(stream.encode(None))
 
