@@ -8,7 +8,6 @@ import contextlib
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -37,7 +36,7 @@ class Worker(NamedTuple):
     process: "subprocess.Popen[bytes]"
 
     def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
+        self.process.kill()
         self.process.wait()
 
 
