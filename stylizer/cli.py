@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from stylizer.bench.cli import bench_app
 from stylizer.cli_controls import with_controls
@@ -39,8 +40,8 @@ app.add_typer(train_app, name="train")
 app.command()(evaluate)
 app.add_typer(bench_app, name="bench", help="Measure, against the plain way.")
 
-out = Console()
-err = Console(stderr=True)
+out = Console(markup=False)  # a path or a reason may have brackets
+err = Console(stderr=True, markup=False)
 
 JsonFile = Annotated[Path | None, typer.Option("--json", help="write the report to this file")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="print JSON")]
@@ -51,7 +52,7 @@ def main() -> None:
     try:
         app()
     except StylizerError as error:
-        err.print(f"[red]stylizer:[/] {error}", highlight=False, soft_wrap=True)
+        err.print(Text.assemble(("stylizer: ", "red"), str(error)), soft_wrap=True)
         sys.exit(1)
 
 
@@ -83,7 +84,8 @@ def render(
     pipeline.warm_up()
     for rung in pipeline.ladder:
         if rung.why:
-            err.print(f"[yellow]{rung.part}:[/] {rung.standing}: {rung.why}", highlight=False, soft_wrap=True)
+            why = Text.assemble((f"{rung.part}: ", "yellow"), f"{rung.standing}: {rung.why}")
+            err.print(why, soft_wrap=True)
     wanted: dict[str, Value] = {"framing": "scene", "background": "blur", **controls}
     with _progress() as bar:
         task = bar.add_task(source.name, total=None, fps=0.0)
@@ -120,7 +122,7 @@ def doctor(as_json: JsonFlag = False) -> None:
         return
     table = Table("part", "stands on", "because", box=None, header_style="bold")
     for rung in rungs:
-        table.add_row(rung.part, rung.standing, rung.why or "[green]first choice[/]")
+        table.add_row(rung.part, rung.standing, rung.why or Text("first choice", "green"))
     out.print(table)
     out.print(", ".join(f"{key} {value}" for key, value in what.items()), style="dim", highlight=False)
 

@@ -117,7 +117,7 @@ def test_a_wrong_file_is_told_before_anything_is_loaded(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("STYLIZER_VISITORS", "0")  # were the settings read first, they would be what is wrong
-    for names, wrong in ((("no.mp4", "out.mp4"), "no.mp4"), ((str(CLIP), "out.txt"), "out.txt")):
+    for names, wrong in ((("no[take 2].mp4", "out.mp4"), "no[take 2].mp4"), ((str(CLIP), "out.txt"), "out.txt")):
         monkeypatch.setattr(sys, "argv", ["stylizer", "render", *(str(tmp_path / name) for name in names)])
         with pytest.raises(SystemExit) as ended:
             main()

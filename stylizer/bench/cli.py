@@ -13,7 +13,7 @@ from stylizer.config import Settings
 from stylizer.styles import CLIP
 
 bench_app = typer.Typer(no_args_is_help=True)
-out, err = Console(), Console(stderr=True)
+out, err = Console(markup=False), Console(stderr=True, markup=False)
 
 Clip = Annotated[Path, typer.Option("--input", help="a film with a person; the embedded sample clip by default")]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="write the figures to this file")]

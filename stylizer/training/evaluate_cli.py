@@ -37,4 +37,4 @@ def evaluate(
     for name, value in measured.items():
         noted = promised.get(name)
         table.add_row(name, f"{value:g}", "" if noted is None else f"{noted}", "apart" if name in apart else "")
-    Console().print(table)
+    Console(markup=False).print(table)

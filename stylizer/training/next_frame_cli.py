@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-err = Console(stderr=True)
+err = Console(stderr=True, markup=False)
 
 
 def next_frame(

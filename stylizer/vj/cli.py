@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 from stylizer.config import Settings
 from stylizer.errors import Unavailable
@@ -20,7 +21,7 @@ from stylizer.vj.inputs.modulation import SOURCES, Modulator
 from stylizer.vj.presets import Preset, find_preset, presets
 
 vj_app = typer.Typer(help="An instrument that dreams the next frame.", no_args_is_help=True)
-out, err = Console(), Console(stderr=True)
+out, err = Console(markup=False), Console(stderr=True, markup=False)
 FOLLOW_HELP = f"sound that moves a control: 'low>zoom gain=0.02 release_s=0.4', of {', '.join(SOURCES)}; repeatable"
 
 
@@ -156,7 +157,7 @@ def with_models(bank: Bank, preset: Preset, a: str | None, b: str | None) -> Pre
 
 
 def _missing(error: Unavailable) -> None:
-    err.print(f"[yellow]without:[/] {error}", highlight=False, soft_wrap=True)
+    err.print(Text.assemble(("without: ", "yellow"), str(error)), soft_wrap=True)
 
 
 @vj_app.command("osc")
@@ -165,7 +166,7 @@ def osc_addresses() -> None:
     from stylizer.vj.inputs.osc import addresses
 
     for address, takes in addresses():
-        out.print(f"{address}  {takes}", highlight=False, markup=False)
+        out.print(f"{address}  {takes}", highlight=False)
 
 
 @vj_app.command("list")

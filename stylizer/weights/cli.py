@@ -54,7 +54,9 @@ def pull(
     if missing:
         names = [each for each in names if not registry.verify(each)]
     numbers = (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(TextColumn("{task.description}"), BarColumn(), *numbers, console=Console(stderr=True)) as bars:
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), *numbers, console=Console(stderr=True, markup=False)
+    ) as bars:
         for each in names:
             found = registry.pull(each, progress=_bar(bars, each))
             bars.console.print(f"{found.part.name}: {found.path}", soft_wrap=True)
@@ -149,4 +151,4 @@ def _show(rows: list[Row], columns: tuple[str, ...], as_json: bool) -> None:
     table = Table(*(Column(name, overflow="fold") for name in columns), box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(str(row[column] or "") for column in columns))
-    Console().print(table)
+    Console(markup=False).print(table)
