@@ -19,7 +19,7 @@ import aiortc.jitterbuffer
 import aiortc.rtcpeerconnection
 import aiortc.rtcrtpreceiver
 import aiortc.rtcsctptransport
-from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpReceiver
+from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpReceiver, RTCRtpSender
 from aiortc.rtp import RtpPacket
 from aiortc.sdp import SessionDescription
 from av import CodecContext, FFmpegError, VideoFrame
@@ -300,6 +300,11 @@ async def ask_again(receiver: RTCRtpReceiver) -> None:
     for ssrc in list(receiver._RTCRtpReceiver__remote_streams):
         if missing and ssrc not in resent:
             await receiver._send_rtcp_nack(ssrc, missing)
+
+
+def send_whole(sender: RTCRtpSender) -> None:
+    """The next picture is sent whole, as if the other side had asked for it (PLI): Chromium waits three seconds."""
+    sender._send_keyframe()
 
 
 async def begin_anew(receiver: RTCRtpReceiver) -> None:

@@ -14,6 +14,7 @@ from stylizer.config import Settings
 from tests.web.doubles import ColourPipeline, PaintedTrack, Running, Served, Visitor, WanderingTrack, running, visiting
 from tests.web.line import Line
 from tests.web.test_api import OFFER
+from web import compat
 from web.api.app import create_app
 from web.api.doors import BURST, PER_SECOND, RateLimit
 
@@ -133,6 +134,35 @@ def test_a_cut_of_two_seconds_is_over_three_seconds_after_it(worker: Running) ->
             return watcher.news_s[3] - back_s
 
     assert asyncio.run(visit()) <= 3
+
+
+def test_after_a_cut_a_whole_picture_comes_soon(worker: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was on its way when the line was cut is lost: Chromium could show nothing that builds on it."""
+    whole: list[bool] = []  # of the worker's pictures, which are blue; the visitor's, from the same process, are grey
+    encode = compat._CappedVp8.encode
+
+    def watched(self: compat._CappedVp8, frame: VideoFrame, force_keyframe: bool = False) -> tuple[list[bytes], int]:
+        red, _, blue = frame.to_ndarray(format="rgb24").mean((0, 1))
+        if blue > red + 50:
+            whole.append(force_keyframe)
+        return encode(self, frame, force_keyframe)
+
+    monkeypatch.setattr(compat._CappedVp8, "encode", watched)
+
+    async def visit() -> None:
+        with Line() as line:
+            visitor = await through(worker, line)
+            line.cut = True
+            await asyncio.sleep(2.5)
+            whole.clear()
+            line.cut = False
+            async with asyncio.timeout(5):
+                while len(whole) < 6:
+                    await asyncio.sleep(0.02)
+            await leave(visitor)
+
+    asyncio.run(visit())
+    assert any(whole), "of six, at ten a second"
 
 
 class NoisyTrack(PaintedTrack):

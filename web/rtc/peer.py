@@ -143,14 +143,25 @@ class Peer:
             channel = self._channel
             if channel and channel.readyState == "open" and channel.bufferedAmount < CHANNEL_BACKLOG_BYTES:
                 channel.send(stats_message(self._session.stats()))
-            if self.connected and self._clock() - (self.intake.last_at_s or 0.0) > STALL_S:
+            if self.connected and self._silent():
                 for receiver in self._pc.getReceivers():
                     await compat.begin_anew(receiver)
 
     async def _repair(self) -> None:
-        """Ten times a second: asks again for packets that did not come."""
+        """Ten times a second: asks again for packets that did not come.
+
+        After a silence the next picture to the visitor is whole: a line that was cut lost others on that way, too.
+        """
+        silent = False
         while True:
             await asyncio.sleep(REPAIR_S)
             if self.connected:
                 for receiver in self._pc.getReceivers():
                     await compat.ask_again(receiver)
+                was_silent, silent = silent, self._silent()
+                if was_silent and not silent:
+                    for sender in self._pc.getSenders():
+                        compat.send_whole(sender)
+
+    def _silent(self) -> bool:
+        return self._clock() - (self.intake.last_at_s or 0.0) > STALL_S
