@@ -150,7 +150,7 @@ class Peer:
     async def _repair(self) -> None:
         """Ten times a second: asks again for packets that did not come.
 
-        After a silence the next picture to the visitor is whole: a line that was cut lost others on that way, too.
+        After a silence whole pictures are wanted at once, both ways: a line that was cut lost others in each of them.
         """
         silent = False
         while True:
@@ -160,6 +160,8 @@ class Peer:
                     await compat.ask_again(receiver)
                 was_silent, silent = silent, self._silent()
                 if was_silent and not silent:
+                    for receiver in self._pc.getReceivers():
+                        await compat.begin_anew(receiver)
                     for sender in self._pc.getSenders():
                         compat.send_whole(sender)
 
