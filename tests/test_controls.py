@@ -43,7 +43,7 @@ def test_unknown_names_are_told_what_there_is() -> None:
 
 
 def test_the_readme_tells_every_control_of_the_live_picture_with_its_default() -> None:
-    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     told = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|", readme, re.MULTILINE))
     assert told.keys() == defaults().keys()
     for name, default in defaults().items():
