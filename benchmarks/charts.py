@@ -20,8 +20,8 @@ RESULTS = ROOT / "benchmarks" / "results"
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for path in sorted(RESULTS.glob("stages-*.json")):
-        stages(json.loads(path.read_text()), folder / f"{path.stem}.png")
-    lives = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("live-*.json"))]
+        stages(json.loads(path.read_text(encoding="utf-8")), folder / f"{path.stem}.png")
+    lives = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("live-*.json"))]
     if lives:
         live(lives, folder / "live.png")
 

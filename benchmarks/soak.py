@@ -346,7 +346,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as cache:
         os.environ.setdefault("STYLIZER_CACHE", cache)
         result = asyncio.run(soak(asked.minutes, asked.seats, asked.fps, tuple(asked.stay)))
-    asked.json.write_text(json.dumps(asdict(result), indent=1) + "\n")
+    asked.json.write_text(json.dumps(asdict(result), indent=1) + "\n", encoding="utf-8")
     if asked.plot:
         plot(result, asked.plot)
     sys.stdout.write("".join(f"{k}: {v}\n" for k, v in asdict(result).items() if k != "samples"))

@@ -25,7 +25,7 @@ from stylizer.convert.pix2pix_int8 import CpuUnet, cpu_unet
 def processor() -> str:
     """The model's name where Linux tells it."""
     path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.processor())
 
 
@@ -64,7 +64,7 @@ def main() -> int:
     state = {"processor": processor(), "threads": args.threads, "load": os.getloadavg()[0], "filters": network.filters}
     sys.stdout.write(f"{state}\n")
     if args.json:
-        args.json.write_text(json.dumps({**state, "rows": rows}, indent=1) + "\n")
+        args.json.write_text(json.dumps({**state, "rows": rows}, indent=1) + "\n", encoding="utf-8")
     return 0
 
 

@@ -49,9 +49,9 @@ def main() -> None:
     with torch.inference_mode():
         tables = [make(net, people) for make in (truncation, mixing, references, row_three, features)]
     page = DOCS / "experiments.md"
-    before, rest = page.read_text().split(BEGIN)
+    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
     text = f"Style `{name}`, {PEOPLE} unseen drawn persons.\n\n" + "\n".join(map(markdown, tables))
-    page.write_text(before + BEGIN + "\n" + text + rest[rest.index(END) :])
+    page.write_text(before + BEGIN + "\n" + text + rest[rest.index(END) :], encoding="utf-8")
 
 
 class People:

@@ -14,11 +14,11 @@ BEGIN, END = "<!-- figures:begin (python docs/make_figures.py) -->", "<!-- figur
 
 def main() -> None:
     readme = ROOT / "README.md"
-    before, rest = readme.read_text().split(BEGIN)
+    before, rest = readme.read_text(encoding="utf-8").split(BEGIN)
     _, after = rest.split(END)
-    tables = [table(json.loads(path.read_text())) for path in sorted(RESULTS.glob("pipeline-*.json"))]
-    tables += live([json.loads(path.read_text()) for path in sorted(RESULTS.glob("live-*.json"))])
-    readme.write_text(before + BEGIN + "\n" + "\n".join(tables) + END + after)
+    tables = [table(json.loads(path.read_text(encoding="utf-8"))) for path in sorted(RESULTS.glob("pipeline-*.json"))]
+    tables += live([json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("live-*.json"))])
+    readme.write_text(before + BEGIN + "\n" + "\n".join(tables) + END + after, encoding="utf-8")
 
 
 def live(results: list[dict[str, Any]]) -> list[str]:

@@ -241,7 +241,7 @@ def main() -> int:
     if args.json:
         rows = [asdict(row) for row in (*networks, *details)]
         text = json.dumps({"machine": card, "filters": args.filters, "peaks": asdict(peaks), "rows": rows}, indent=1)
-        args.json.write_text(text + "\n")
+        args.json.write_text(text + "\n", encoding="utf-8")
     if args.plot:
         plot(networks, peaks, args.filters, args.plot)
     return 0

@@ -44,8 +44,11 @@ class Kernel:
 @cache
 def source_text(file: str) -> str:
     """`<file>.cu` with `#include "x.cuh"` replaced by that file."""
-    lines = (FOLDER / f"{file}.cu").read_text().splitlines(keepends=True)
-    return "".join((FOLDER / line.split('"')[1]).read_text() if line.startswith("#include") else line for line in lines)
+    lines = (FOLDER / f"{file}.cu").read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(
+        (FOLDER / line.split('"')[1]).read_text(encoding="utf-8") if line.startswith("#include") else line
+        for line in lines
+    )
 
 
 @dataclass(frozen=True, slots=True)

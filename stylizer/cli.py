@@ -96,7 +96,7 @@ def render(
         with _ctrl_c() as stop:
             result = run(pipeline, source, target, wanted, tell, backdrop=picture, reference=other, stop=stop)
     if report:
-        report.write_text(json.dumps(result.to_dict(), indent=2) + "\n")
+        report.write_text(json.dumps(result.to_dict(), indent=2) + "\n", encoding="utf-8")
     note = " (stopped early)" if result.interrupted else ""
     failed = f", {result.frames_failed} failed" if result.frames_failed else ""
     broken = f", {result.frames_broken} broken" if result.frames_broken else ""

@@ -31,7 +31,7 @@ def peak_memory_mb() -> float:
 def cpu_s_of(pid: int) -> float:
     """Processor time that another process has used so far; 0 where there is no /proc to tell."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
         return 0.0
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -40,7 +40,7 @@ def cpu_s_of(pid: int) -> float:
 def memory_mb_of(pid: int) -> int:
     """Resident size of another process now; 0 where there is no /proc to tell."""
     try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1])
     except OSError:
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE") >> 20
@@ -48,7 +48,7 @@ def memory_mb_of(pid: int) -> int:
 
 def _processor() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()

@@ -1,5 +1,6 @@
 """The house is in order: the lock, what is tracked, what is embedded, what is installed."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -61,6 +62,20 @@ def test_no_tracked_file_names_a_machine() -> None:
         if MACHINE_PATHS.search(line)
     ]
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_programs_name_the_encoding_of_every_text() -> None:
+    """The locale may be anything, and a library may set it to C for a moment (stylizer/engines/onnx.py)."""
+    texts = {"read_text": 0, "write_text": 1}  # how many arguments come before the encoding
+    wrong = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for path in _tracked()
+        if path.suffix == ".py" and "tests" not in path.parts
+        for call in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in texts
+        if len(call.args) <= texts[call.func.attr] and "encoding" not in {word.arg for word in call.keywords}
+    ]
+    assert wrong == []
 
 
 def test_the_embedded_styles_are_few_light_and_documented(tmp_path: Path) -> None:

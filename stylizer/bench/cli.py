@@ -78,7 +78,7 @@ def live(
 
 def _write(report: Path | None, figures: dict[str, Any]) -> None:
     if report:
-        report.write_text(json.dumps(figures, indent=2) + "\n")
+        report.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
 def _show(figures: dict[str, Any]) -> None:

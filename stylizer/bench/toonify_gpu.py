@@ -109,7 +109,7 @@ def main() -> int:
     )
     sys.stdout.write(text)
     if args.json:
-        args.json.write_text(text)
+        args.json.write_text(text, encoding="utf-8")
     return 1 if missed(rows) else 0
 
 

@@ -115,7 +115,7 @@ def main() -> int:
     text = json.dumps(report, indent=1) + "\n"
     sys.stdout.write(text)
     if args.json:
-        args.json.write_text(text)
+        args.json.write_text(text, encoding="utf-8")
     return 1 if report["missed"] else 0
 
 

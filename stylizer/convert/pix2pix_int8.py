@@ -112,7 +112,7 @@ def cpu_unet(
         run = float_unet(weights, threads, precision)
         return CpuUnet(run, precision, psnr_db(network, run))
     path = quantize(weights, cache, frames)
-    stated = float(json.loads(path.with_suffix(".json").read_text())["psnr_db"])
+    stated = float(json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["psnr_db"])
     return CpuUnet(_compiled(ov.Core().read_model(path), precision, threads), precision, stated)
 
 
@@ -146,7 +146,7 @@ def quantize(weights: Mapping[str, F32], cache: Path, frames: int = CALIBRATION_
     stated = psnr_db(network, lambda picture: np.asarray(request.infer([picture])[0], np.float32))
     cache.mkdir(parents=True, exist_ok=True)
     ov.save_model(model, path, compress_to_fp16=False)
-    note.write_text(json.dumps({"psnr_db": stated}))
+    note.write_text(json.dumps({"psnr_db": stated}), encoding="utf-8")
     return path
 
 

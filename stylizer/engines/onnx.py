@@ -13,6 +13,10 @@ from torch import Tensor
 from stylizer.engines import OnnxNet
 from stylizer.errors import ModelRejected, Unreadable
 
+# While OpenVINO writes or reads its cache it sets the locale of the whole process to "C" and then puts back the one it
+# found. Two threads at once leave "C" behind: from then on Python reads every file and every child's words as ASCII.
+_ONE_COMPILES = Lock()
+
 
 class OnnxReader:
     """The half of an engine that reads ONNX files; see engines.Engine.
@@ -72,7 +76,8 @@ class OnnxReader:
 
     def on_cpu(self, model: ov.Model, precision: str) -> ov.CompiledModel:
         hint = {"bf16": "bf16", "fp32": "f32"}[precision]
-        return self.core.compile_model(model, "CPU", self._options | {"INFERENCE_PRECISION_HINT": hint})
+        with _ONE_COMPILES:
+            return self.core.compile_model(model, "CPU", self._options | {"INFERENCE_PRECISION_HINT": hint})
 
 
 def _cut(model: ov.Model, endings: Sequence[str], path: Path) -> ov.Model:

@@ -44,7 +44,9 @@ def load_run(run: Path, config: ToonifyConfig | None = None) -> tuple[ToonifyNet
 def hours(run: Path) -> float:
     """Time spent on steps, by the log; pauses of more than a minute are left out. 0 for a run whose log is gone."""
     log = run / "log.jsonl"
-    times = np.array([json.loads(line)["time"] for line in log.read_text().splitlines()] if log.is_file() else [])
+    times = np.array(
+        [json.loads(line)["time"] for line in log.read_text(encoding="utf-8").splitlines()] if log.is_file() else []
+    )
     gaps = np.diff(times)
     return float(gaps[gaps < 60].sum() / 3600)
 
@@ -52,7 +54,7 @@ def hours(run: Path) -> float:
 def data_of(run: Path, settings: ToonifySettings, hand: str) -> str:
     """What the card says the run has seen: each store once, however often it was given."""
     about = run / "data.json"
-    plans = json.loads(about.read_text()) if about.is_file() else [{"count": settings.pairs}]
+    plans = json.loads(about.read_text(encoding="utf-8")) if about.is_file() else [{"count": settings.pairs}]
     humans = sum(plan["count"] for plan in plans if plan.get("data") in ("humans", "heads"))
     drawn = sum(plan["count"] for plan in plans if plan.get("data") not in ("humans", "heads"))
     said = [DATA.format(pairs=drawn, hand=hand)] if drawn else []

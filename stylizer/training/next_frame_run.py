@@ -62,7 +62,7 @@ def _resume(trainer: NextFrameTrainer, folder: Path) -> float:
     if not (folder / STATE).exists():
         return 0.0
     trainer.load(folder / STATE)
-    return float(json.loads((folder / SPENT).read_text())["seconds"])
+    return float(json.loads((folder / SPENT).read_text(encoding="utf-8"))["seconds"])
 
 
 def _train(trainer: NextFrameTrainer, folder: Path, until_s: float, start: float) -> None:
@@ -86,7 +86,7 @@ def _save(trainer: NextFrameTrainer, folder: Path, spent_s: float) -> None:
     """Whole or not at all: a run that is killed while it writes keeps its last state."""
     trainer.save(folder / "state.new")
     os.replace(folder / "state.new", folder / STATE)
-    (folder / SPENT).write_text(json.dumps({"seconds": spent_s}))
+    (folder / SPENT).write_text(json.dumps({"seconds": spent_s}), encoding="utf-8")
 
 
 def sample(trainer: NextFrameTrainer, path: Path, frames: int = 100) -> None:
@@ -98,7 +98,7 @@ def sample(trainer: NextFrameTrainer, path: Path, frames: int = 100) -> None:
 
 def _note(path: Path, row: dict[str, float]) -> None:
     new = not path.exists()
-    with path.open("a", newline="") as file:
+    with path.open("a", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(row))
         if new:
             writer.writeheader()

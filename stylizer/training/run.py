@@ -77,16 +77,18 @@ class RunLog:
         self.path = folder / "log.jsonl"
         self.rows: list[dict[str, float]] = []
         if self.path.is_file():
-            read = [json.loads(line) for line in self.path.read_text().splitlines() if line.endswith("}")]
+            read = [
+                json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines() if line.endswith("}")
+            ]
             self.rows = [row for row in read if row["step"] <= from_step]
-        self.path.write_text("".join(json.dumps(row) + "\n" for row in self.rows))
+        self.path.write_text("".join(json.dumps(row) + "\n" for row in self.rows), encoding="utf-8")
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=from_step)
         self._folder = folder
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         row = {"step": step, "time": round(time.time(), 1), **{k: round(v, 6) for k, v in values.items()}}
         self.rows.append(row)
-        with self.path.open("a") as file:
+        with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
         for name, value in values.items():
             self._board.add_scalar(name, value, step)

@@ -363,8 +363,8 @@ def train(
         raise BadInput(f"{data}: its pairs have {store.photo.shape[1]} px, {what} is trained on {settings.side}")
     if world.first:
         seen = dict.fromkeys([data] if isinstance(data, Path) else data)
-        plans = [json.loads((one / "store.json").read_text()) for one in seen]
-        (folder / "data.json").write_text(json.dumps(plans))
+        plans = [json.loads((one / "store.json").read_text(encoding="utf-8")) for one in seen]
+        (folder / "data.json").write_text(json.dumps(plans), encoding="utf-8")
     trainer = Trainer(settings, store, config, world)
     if begin_from is not None and not (folder / "checkpoint.pt").is_file():
         fresh = trainer.begin_from(load_file(begin_from))

@@ -1,5 +1,7 @@
 """Networks of others are read whole, cut short, or with inputs fixed."""
 
+import locale
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -64,3 +66,12 @@ def test_what_the_file_does_not_have_is_named(file: Path, engine: Engine) -> Non
         engine.read(file, {"x": (1, 3)})
     with pytest.raises(ModelRejected, match=r"net\.xml.*z \[1\]"):
         engine.read(file, {"z": (1,)})
+
+
+@pytest.mark.skipif("UTF-8" not in locale.setlocale(locale.LC_CTYPE), reason="the locale is not of UTF-8 here")
+def test_two_compilations_at_once_leave_the_process_its_locale(file: Path, tmp_path: Path) -> None:
+    """OpenVINO changes it while its cache is at work; left at "C", Python would read every file as ASCII."""
+    engine = OpenVinoEngine(1, tmp_path)
+    with ThreadPoolExecutor(4) as many:
+        list(many.map(lambda i: engine.read(file, {"x": (1 + i % 4, 2)}), range(100)))
+    assert "UTF-8" in locale.setlocale(locale.LC_CTYPE)

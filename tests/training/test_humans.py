@@ -39,7 +39,7 @@ needs_assets = pytest.mark.skipif(
 
 def _write(path: Path, value: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value))
+    path.write_text(json.dumps(value), encoding="utf-8")
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def figures(netem: Netem) -> Iterator[list[dict[str, object]]]:
     yield rows
     where = {**machine.describe(), "router": f"User-Mode Linux {netem.kernel}"}
     report = {"date": str(datetime.date.today()), "watched_s": WATCHED_S, "rows": rows, "machine": where}
-    Path(FIGURES).write_text(json.dumps(report, indent=1) + "\n")
+    Path(FIGURES).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

@@ -118,7 +118,7 @@ def _fresh_run() -> None:
             str(target),
         ]
         try:
-            run = subprocess.run(command, capture_output=True, text=True, timeout=RUN_LIMIT_S)
+            run = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=RUN_LIMIT_S)
         except subprocess.TimeoutExpired:
             st.error(t("too_long", minutes=RUN_LIMIT_S // 60))
             return

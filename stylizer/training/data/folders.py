@@ -77,7 +77,7 @@ def _finish(target: Path, side: str, count: int, source: Path) -> None:
     del raw
     (target / f"{side}.part").unlink()
     about = {"count": count, "size": SIZE, "side": side, "source": source.name}
-    (target / "store.json").write_text(json.dumps(about))
+    (target / "store.json").write_text(json.dumps(about), encoding="utf-8")
 
 
 def _people(pipeline: Pipeline, file: Path, every_s: float) -> Iterator[PixelsU8]:

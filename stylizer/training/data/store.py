@@ -87,21 +87,21 @@ def make_store(
     folder.mkdir(parents=True, exist_ok=True)
     what = {"hand": hand} | ({} if assets is None else {"data": "heads" if heads else "humans"})
     plan, about = {"count": count, "seed": seed, "size": size, **what}, folder / "plan.json"
-    if about.is_file() and json.loads(about.read_text()) != plan:
-        raise BadInput(f"{folder}: holds {about.read_text()}, wanted is {json.dumps(plan)}")
+    if about.is_file() and json.loads(about.read_text(encoding="utf-8")) != plan:
+        raise BadInput(f"{folder}: holds {about.read_text(encoding='utf-8')}, wanted is {json.dumps(plan)}")
     if not about.is_file():
         for name, tail in _NAMES:
             open_memmap(folder / f"{name}.npy", "w+", np.uint8, (count, size, size, *tail)).flush()
-        about.write_text(json.dumps(plan))
+        about.write_text(json.dumps(plan), encoding="utf-8")
     progress = folder / "done.txt"
-    done = int(progress.read_text()) if progress.is_file() else 0
+    done = int(progress.read_text(encoding="utf-8")) if progress.is_file() else 0
     with get_context("spawn").Pool(processes) as pool:
         jobs = ((str(folder), i, seed + i, size, hand, assets, heads) for i in range(done, count))
         for i in pool.imap(_draw_into, jobs, chunksize=16):
             if i % 100 == 99:
-                progress.write_text(str(i + 1))
+                progress.write_text(str(i + 1), encoding="utf-8")
             yield i + 1
-    (folder / "store.json").write_text(json.dumps(plan))
+    (folder / "store.json").write_text(json.dumps(plan), encoding="utf-8")
 
 
 def _draw_into(job: tuple[str, int, int, int, str, Path | None, bool]) -> int:
