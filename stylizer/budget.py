@@ -6,7 +6,8 @@ from statistics import median
 SHARE = 0.7  # of the time may be promised away; LiveKit calls a node full at this load
 WINDOW = 120  # steps
 SPARE = 2.0  # as many camera pictures as will be drawn: with fewer each drawn one would be older, more are lost work
-LEAST_CAMERA_FPS, CAMERA_FPS = 8.0, 30.0  # below, a picture that waits its turn would be old
+SHARED = 1.4  # the same with several visitors: whoever sends more waits for the others' to be drawn, in turn
+LEAST_CAMERA_FPS, CAMERA_FPS = 5.0, 30.0
 LEAST = 10  # steps before a measurement counts; until then only the limit holds
 
 
@@ -36,7 +37,8 @@ class Budget:
         cost = self.frame_s
         if not cost:
             return CAMERA_FPS
-        return min(max(SPARE / (cost * max(visitors, 1)), LEAST_CAMERA_FPS), CAMERA_FPS)
+        worth = SPARE / cost if visitors <= 1 else SHARED / (cost * visitors)
+        return min(max(worth, LEAST_CAMERA_FPS), CAMERA_FPS)
 
     @property
     def places(self) -> int:

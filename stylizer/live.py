@@ -29,7 +29,7 @@ from stylizer.reference import Reference
 from stylizer.stages.outline import Outline
 from stylizer.visitor import VisitorState
 
-WINDOW = 300  # results over which rates and percentiles are taken: 10 s at 30 fps
+WINDOW_S, WINDOW = 10.0, 300  # rates and percentiles are taken over so many seconds, of so many results at most
 STILL_PASSES = 3  # the matte's recurrent memory has settled on a still after three
 MAX_STILLS_WAITING = 4
 MIN_FPS = 5.0  # promised to every visitor; whoever would break it for the others is refused
@@ -54,7 +54,7 @@ class Stepper(Thirds, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SessionStats:
-    """Counters since the visitor came; rates and percentiles over the last `WINDOW` results."""
+    """Counters since the visitor came; rates and percentiles over the last `WINDOW_S`."""
 
     frames_in: int
     frames_out: int
@@ -151,7 +151,8 @@ class LiveSession:
             return result
 
     def stats(self) -> SessionStats:
-        finished = list(self._finished)
+        since_s = self._clock() - WINDOW_S
+        finished = [(at_s, latency_s) for at_s, latency_s in list(self._finished) if at_s >= since_s]
         span_s = finished[-1][0] - finished[0][0] if len(finished) > 1 else 0.0
         latency: dict[str, float] = {}
         if finished:

@@ -35,6 +35,7 @@ from stylizer.visitor import VisitorState
 
 NEUTRAL_AFTER_S = 3.0  # a failing visitor sees the last good picture this long, then a plain card
 LOG_EVERY = 100  # a stage that fails on each frame must not fill the disk
+PUT_OFF = 1.5  # times as long the face is waited for while the person is looked for: both would make one picture late
 
 
 @dataclass(slots=True)
@@ -213,7 +214,8 @@ class Pipeline:
             people = None
         with _timed([job], "track"):
             state.tracker.update(people, now)
-        if state.tracker.target is not None and _due(state.faced_at_s, now, self._face_every_s):
+        face_every_s = self._face_every_s * (PUT_OFF if job.looked else 1)
+        if state.tracker.target is not None and _due(state.faced_at_s, now, face_every_s):
             state.faced_at_s = now
             with _timed([job], "face"):
                 state.tracker.see_head(self._parts.find_head(job.pixels, state.tracker.target))
