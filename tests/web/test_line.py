@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import httpx
 import numpy as np
 import pytest
+from aiortc import RTCRtpReceiver
 from av import VideoFrame
 
 from stylizer.config import Settings
@@ -17,6 +18,7 @@ from tests.web.test_api import OFFER
 from web import compat
 from web.api.app import create_app
 from web.api.doors import BURST, PER_SECOND, RateLimit
+from web.rtc.peer import Peer
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -163,6 +165,42 @@ def test_after_a_cut_a_whole_picture_comes_soon(worker: Running, monkeypatch: py
 
     asyncio.run(visit())
     assert any(whole), "of six, at ten a second"
+
+
+def test_when_pictures_come_again_after_a_cut_a_whole_one_is_asked_for(
+    worker: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first that came may build on others that were lost; asked for during the cut, the whole one was lost, too."""
+    told: list[bool] = []  # whether the camera is silent, each time that the worker looked
+    asked_while_silent: list[bool] = []
+    silent, begin_anew = Peer._silent, compat.begin_anew
+
+    def looked(self: Peer) -> bool:
+        told.append(silent(self))
+        return told[-1]
+
+    async def watched(receiver: RTCRtpReceiver) -> None:
+        asked_while_silent.append(told[-1])
+        await begin_anew(receiver)
+
+    monkeypatch.setattr(Peer, "_silent", looked)
+    monkeypatch.setattr(compat, "begin_anew", watched)
+
+    async def visit() -> None:
+        with Line() as line:
+            visitor = await through(worker, line)
+            session = worker.session()
+            line.cut = True
+            await asyncio.sleep(2.5)
+            asked_while_silent.clear()
+            before, line.cut = session.stats().frames_in, False
+            async with asyncio.timeout(10):
+                while session.stats().frames_in < before + 8:
+                    await asyncio.sleep(0.02)
+            await leave(visitor)
+
+    asyncio.run(visit())
+    assert False in asked_while_silent, f"asked while nothing came: {asked_while_silent}"
 
 
 class NoisyTrack(PaintedTrack):
