@@ -91,9 +91,7 @@ class Mtcnn:
         self._proposal, self._refine, self._output = _Proposal(), _Refine(), _Output()
         for net, name in ((self._proposal, "pnet"), (self._refine, "rnet"), (self._output, "onet")):
             net.load_state_dict(torch.load(_folder() / f"{name}.pt", map_location="cpu", weights_only=True))
-            net.eval().requires_grad_(False).to(
-                device, memory_format=torch.channels_last
-            )  # its pools: a third of the time
+            net.eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)  # pools faster
 
     def __call__(self, pixels: PixelsU8) -> tuple[Boxes, NDArray[np.float32]]:
         """uint8 [H, W, 3] -> boxes and scores [n] of distinct faces. A box may reach over the picture's edge."""
