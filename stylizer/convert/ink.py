@@ -107,17 +107,6 @@ def _flat(colour: Colour) -> Colour:
     return result
 
 
-def _flat_ref(colour: Colour) -> Colour:
-    """The same by way of OpenCV's HSV."""
-    hsv = cv2.cvtColor(np.ascontiguousarray(colour.transpose(1, 2, 0)), cv2.COLOR_RGB2HSV)
-    value = hsv[..., 2] * TONES
-    step = np.floor(value)
-    hsv[..., 2] = np.clip((step + 1 / (1 + np.exp(-TONE_SLOPE * (value - step - 0.5)))) / TONES + LIFT, 0, 1)
-    hsv[..., 1] = np.clip(hsv[..., 1] * SATURATION, 0, 1)
-    result: Colour = np.moveaxis(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), 2, 0)
-    return result
-
-
 def _grey(colour: Colour) -> Grey:
     """As bright as the eye sees it (BT.601)."""
     red, green, blue = colour

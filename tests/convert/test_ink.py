@@ -1,12 +1,13 @@
 """Ink: what it may change, and what it must not."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stylizer.convert.ink import _flat, _flat_ref, guided, ink, lines
+from stylizer.convert.ink import LIFT, SATURATION, TONE_SLOPE, TONES, _flat, guided, ink, lines
 from tests.conftest import Rng
 
 SIDE = 64
@@ -49,10 +50,20 @@ def test_guided_filter_equals_its_definition(rng: Rng) -> None:
     np.testing.assert_allclose(filtered[inside], wanted[inside], atol=1e-4)
 
 
+def flat_ref(colour: NDArray[np.float32]) -> NDArray[np.float32]:
+    """By way of OpenCV's HSV."""
+    hsv = cv2.cvtColor(np.ascontiguousarray(colour.transpose(1, 2, 0)), cv2.COLOR_RGB2HSV)
+    value = hsv[..., 2] * TONES
+    step = np.floor(value)
+    hsv[..., 2] = np.clip((step + 1 / (1 + np.exp(-TONE_SLOPE * (value - step - 0.5)))) / TONES + LIFT, 0, 1)
+    hsv[..., 1] = np.clip(hsv[..., 1] * SATURATION, 0, 1)
+    return np.asarray(np.moveaxis(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), 2, 0), np.float32)
+
+
 def test_tones_and_colours_are_those_of_hsv(rng: Rng) -> None:
     colour = rng.unit_f32(3, 40, 50)
     colour[:, :5], colour[:, 5:10], colour[1:, 10:15] = 0, 0.4, 0  # black, grey, fully saturated
-    np.testing.assert_allclose(_flat(colour), _flat_ref(colour), atol=1e-4)
+    np.testing.assert_allclose(_flat(colour), flat_ref(colour), atol=1e-4)
 
 
 def test_a_speck_in_a_corner_is_neither_inked_nor_kept() -> None:
