@@ -88,11 +88,12 @@ class LiveSession:
 
     def set(self, changes: Mapping[str, object]) -> Mapping[str, Value]:
         """All changes or none. Raises BadInput or NotFound naming the first wrong one. Holds from the next frame on."""
-        controls = {**self._state.controls, **self._worker.pipeline.checked(changes)}
-        if self._state.reference is not None:
-            self._worker.pipeline.prepare(self._state.reference, str(controls["style"]))
-        self._state.controls = controls
-        return self.controls
+        checked = self._worker.pipeline.checked(changes)  # may load a style: meanwhile others may be changed
+        if "style" in checked and self._state.reference is not None:
+            self._worker.pipeline.prepare(self._state.reference, str(checked["style"]))
+        with self._worker.wake:
+            self._state.controls = {**self._state.controls, **checked}
+            return self.controls
 
     @property
     def here(self) -> bool:

@@ -199,6 +199,28 @@ def test_wrong_controls_change_nothing(worker: Worker) -> None:
     assert session.set({"seed": 7})["seed"] == 7
 
 
+def test_a_change_made_while_another_loads_its_style_is_not_lost(worker: Worker, pipeline: Inverter) -> None:
+    """The one that takes long began first, with the controls as they were then."""
+    session = worker.join()
+    loading, loaded = threading.Event(), threading.Event()
+    checked = pipeline.checked
+
+    def slow(changes: Mapping[str, object]) -> dict[str, Value]:
+        if "style" in changes:
+            loading.set()
+            assert loaded.wait(WAIT_S)
+        return checked(changes)
+
+    pipeline.checked = slow  # type: ignore[method-assign]
+    choosing = threading.Thread(target=session.set, args=({"style": "manga"},))
+    choosing.start()
+    assert loading.wait(WAIT_S)
+    session.set({"seed": 7})
+    loaded.set()
+    choosing.join(WAIT_S)
+    assert (session.controls["style"], session.controls["seed"]) == ("manga", 7)
+
+
 def test_failing_step_does_not_end_the_show(worker: Worker, pipeline: Inverter) -> None:
     session = worker.join()
     pipeline.faults["see"] = RuntimeError("scripted fault")

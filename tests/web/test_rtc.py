@@ -1,9 +1,10 @@
 """The parts between aiortc and a live session, one by one, with tracks of scripted trouble."""
 
 import asyncio
+import errno
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import av
@@ -21,6 +22,7 @@ from av import VideoFrame
 from hypothesis import HealthCheck, given, settings, strategies
 from numpy.typing import NDArray
 
+from stylizer.controls import Value
 from stylizer.frame import VIDEO_CLOCK, Frame
 from stylizer.live import Worker
 from tests.web.doubles import ColourPipeline, PaintedTrack, wait_for
@@ -295,6 +297,20 @@ def test_any_message_is_answered_and_none_breaks_the_session(worker: Worker, mes
 def test_a_message_beyond_the_limit_is_refused_unread(worker: Worker) -> None:
     reply = answer(worker.join(), json.dumps({"type": "beat", "pad": "x" * MAX_MESSAGE_BYTES}))
     assert reply is not None and "at most" in json.loads(reply)["message"]
+
+
+def test_a_message_that_fails_in_an_unforeseen_way_is_answered_too(worker: Worker) -> None:
+    """Whoever reads the channel would end with it, and no later message of this visitor be heard."""
+
+    def full(changes: Mapping[str, object]) -> dict[str, Value]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    session = worker.join()
+    worker.pipeline.checked = full  # type: ignore[method-assign]
+    reply = answer(session, json.dumps({"type": "set", "changes": {"style": "red"}, "seq": 4}))
+    assert reply is not None
+    told = json.loads(reply)
+    assert (told["type"], told["code"], told["seq"]) == ("error", "unavailable", 4)
 
 
 # ---------------------------------------------------------------- studio

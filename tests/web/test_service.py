@@ -1,6 +1,7 @@
 """What watches over the worker: a dead thread is started again, one that hangs ends the service, in words."""
 
 import asyncio
+import errno
 from collections.abc import Sequence
 
 import numpy as np
@@ -87,5 +88,24 @@ def test_a_step_that_never_ends_is_given_up_in_words(monkeypatch: pytest.MonkeyP
             with pytest.raises(Unavailable, match="does not end"):
                 _ = service.ready
             pipeline.gate.set()
+
+    asyncio.run(run())
+
+
+def test_a_start_that_fails_in_an_unforeseen_way_is_told_and_not_waited_for() -> None:
+    """As it does on a full disk; without a word the booth would say for ever that it loads."""
+
+    def full(_: Settings) -> ColourPipeline:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    service = Service(Settings.load(), full)
+
+    async def run() -> None:
+        async with service.running():
+            async with asyncio.timeout(WAIT_S):
+                while service.alive:
+                    await asyncio.sleep(0.02)
+            with pytest.raises(Unavailable, match="No space left"):
+                _ = service.ready
 
     asyncio.run(run())

@@ -19,7 +19,8 @@ from tests.web.test_api import OFFER
 from web.api.app import create_app
 from web.api.doors import RateLimit
 from web.rtc import streams as streams_module
-from web.rtc.streams import CONNECT_S, Streams
+from web.rtc.peer import Peer
+from web.rtc.streams import CONNECT_S, SILENCE_S, Streams
 from web.rtc.threads import FRAME_THREADS, SLOW_THREADS
 
 pytestmark = pytest.mark.timeout(60)
@@ -265,6 +266,37 @@ def test_a_connection_ends_although_who_ends_it_is_cancelled() -> None:
         dropping.cancel()
         await streams.close("worker ends")
         assert peer.gone
+
+    asyncio.run(run())
+
+
+class NeverEnds(Peer):
+    """The far side is gone, and closing does not come back."""
+
+    gone = True
+
+    async def close(self, why: str) -> None:
+        await asyncio.Event().wait()
+
+
+def test_a_connection_that_does_not_end_keeps_nobody_elses_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams_module, "SWEEP_S", 0.01)
+    monkeypatch.setattr(streams_module, "CLOSE_S", 0.05)
+    now_s = [100.0]
+    worker = Worker(ColourPipeline(), capacity=2)
+
+    async def run() -> None:
+        streams = Streams(worker, clock=lambda: now_s[0])
+        sweeping = asyncio.ensure_future(streams.run())
+        for _ in range(2):
+            stream = await streams.open()
+            stream.peer = NeverEnds(stream.session, now_s[0], lambda: now_s[0])
+        now_s[0] += SILENCE_S + 1
+        async with asyncio.timeout(5):
+            while len(streams) or worker.visitors:
+                await asyncio.sleep(0.01)
+        sweeping.cancel()
+        await streams.close("test over")
 
     asyncio.run(run())
 

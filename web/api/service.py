@@ -109,6 +109,10 @@ class Service:
             self.error = f"{type(error).__name__}: {error}"
             log.error("pipeline not opened", error=self.error)
             return
+        except Exception as error:  # a full disk, say: waiting does not help, so it must not look like loading
+            self.error = f"{type(error).__name__}: {error}"
+            log.exception("pipeline not opened")
+            return
         finally:
             if self.loaded is not None:
                 self.loaded()

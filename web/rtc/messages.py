@@ -13,8 +13,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from stylizer.errors import BadInput, StylizerError
+from stylizer.errors import BadInput, StylizerError, Unavailable
 from stylizer.live import SessionStats
+from stylizer.logs import log
 from stylizer.stages.outline import Outline
 from web.rtc.session import Session
 
@@ -39,6 +40,10 @@ def answer(session: Session, message: str | bytes) -> str | None:
                 raise BadInput(f"type: got {other!r:.60}, allowed is beat | set")
     except StylizerError as error:
         return json.dumps({"type": "error", "code": error.code, "message": str(error), "seq": seq})
+    except Exception as error:  # of a full disk, say: whoever reads the channel goes on
+        log.exception("message not carried out")
+        message = f"it could not be done ({type(error).__name__})"
+        return json.dumps({"type": "error", "code": Unavailable.code, "message": message, "seq": seq})
 
 
 def stats_message(stats: SessionStats) -> str:

@@ -141,6 +141,11 @@ class Streams:
         return stream
 
     async def drop(self, stream: Stream, why: str) -> None:
+        if (ending := self._end(stream, why)) is not None:
+            await asyncio.shield(ending)  # whoever is cancelled meanwhile, the connection still ends
+
+    def _end(self, stream: Stream, why: str) -> "asyncio.Task[None] | None":
+        """What ends its connection; None when that has begun before."""
         if self._streams.pop(stream.id, None):
             self._reconnects += stream.reconnects
             stats = stream.session.stats()
@@ -151,14 +156,15 @@ class Streams:
             ending = asyncio.create_task(stream.close(why))
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
-            await asyncio.shield(ending)  # whoever is cancelled meanwhile, the connection still ends
+            return ending
+        return None
 
     async def run(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_S)
             for stream in list(self._streams.values()):
                 if (why := stream.lost(self._clock())) is not None:
-                    await self.drop(stream, why)
+                    self._end(stream, why)  # not waited for: one that does not end would keep the places of all others
 
     async def close(self, why: str) -> None:
         """Tells everybody and ends every connection; one that does not end within CLOSE_S is left as it is."""
