@@ -23,7 +23,7 @@ const MAX_SEED = 2 ** 31 - 1;
 const $ = (id) => document.getElementById(id);
 const video = $("mirror");
 const state = { name: "idle", detail: "", code: "", resting: false, sheet: null };
-let table = [], styles = [], titles = {}, widgets = [], ladder = [], controls = {}, mirror = null, source = null, lastSource = camera, pictures = {}, again = 0; // pictures: the visitor's own, "backdrop" and "reference"
+let table = [], styles = [], titles = {}, widgets = [], ladder = [], controls = {}, mirror = null, source = null, lastSource = camera, pictures = {}, again = 0, round = 0; // pictures: the visitor's own, "backdrop" and "reference"
 
 const figure = new Figure($("hint"), { rest, wake, restS: setting("rest") });
 const hands = new HandsFree($("count"), { new: newLook, background: () => step("background"), style: () => step("style") });
@@ -178,14 +178,19 @@ async function lookForStyles() {
 
 async function begin(open) {
   end();
+  const mine = round; // a second tap, or a camera plugged in meanwhile, begins anew
   lastSource = open;
   await worker();
+  if (mine !== round) return;
   show("asking");
+  let opened;
   try {
-    source = await open();
+    opened = await open();
   } catch (error) {
-    return show(error.kind ?? "unknown");
+    return mine === round && show(error.kind ?? "unknown");
   }
+  if (mine !== round) return opened.stop();
+  source = opened;
   source.onEnd(() => { end(); show("unplugged"); });
   figure.shape = source.shape;
   const wanted = { ...controls, mirror: controls.mirror ?? open === camera };
@@ -195,6 +200,7 @@ async function begin(open) {
 }
 
 function end() {
+  round++;
   mirror?.leave();
   source?.stop();
   mirror = source = null;
@@ -204,7 +210,8 @@ function end() {
 
 /** Nobody is there any more: everything as the next visitor should find it. A kiosk goes on watching. */
 function rest() {
-  const fresh = Object.fromEntries(table.filter((row) => row.name in controls && row.name !== "mirror").map((row) => [row.name, row.default]));
+  const fresh = Object.fromEntries(table.filter((row) => row.name in controls).map((row) => [row.name, row.default]));
+  fresh.mirror = lastSource === camera;
   if ("style" in fresh && !styles.includes(fresh.style)) fresh.style = styles[0];
   Object.keys(pictures).forEach(removePicture);
   state.sheet = null;

@@ -33,7 +33,7 @@ export function guard() {
     if (event.ctrlKey || event.altKey || event.metaKey || /^(F\d+|Backspace|Browser\w+)$/.test(event.key)) event.preventDefault();
   });
   addEventListener("wheel", (event) => event.ctrlKey && event.preventDefault(), { passive: false });
-  const again = () => setTimeout(() => location.reload(), RELOAD_MS);
-  addEventListener("error", again);
-  addEventListener("unhandledrejection", again);
+  const again = () => setTimeout(() => fetch("/health").then(() => location.reload(), again), RELOAD_MS); // no page comes from a worker that is away
+  addEventListener("error", again, { once: true });
+  addEventListener("unhandledrejection", again, { once: true });
 }

@@ -10,13 +10,13 @@ export class Refusal extends Error {
   }
 }
 
-/** Sends one request; a `body` that is a Blob goes as it is, others as JSON. `token`: the stream's, if it has one. Throws Refusal, or TypeError when nobody answers. */
-export async function call(method, path, { body, token, keepalive = false } = {}) {
+/** Sends one request; a `body` that is a Blob goes as it is, others as JSON. `token`: the stream's, if it has one. `withinMs`: given up after that. Throws Refusal, or TypeError when nobody answers. */
+export async function call(method, path, { body, token, keepalive = false, withinMs } = {}) {
   const headers = {};
   const plain = body instanceof Blob;
   if (body !== undefined && !plain) headers["Content-Type"] = "application/json";
   if (token) headers.Authorization = `Bearer ${token}`;
-  const answer = await fetch(path, { method, headers, keepalive, cache: "no-store", body: plain ? body : body && JSON.stringify(body) });
+  const answer = await fetch(path, { method, headers, keepalive, signal: withinMs && AbortSignal.timeout(withinMs), cache: "no-store", body: plain ? body : body && JSON.stringify(body) });
   if (answer.status === 204) return null;
   const data = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Refusal(answer.status, data.code ?? "error", data.message ?? answer.statusText, data);

@@ -12,6 +12,7 @@ const BEAT_MS = 1000;
 const STALL_MS = 3000; // no new picture for this long: a new connection
 const PACE_STEP = 0.2; // smaller changes of the wanted rate are let be
 const CONNECT_MS = 8000;
+const ANSWER_MS = 6000; // for an offer's answer: the worker gives up after five seconds, a network in between may never
 const GATHER_MS = 1000; // without STUN all candidates are there at once; a dead relay must not hold everything up
 const START_KBIT = 1500; // Chromium would begin at 300 kbit/s and send the first seconds small and blurred
 
@@ -130,7 +131,7 @@ export class Mirror {
     await pc.setLocalDescription();
     await gathered(pc);
     const { id, token } = this.#stream;
-    const answer = await call("POST", `/v1/streams/${id}/offer`, { token, body: { sdp: pc.localDescription.sdp } });
+    const answer = await call("POST", `/v1/streams/${id}/offer`, { token, body: { sdp: pc.localDescription.sdp }, withinMs: ANSWER_MS });
     if (round !== this.#round) return pc.close();
     await pc.setRemoteDescription({ type: "answer", sdp: withStartBitrate(answer.sdp) });
     this.#watch(pc);
@@ -232,6 +233,7 @@ export class Mirror {
       wait = Math.max(wait, 1000);
       this.#onState("loading", error.message);
     } else if (error instanceof Refusal && [401, 404].includes(error.status)) {
+      if (!this.#stream) delete this.#controls.style; // asked for a place: the style that was chosen is gone
       this.#resume = this.#stream?.token ?? null;
       this.#stream = null; // the worker forgot us: a new place, with the controls that we remember
       wait = Math.min(wait, RETRY_MS[1]); // it answered, so there is a network

@@ -1,0 +1,112 @@
+"""Days with nobody behind the booth: hasty fingers, styles that are gone, answers that never come."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, Route
+
+from stylizer.config import Settings
+from tests.web.browser import visit
+from tests.web.doubles import ColourPipeline, Running, free_port, running, wait_for
+from web.api.app import create_app
+from web.api.doors import RateLimit
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+LIVE = "body[data-state=live]:not([data-rest])"
+CAMERAS = (
+    "window.cameras = []; const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);"
+    "navigator.mediaDevices.getUserMedia = async (c) => {"
+    "const stream = await real(c); cameras.push(...stream.getTracks()); return stream; };"
+)
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> ColourPipeline:
+    return ColourPipeline()
+
+
+@pytest.fixture(scope="module")
+def served(pipeline: ColourPipeline) -> Iterator[Running]:
+    with running(create_app(Settings.load(visitors=2), pipeline, RateLimit(burst=10_000))) as worker:
+        yield worker
+
+
+@pytest.fixture
+def worker(served: Running, pipeline: ColourPipeline) -> Iterator[Running]:
+    yield served
+    pipeline.nobody = False
+    wait_for(lambda: served.visitors() == 0, 8)
+
+
+@pytest.fixture
+def page(camera: Browser) -> Iterator[Page]:
+    with visit(camera) as context:
+        yield context.new_page()
+
+
+def test_two_taps_on_start_take_one_place_and_one_camera(worker: Running, page: Page) -> None:
+    page.add_init_script(CAMERAS)
+    page.goto(worker.base)
+    page.wait_for_selector("#start:visible")
+    page.evaluate("() => { const start = document.querySelector('#start'); start.click(); start.click(); }")
+    page.wait_for_selector(LIVE)
+    page.wait_for_timeout(1500)  # a second line would be there by now
+    assert worker.visitors() == 1
+    assert page.evaluate("() => cameras.filter((track) => track.readyState === 'live').length") == 1
+
+
+def test_a_visitors_mirror_is_the_next_ones_again(worker: Running, pipeline: ColourPipeline, page: Page) -> None:
+    page.goto(f"{worker.base}/?auto=camera&rest=1")
+    page.wait_for_selector(LIVE)
+    assert worker.controls()["mirror"] is True
+    page.click("#dock [value=more]")
+    page.click(".control.mirror button")
+    wait_for(lambda: worker.controls()["mirror"] is False, 5)
+    pipeline.nobody = True
+    page.wait_for_selector("body[data-rest]")
+    wait_for(lambda: worker.controls()["mirror"] is True, 5)
+
+
+def test_a_worker_that_has_lost_the_style_is_found_again_with_another(page: Page) -> None:
+    """It was deleted while it played, and the worker started again since."""
+    port = free_port()
+    without = ColourPipeline()
+    without.styles = without.on_disk = ("blue",)
+    with running(create_app(Settings.load(visitors=1), ColourPipeline()), port=port) as first:
+        page.goto(f"{first.base}/?auto=camera")
+        page.wait_for_selector(LIVE)
+        page.click("#dock [value=style]")
+        page.click("button.choice[value=red]")
+        wait_for(lambda: first.controls()["style"] == "red", 5)
+        page.evaluate("() => { window.same = true; }")
+    page.wait_for_selector("body[data-state=reconnecting]")
+    with running(create_app(Settings.load(visitors=1), without), port=port) as second:
+        page.wait_for_selector(LIVE)
+        assert second.controls()["style"] == "blue"
+        assert page.evaluate("() => window.same"), "without a reload"
+
+
+def test_an_offer_that_is_never_answered_is_made_again(worker: Running, page: Page) -> None:
+    held: list[Route] = []
+
+    def first_is_lost(route: Route) -> None:
+        held.append(route)
+        if len(held) > 1:
+            route.continue_()
+
+    page.route("**/offer", first_is_lost)
+    page.goto(f"{worker.base}/?auto=camera")
+    page.wait_for_selector(LIVE)
+
+
+def test_a_kiosk_that_breaks_waits_with_its_fresh_start_for_the_worker(page: Page) -> None:
+    port = free_port()
+    with running(create_app(Settings.load(visitors=1), ColourPipeline()), port=port) as first:
+        page.goto(f"{first.base}/?auto=camera")
+        page.wait_for_selector(LIVE)
+    page.evaluate("() => { window.old = true; setTimeout(() => { throw new Error('scripted'); }); }")
+    page.wait_for_timeout(5000)
+    assert page.evaluate("() => window.old"), "a browser's own page of errors would stay for ever"
+    with running(create_app(Settings.load(visitors=1), ColourPipeline()), port=port):
+        page.wait_for_function("() => !window.old")
+        page.wait_for_selector(LIVE)
