@@ -5,7 +5,7 @@ stays is compiled in the background, and until then the mixed weights run in tor
 """
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -26,6 +26,7 @@ from stylizer.stages.closeup import NEAR_PX, SIDE_PX
 STEPS = 100  # strengths are told apart to a hundredth
 SETTLED_AFTER = 12  # calls with the same strength: half a second at 24 fps
 HEADS = (SIDE_PX, NEAR_PX)  # px
+RARER = 5  # after each failure 2**5 times as many calls until it is compiled again: 16 s, then 9 minutes, hours
 WIDTHS = (128, 192)  # px that are enough for who stands upright; the network's cost goes with the width
 HEAD_INK = 0.5  # of the control `ink`: a network for heads draws lines, too; with all of it an eye is hatched over
 GRID_PX = 16  # of the features: a picture moved by so much gives the same features, moved
@@ -48,6 +49,7 @@ class ToonifyConverter:
         self._compiled: OrderedDict[Key, Compiled] = OrderedDict()
         self._mixed: tuple[int, Compiled] | None = None
         self._calls: dict[Key, int] = {}
+        self._failed: Counter[Key] = Counter()
         self._compiler: threading.Thread | None = None
         self._looks = Looks(net)
         self._inked = inked
@@ -120,11 +122,20 @@ class ToonifyConverter:
             self._calls.clear()
         self._calls[key] = self._calls.get(key, 0) + 1
         busy = self._compiler is not None and self._compiler.is_alive()
-        if self._calls[key] >= SETTLED_AFTER and not busy:
+        if self._calls[key] >= SETTLED_AFTER << RARER * self._failed[key] and not busy:
             self._calls.pop(key)
             # No daemon: OpenVINO aborts a process that ends while it compiles. The end waits, for a second or so.
-            self._compiler = threading.Thread(target=self._compile, args=(key,), name="compile style", daemon=False)
+            self._compiler = threading.Thread(
+                target=self._try_to_compile, args=(key,), name="compile style", daemon=False
+            )
             self._compiler.start()
+
+    def _try_to_compile(self, key: Key) -> None:
+        try:
+            self._compile(key)
+        except Exception:  # a full disk, say: torch goes on drawing it
+            self._failed[key] += 1
+            log.exception("style not compiled", strength=key[0] / STEPS, failed=self._failed[key])
 
     def _compile(self, key: Key) -> None:
         strength, height, width = key

@@ -1,5 +1,6 @@
 """A style played live: strengths that move and rest, looks of several visitors in one batch."""
 
+import errno
 import threading
 import time
 from pathlib import Path
@@ -14,8 +15,9 @@ from stylizer.config import EngineName, Settings
 from stylizer.convert import SIZE
 from stylizer.convert.looks import Looks
 from stylizer.convert.toonify import HEAD, ToonifyConfig, ToonifyNet, draw, load_style
-from stylizer.convert.toonify_converter import SETTLED_AFTER, STEPS, ToonifyConverter, columns_of
-from stylizer.engines import choose
+from stylizer.convert.toonify_converter import RARER, SETTLED_AFTER, STEPS, ToonifyConverter, columns_of
+from stylizer.engines import Compiled, choose
+from stylizer.engines.torch_eager import TorchEngine
 
 STYLES = Path(styles.__path__[0])
 NOBODY = [None]  # without a reference
@@ -88,6 +90,34 @@ def test_strength_that_rests_is_compiled_while_other_modules_run(converter: Toon
     torch.testing.assert_close(
         converter(picture, alpha, [wish], NOBODY)[0], in_torch, atol=0.1, rtol=0
     )  # bf16 twice over
+
+
+class FullDisk(TorchEngine):
+    """Compiles nothing; counts how often it was asked."""
+
+    asked = 0
+
+    def compile(self, net: nn.Module, example: tuple[torch.Tensor, ...], any_size: bool = False) -> Compiled:
+        self.asked += 1
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_strength_that_cannot_be_compiled_is_drawn_by_torch_and_tried_ever_less_often(tmp_path: Path) -> None:
+    """Each try may keep a core busy for seconds, and writes to the log."""
+    torch.manual_seed(3)
+    engine = FullDisk(torch.device("cpu"), 1, tmp_path)
+    converter = ToonifyConverter(ToonifyNet(ToonifyConfig()).eval().requires_grad_(False), engine)
+    picture, alpha = torch.rand(1, 3, 128, 128), torch.ones(1, 1, 128, 128)
+    for _ in range(4 * SETTLED_AFTER):
+        drawn, _ = converter(picture, alpha, [visitor(style_strength=0.4)], NOBODY)
+        if converter._compiler is not None:
+            converter._compiler.join()
+    assert engine.asked == 1 and drawn.std() > 0
+    converter._calls[round(0.4 * STEPS), 128, 128] = SETTLED_AFTER << RARER
+    converter(picture, alpha, [visitor(style_strength=0.4)], NOBODY)
+    assert converter._compiler is not None
+    converter._compiler.join()
+    assert engine.asked == 2, "there may be room again"
 
 
 def figure(left: int, right: int) -> tuple[torch.Tensor, torch.Tensor]:
