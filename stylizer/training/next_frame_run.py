@@ -83,10 +83,11 @@ def _train(trainer: NextFrameTrainer, folder: Path, until_s: float, start: float
 
 
 def _save(trainer: NextFrameTrainer, folder: Path, spent_s: float) -> None:
-    """Whole or not at all: a run that is killed while it writes keeps its last state."""
+    """Whole or not at all: a run that is killed while it writes, or finds the disk full, keeps its last state."""
     trainer.save(folder / "state.new")
+    (folder / "spent.new").write_text(json.dumps({"seconds": spent_s}), encoding="utf-8")
+    os.replace(folder / "spent.new", folder / SPENT)  # first: no state is without it
     os.replace(folder / "state.new", folder / STATE)
-    (folder / SPENT).write_text(json.dumps({"seconds": spent_s}), encoding="utf-8")
 
 
 def sample(trainer: NextFrameTrainer, path: Path, frames: int = 100) -> None:

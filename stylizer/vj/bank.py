@@ -67,6 +67,8 @@ class Bank:
 
     def get(self, name: str) -> Model:
         """`name`: of an embedded model, or a path. Raises NotFound, ModelMissing or ModelRejected."""
+        if (model := self._models.get(name)) is not None:  # a show does not wait while another one is read
+            return model
         with self._lock:
             if name not in self._models:
                 weights = self._read(self._path(name))

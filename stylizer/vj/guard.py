@@ -50,8 +50,11 @@ class CollapseGuard:
         self._bad_s = 0.0
         self._before: Tensor | None = None
 
-    def step(self, picture: Tensor, dt_s: float) -> float:
-        """picture [1, 3, H, W] in 0..1, as the network made it -> amplitude of the noise that helps it, 0..0.8."""
+    def step(self, picture: Tensor, dt_s: float, *, helps: bool = True) -> float:
+        """picture [1, 3, H, W] in 0..1, as the network made it -> amplitude of the noise that helps it, 0..0.8.
+
+        helps: False for a guard that is switched off: it looks on, and begins gently when it is switched on.
+        """
         small = F.adaptive_avg_pool2d(picture.float(), GRID).mean(1)
         self.lost = not torch.isfinite(small).all()  # one bad pixel spoils its mean
         if self.lost:
@@ -62,13 +65,17 @@ class CollapseGuard:
         deviation, moved, burnt = torch.stack((small.std(), motion, ends)).tolist()
         self.health = Health(deviation, 1.0 if self._before is None else moved, burnt)
         self._before = small
-        return self._help(dt_s)
+        return self._help(dt_s) if helps else self._look_on()
+
+    def _look_on(self) -> float:
+        self.state, self.noise, self._bad_s = self.health.sign or "alive", 0.0, 0.0
+        return self.noise
 
     def _help(self, dt_s: float) -> float:
         sign = self.health.sign
         self._bad_s = self._bad_s + dt_s if sign else 0.0
         if self._bad_s > PATIENCE_S:
-            self.interventions += self.state == "alive"
+            self.interventions += self.noise == 0
             self.state = sign
             self.noise = min(MOST, self.noise + RAISE_PER_S * dt_s)
         elif not sign:

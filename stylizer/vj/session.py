@@ -96,14 +96,18 @@ class VjSession:
         Raises BadInput, NotFound, ModelMissing or ModelRejected, and then nothing has changed.
         """
         values = _vj_only(checked(changes))
-        with self._lock:
-            after = self._controls | values
-        models = self._load(after)
-        with self._lock:
-            if self._controls != self._controls | values:
-                self._history.note(self._controls, frozenset(values), time.monotonic())
-            self._controls, self._models = self._controls | values, models
-            self._morph = None
+        models: tuple[Model, Model] | None = None
+        names: tuple[Value, Value] | None = None
+        while True:
+            with self._lock:
+                after = self._controls | values
+                wanted = after["model_a"], after["model_b"]
+                if models is not None and names == wanted:  # else another hand chose one while these were loaded
+                    if after != self._controls:
+                        self._history.note(self._controls, frozenset(values), time.monotonic())
+                    self._controls, self._models, self._morph = after, models, None
+                    return
+            names, models = wanted, self._load(after)
 
     def play(self, preset: Preset, *, beats: float = 0) -> None:
         """All controls to the preset's, at once or on a way of so many beats."""
@@ -162,7 +166,7 @@ class VjSession:
         with torch.inference_mode():
             moment = self._moment(c, models)
             if not c["freeze"]:
-                self.guard.step(self.loop.dream(moment), dt_s)
+                self.guard.step(self.loop.dream(moment), dt_s, helps=bool(c["collapse_guard"]))
                 if self.guard.lost:  # a broken model must not take the show with it
                     self.loop.black()
             shown = self._shown(moment, dt_s)

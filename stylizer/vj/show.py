@@ -1,10 +1,12 @@
 """A live show: the session's steps in time, with hands and ears attached and the pictures handed out."""
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
 from statistics import median
 from typing import Protocol
@@ -70,6 +72,8 @@ class Show:
         self._rate, self._recordings, self._clock, self._sleep = rate, recordings, clock, sleep
         self._preset, self._running = 0, True
         self._recorder: Recorder | None = None
+        self._closing: list[threading.Thread] = []  # recordings
+        self._films: set[Path] = set()
         self.film: Path | None = None  # of the newest recording, under way or closed
         self.touched: Touch | None = None
         self._outlets, self._map_path, self._tell = outlets, map_path, tell
@@ -90,8 +94,7 @@ class Show:
                 now, sound_s = self._clock(), self._newest_sound_s()
                 pixels = self.session.step(min(max(now - last, 1e-3), LONGEST_STEP_S))
                 last = now
-                if self._recorder:
-                    self._recorder.offer(pixels, now)
+                self._record(pixels, now)
                 for outlet in self._outlets:
                     outlet.offer(pixels)
                 self.key(self._screen.show(pixels))
@@ -99,6 +102,8 @@ class Show:
                 self._sleep(max(0.0, 1 / self._rate - (self._clock() - now)))
         finally:
             self._stop_recording()
+            for closing in self._closing:
+                closing.join()
             for outlet in self._outlets:
                 outlet.close()
             self._screen.close()
@@ -137,16 +142,17 @@ class Show:
             self.gesture(GESTURES[key])
         elif change := key_change(key, self.session.controls):
             self._by_key = next(iter(change))
-            self.session.apply(change)
+            self._safely(self._by_key, lambda: self.session.apply(change))
 
     def turned(self, address: str, position: float) -> None:
         """A knob or key of a MIDI device. A fault is told and the show goes on."""
         self.touched = Touch(address, position, self.touched.count + 1 if self.touched else 1)
-        try:
+
+        def turn() -> None:
             if change := self._mapper.change(address, position, self.session.controls):
                 self.session.apply(change)
-        except StylizerError as error:
-            log.warning("input refused", address=address, reason=str(error))
+
+        self._safely(address, turn)
 
     def midi_clock(self, kind: str) -> None:
         if kind == "clock":
@@ -167,6 +173,17 @@ class Show:
             self.session.tempo.heard(period_s, now - (sound.time_s - beat_s), now)
 
     def gesture(self, name: str) -> None:
+        """A name of the keyboard's GESTURES. A fault is told and the show goes on."""
+        self._safely(name, lambda: self._carry_out(name))
+
+    def _safely(self, what: str, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except (StylizerError, OSError) as error:
+            log.warning("input refused", input=what, reason=str(error))
+            self._tell(f"{what}: {error}")
+
+    def _carry_out(self, name: str) -> None:
         match name:
             case "tap":
                 self.session.tempo.tap(self.session.time_s)
@@ -190,12 +207,35 @@ class Show:
                 self._running = False
 
     def _start_recording(self) -> None:
-        self.film = (self._recordings / time.strftime("show-%Y%m%d-%H%M%S.mp4")).resolve()
-        self._recorder = Recorder(self.film, Fraction(30))
-        log.info("recording", path=str(self.film))
+        film = self._free_path()
+        self._recorder = Recorder(film, Fraction(30))
+        self.film = film
+        self._films.add(film)
+        log.info("recording", path=str(film))
+
+    def _free_path(self) -> Path:
+        """Two recordings of one second, or of the hour that a clock repeats, do not write over one another."""
+        name = time.strftime("show-%Y%m%d-%H%M%S")
+        paths = ((self._recordings / f"{name}{f'-{n}' if n > 1 else ''}.mp4").resolve() for n in count(1))
+        return next(path for path in paths if path not in self._films and not path.exists())
+
+    def _record(self, pixels: PixelsU8, now: float) -> None:
+        recorder = self._recorder
+        if recorder is not None and recorder.fault:
+            self._tell(recorder.fault)
+            self._stop_recording()
+        elif recorder is not None:
+            recorder.offer(pixels, now)
 
     def _stop_recording(self) -> None:
+        """In a thread of its own: the encoder's last pictures and a slow disk are nothing that the show waits for."""
         recorder, self._recorder = self._recorder, None
         if recorder:
-            recorder.close()
-            log.info("recorded", frames=recorder.frames, dropped=recorder.dropped, fault=recorder.fault or "none")
+            self._closing = [thread for thread in self._closing if thread.is_alive()]
+            self._closing.append(threading.Thread(target=_close, args=(recorder,), name="recorder-end"))
+            self._closing[-1].start()
+
+
+def _close(recorder: Recorder) -> None:
+    recorder.close()
+    log.info("recorded", frames=recorder.frames, dropped=recorder.dropped, fault=recorder.fault or "none")

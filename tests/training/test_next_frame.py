@@ -1,5 +1,7 @@
 """Training on a tiny scale: it learns, goes on where it stopped, and exports what it is."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from stylizer.picture import encode_picture
 from stylizer.training.data.clips import FAMILIES, clip
 from stylizer.training.data.films import load_films
 from stylizer.training.next_frame import NextFrameTrainer, Plan, dream
-from stylizer.training.next_frame_run import run
+from stylizer.training.next_frame_run import _save, run
 from stylizer.training.rollouts import Rollouts
 from stylizer.vj.bank import Bank
 
@@ -115,3 +117,24 @@ def test_a_run_exports_a_model_that_the_bank_plays(tmp_path: Path) -> None:
     assert "steps in" in said[-1]
     run([str(pictures)], tmp_path / "models" / "bar", PLAN, minutes=0.01, title="Bar", say=said.append)
     assert any("goes on at step" in line for line in said)
+
+
+def test_a_run_whose_disk_is_full_at_the_last_byte_goes_on_where_it_was(tmp_path: Path) -> None:
+    """The few bytes that say how long it took are the last to be written: where they fail, the old ones stay."""
+    folder = tmp_path / "bar"
+    folder.mkdir()
+    trainer = NextFrameTrainer([film()], PLAN)
+    _save(trainer, folder, 1.0)
+    before = (folder / "spent.json").read_bytes()
+    code = """
+import resource, sys
+from pathlib import Path
+from stylizer.training import next_frame_run
+class Small:
+    def save(self, path): path.write_bytes(b"")
+resource.setrlimit(resource.RLIMIT_FSIZE, (4, 4))
+next_frame_run._save(Small(), Path(sys.argv[1]), 2.0)
+"""
+    assert subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True).returncode == 1
+    assert (folder / "spent.json").read_bytes() == before
+    trainer.load(folder / "state.pt")

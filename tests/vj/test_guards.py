@@ -50,6 +50,14 @@ def test_a_living_picture_is_left_alone_and_help_fades(rng: Rng) -> None:
     assert guard.noise == 0 and guard.state == "alive"
 
 
+def test_a_guard_that_is_switched_on_in_the_dark_begins_gently() -> None:
+    guard, black = CollapseGuard(), torch.zeros(1, 3, 256, 256)
+    assert all(guard.step(black, DT, helps=False) == 0 for _ in range(200))
+    assert guard.state == "dead" and guard.interventions == 0  # it looks on
+    noise = [guard.step(black, DT) for _ in range(60)]
+    assert noise[20] == 0 < noise[-1] < 0.5 and guard.interventions == 1
+
+
 def dying(bank: Bank) -> VjSession:
     """A loop whose network draws what it sees so faintly that nothing is left without help."""
     weights = random_weights(2)

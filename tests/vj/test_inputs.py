@@ -1,6 +1,8 @@
 """Hands and ears: MIDI through mido's parser, OSC over loopback, sound from generated tones and clicks."""
 
 import inspect
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +11,8 @@ from typing import Any
 import mido
 import numpy as np
 import pytest
+from pythonosc.osc_bundle_builder import OscBundleBuilder
+from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.udp_client import SimpleUDPClient
 
 from stylizer.controls import Value, control, defaults
@@ -26,7 +30,8 @@ from stylizer.vj.outputs.broadcast import Broadcast
 from stylizer.vj.rig import Plugs, open_inputs
 from stylizer.vj.session import VjSession
 from stylizer.vj.show import Show
-from tests.web.doubles import free_port
+from tests.conftest import Rng
+from tests.web.doubles import free_port, wait_for
 
 RATE = 48_000
 
@@ -122,6 +127,21 @@ def test_learned_bindings_are_kept_in_a_file(tmp_path: Path) -> None:
         mapper.learn("model_a")
 
 
+def test_a_map_that_cannot_be_saved_whole_stays_as_it_was(tmp_path: Path) -> None:
+    """A file may not grow beyond some bytes: so a full disk looks to the writer."""
+    path = tmp_path / "map.toml"
+    save_map(path, [Binding("cc:0:1", "zoom")])
+    code = f"""
+import resource
+from pathlib import Path
+from stylizer.vj.inputs.mapping import Binding, save_map
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+save_map(Path({str(path)!r}), [Binding(f"cc:0:{{n}}", "rate") for n in range(100)])
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 1
+    assert read_map(path) == (Binding("cc:0:1", "zoom"),)
+
+
 def test_osc_sets_controls_and_refuses_what_is_wrong() -> None:
     changes: list[dict[str, object]] = []
     gestures: list[str] = []
@@ -169,6 +189,21 @@ def test_osc_listens_where_it_is_told_and_opens_no_files(bank: Bank) -> None:
     assert osc.refused == 1 and "no model is called '/etc/some.pict'" in osc.reason
 
 
+def test_osc_from_a_clock_that_is_ahead_holds_nothing_up() -> None:
+    applied: list[dict[str, object]] = []
+    osc = OscInput(applied.append, port=0)
+    bundle, message = OscBundleBuilder(time.time() + 60), OscMessageBuilder("/stylizer/segments")
+    message.add_arg(8)
+    bundle.add_content(message.build())
+    client = SimpleUDPClient("127.0.0.1", osc.port)
+    client.send(bundle.build())
+    client.send_message("/stylizer/segments", 9)
+    client._sock.close()
+    wait_for(lambda: len(applied) == 2, 10)
+    osc.close()
+    assert applied == [{"segments": 8}, {"segments": 9}]
+
+
 def test_an_osc_port_that_is_taken_is_named() -> None:
     first = OscInput(lambda change: None, port=0)
     with pytest.raises(Unavailable, match=str(first.port)):
@@ -209,6 +244,14 @@ def clicks(times_s: list[float], seconds: float, noise: float = 0.002) -> Any:
     return samples
 
 
+def test_a_moment_of_broken_samples_does_not_deafen_the_ear(rng: Rng) -> None:
+    noise, broken = rng.normal_f32(RATE) * 0.1, np.array([np.nan, np.inf, -np.inf], np.float32)
+    healthy, hurt = Ear(RATE), Ear(RATE)
+    *_, expected = healthy.hear(noise)
+    *_, heard = [*hurt.hear(np.concatenate((broken, noise)))]
+    assert heard.features() == pytest.approx(expected.features(), abs=0.2)
+
+
 def test_onsets_are_placed_within_20_ms() -> None:
     times = [0.3, 0.71, 1.0, 1.13, 1.9, 2.4]
     found = [h.time_s for h in heard(clicks(times, 3)) if h.onset]
@@ -242,6 +285,16 @@ def test_taps_and_midi_clock_set_the_tempo() -> None:
         tempo.midi_clock(30 + tick * 60 / 100 / 24)
     assert tempo.bpm == pytest.approx(100)
     assert tempo.phase(30 + 96 * 60 / 100 / 24) == pytest.approx(0, abs=1e-6)
+
+
+def test_a_midi_clock_may_run_while_the_show_stands_still() -> None:
+    tempo = Tempo()
+    for _ in range(60):
+        tempo.midi_clock(0.0)  # the show is still being opened: its time has not begun
+    assert tempo.bpm == 120
+    for tick in range(100):
+        tempo.midi_clock(tick * 60 / 100 / 24)
+    assert tempo.bpm == pytest.approx(100)
 
 
 def test_an_envelope_rises_and_falls_with_its_time_constants_at_every_rate() -> None:

@@ -132,6 +132,21 @@ def test_a_film_is_a_guest_that_begins_again_at_its_end(tmp_path: Path) -> None:
     assert offered[:7] == pytest.approx([40, 120, 200, 40, 120, 200, 40], abs=3)
 
 
+def test_a_film_that_is_taken_away_may_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stylizer.vj.inputs.guests.RETRY_S", 0.01)
+    with FilmFile(tmp_path / "a.mp4", Fraction(100)) as film:
+        film.write(np.full((16, 16, 3), 40, np.uint8))
+    offered: list[bool] = []
+    feed = GuestFeed(str(tmp_path / "a.mp4"), lambda p: offered.append(p is not None))
+    assert eventually(lambda: True in offered)
+    (tmp_path / "a.mp4").rename(tmp_path / "b.mp4")
+    assert eventually(lambda: offered[-1:] == [False])
+    (tmp_path / "b.mp4").rename(tmp_path / "a.mp4")
+    assert eventually(lambda: offered[-1:] == [True])
+    feed.close()
+    assert offered.count(False) == 1  # told once
+
+
 class Sounds:
     """sounddevice's four names that are used: one device that comes and goes."""
 

@@ -71,7 +71,10 @@ def test_sound_is_written_as_text_and_in_presets(tmp_path: Path) -> None:
     assert read_preset(tmp_path / "mine.toml") == preset
 
 
-@pytest.mark.parametrize("text", ["", "low", "low>zoom gain=much", "low>zoom speed=1", "nobody>zoom", "low>fold"])
+NAN = [f"low>zoom {name}=nan" for name in ("gain", "attack_s", "release_s", "lo", "hi")] + ["low>zoom gain=inf"]
+
+
+@pytest.mark.parametrize("text", ["", "low", "low>zoom gain=much", "low>zoom speed=1", "nobody>zoom", "low>fold", *NAN])
 def test_sound_that_cannot_be_is_refused(text: str) -> None:
     with pytest.raises(BadInput):
         Modulator.parsed(text)

@@ -1,13 +1,18 @@
 """The instrument: what a hand does is seen at once, nothing is half done, and everything can be taken back."""
 
+import threading
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from kernels.pict import Weights
+from kernels.weights import random_weights
 from stylizer.controls import defaults
 from stylizer.errors import BadInput, NotFound
 from stylizer.frame import PixelsU8
-from stylizer.vj.bank import Bank
+from stylizer.vj.bank import Bank, Model
 from stylizer.vj.inputs.modulation import Modulator
 from stylizer.vj.loop import open_loop
 from stylizer.vj.presets import Preset
@@ -172,3 +177,65 @@ def test_a_presets_sound_goes_with_it_and_a_hands_stays(bank: Bank) -> None:
     assert list(playing.modulators.rows) == [by_hand, of_preset]
     playing.play(Preset("b", "B", SMALL), beats=4)
     assert list(playing.modulators.rows) == [by_hand]
+
+
+class SlowDisk(Bank):
+    """Reads `new.pict` only when it is told to."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.reading, self.go_on = threading.Event(), threading.Event()
+
+    def _read(self, path: Path) -> Weights:
+        self.reading.set()
+        assert self.go_on.wait(20)
+        return random_weights(2, 5)
+
+
+def test_a_morph_goes_on_while_a_model_is_read(bank: Bank, tmp_path: Path) -> None:
+    slow = SlowDisk(tmp_path)
+    for name in bank.names:
+        slow.add(bank.get(name))
+    playing = session(slow)
+    playing.play(Preset("far", "Far", SMALL | {"rate": 0.5}), beats=8)
+    reader = threading.Thread(target=slow.get, args=("new.pict",))
+    stepper = threading.Thread(target=playing.step, args=(DT,))
+    reader.start()
+    assert slow.reading.wait(20)
+    stepper.start()
+    stepper.join(20)
+    waited = stepper.is_alive()
+    slow.go_on.set()
+    stepper.join()
+    reader.join()
+    assert not waited and playing.frames == 1
+
+
+class Meeting(Bank):
+    """Two hands ask for a model each, and neither has it before both have asked."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._met, self._late = threading.Barrier(2), {"two", "wide"}
+
+    def get(self, name: str) -> Model:
+        if name in self._late:
+            self._late.remove(name)
+            self._met.wait(20)
+        return super().get(name)
+
+
+def test_two_hands_that_choose_models_at_once_both_get_theirs(bank: Bank, tmp_path: Path) -> None:
+    meeting = Meeting(tmp_path)
+    for name in bank.names:
+        meeting.add(bank.get(name))
+    playing, plain = session(meeting, model_b="one", crossfade=0.5), session(bank, model_b="one", crossfade=0.5)
+    changes: list[dict[str, object]] = [{"model_a": "two"}, {"model_b": "wide"}]
+    hands = [threading.Thread(target=playing.apply, args=(change,)) for change in changes]
+    for hand in hands:
+        hand.start()
+    for hand in hands:
+        hand.join()
+    plain.apply(changes[0] | changes[1])
+    assert playing.controls == plain.controls
+    assert np.array_equal(playing.step(DT), plain.step(DT))

@@ -1,6 +1,9 @@
 """A show from the first key to the recording, and the film that is rendered off-line."""
 
 import json
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -179,3 +182,95 @@ def test_a_rendered_show_is_the_same_for_the_same_seed(bank: Bank, tmp_path: Pat
     assert report["fps"] > 0 and report["alive"]["variance"] > 0
     with pytest.raises(BadInput, match="not one frame"):
         render(bank, preset, tmp_path / "none.mp4", seconds=0.001)
+
+
+RECORDS = """
+import os, signal, sys
+from fractions import Fraction
+from pathlib import Path
+import numpy as np
+from stylizer.vj.outputs.recorder import Recorder
+recorder, rng, count = Recorder(Path(sys.argv[1]), Fraction(30)), np.random.default_rng(0), 0
+while recorder.frames < 150:
+    waiting = recorder.dropped
+    recorder.offer(rng.integers(0, 255, (32, 32, 3), dtype=np.uint8), count / 30)
+    count += recorder.dropped == waiting
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_recording_whose_process_is_killed_can_be_played(tmp_path: Path) -> None:
+    film = tmp_path / "a.mp4"
+    done = subprocess.run([sys.executable, "-c", RECORDS, str(film)], capture_output=True, timeout=60)
+    assert done.returncode == -9, done.stderr.decode()[-500:]
+    with Reader(film) as reader:
+        assert sum(1 for _ in reader) >= 90, "of 150: all but the last second and what waits in the encoder"
+
+
+def test_a_recording_goes_on_when_the_pictures_change_their_size(bank: Bank, tmp_path: Path) -> None:
+    def larger() -> None:
+        show.session.apply({"output_size": "512"})
+
+    show, _ = played(bank, ["r", "", "", larger, "", "", "", "q"], recordings=tmp_path)
+    show.run()
+    (film,) = tmp_path.glob("show-*.mp4")
+    with Reader(film) as reader:
+        assert [frame.pixels.shape for frame in reader] == [(256, 256, 3)] * 7
+
+
+def test_two_recordings_of_one_second_are_two_films(
+    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.strftime", lambda form: form.replace("%Y%m%d-%H%M%S", "now"))
+    show, _ = played(bank, ["r", "", "r", "r", "", "r", "q"], recordings=tmp_path)
+    show.run()
+    assert len(list(tmp_path.glob("show-*.mp4"))) == 2
+
+
+def test_the_show_does_not_wait_for_a_recording_to_be_closed(
+    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown, waited = threading.Event(), list[bool]()
+
+    class SlowDisk(Recorder):
+        def close(self) -> None:
+            waited.append(shown.wait(5))
+            super().close()
+
+    monkeypatch.setattr("stylizer.vj.show.Recorder", SlowDisk)
+    show, _ = played(bank, ["r", "", "r", shown.set, "q"], recordings=tmp_path)
+    show.run()
+    assert waited == [True], "the next picture came while the film was being closed"
+    (film,) = tmp_path.glob("show-*.mp4")
+    with Reader(film) as reader:
+        assert sum(1 for _ in reader) == 2
+
+
+def test_a_gesture_that_fails_is_told_and_the_show_goes_on(bank: Bank, tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def choose() -> None:
+        show.session.apply({"model_a": "wide"})
+        show.session.apply({"model_b": "wide"})
+        show.session.apply({"model_a": "one", "model_b": "one"})
+        bank.remove("wide")
+
+    nowhere = tmp_path / "unplugged"
+    keys: list[str | Hand] = ["r", "m", choose, "u", "", "q"]
+    show, stage = played(bank, keys, recordings=nowhere, map_path=nowhere / "mine.toml", tell=told.append)
+    show.run()
+    assert not stage.keys
+    refused = [line for line in told if line.startswith(("record:", "save map:", "undo:"))]
+    assert len(refused) == 3 and not show.recording
+
+
+def test_a_recording_that_breaks_off_says_so(bank: Bank, tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def broken() -> None:
+        assert show._recorder is not None
+        show._recorder.fault = "recording stopped: the disk is full"
+
+    show, _ = played(bank, ["r", "", broken, "", "q"], recordings=tmp_path, tell=told.append)
+    show.run()
+    assert "recording stopped: the disk is full" in told and not show.recording

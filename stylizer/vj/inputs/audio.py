@@ -73,7 +73,8 @@ class Ear:
     def hear(self, samples: F32) -> Iterator[Heard]:
         """samples: [N] or [N, channels] in -1..1, any N -> one result for each hop that became complete."""
         mono = samples.mean(axis=1) if samples.ndim == 2 else samples
-        self._samples = np.concatenate((self._samples, mono.astype(np.float32)))
+        known = np.where(np.isfinite(mono), mono, 0)  # one NaN would stay in the loudest of late for ever
+        self._samples = np.concatenate((self._samples, known.astype(np.float32)))
         while len(self._samples) >= WINDOW:
             yield self._hop(self._samples[:WINDOW])
             self._samples = self._samples[HOP:]

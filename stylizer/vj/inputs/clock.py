@@ -55,7 +55,7 @@ class Tempo:
         self._clocks.append(time_s)
         self._told_s = time_s
         self._clock_count += 1
-        if len(self._clocks) > CLOCKS_PER_BEAT:
+        if len(self._clocks) > CLOCKS_PER_BEAT and time_s > self._clocks[0]:
             period = (self._clocks[-1] - self._clocks[0]) / (len(self._clocks) - 1) * CLOCKS_PER_BEAT
             now = self.beat(time_s)
             self._adopt(period, time_s if self._clock_count % CLOCKS_PER_BEAT == 1 else None)

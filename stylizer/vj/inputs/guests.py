@@ -1,4 +1,4 @@
-"""Camera, film or picture for the loop, read in a thread; a camera that goes away is looked for until it is back."""
+"""Camera, film or picture for the loop, read in a thread; what goes away is looked for until it is back."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stylizer.errors import BadInput
+from stylizer.errors import BadInput, StylizerError
 from stylizer.frame import PixelsU8
 from stylizer.logs import log
 from stylizer.media import Reader
@@ -48,14 +48,19 @@ class GuestFeed:
     def _run(self) -> None:
         there = True
         while not self._closing.is_set():
-            for pixels in self._frames():
-                there = True
-                self._offer(pixels)
-                if self._closing.is_set():
-                    return
-            if self.source.startswith(CAMERA):
+            gone = self.source.startswith(CAMERA)
+            try:
+                for pixels in self._frames():
+                    there = True
+                    self._offer(pixels)
+                    if self._closing.is_set():
+                        return
+            except (StylizerError, OSError) as error:  # a film on a stick that was pulled out
+                gone = True
+                log.debug("guest not read", reason=str(error))
+            if gone:
                 if there:
-                    log.info("camera gone", source=self.source)
+                    log.info("guest gone", source=self.source)
                     self._offer(None)
                 there = False
                 self._closing.wait(RETRY_S)

@@ -4,6 +4,7 @@ A message's address is text, so one map serves all instruments: "cc:0:77" is con
 key. Values come as 0..1.
 """
 
+import os
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -128,9 +129,14 @@ def ngx_map(models: Iterable[str]) -> tuple[Binding, ...]:
 
 
 def save_map(path: Path, bindings: Iterable[Binding]) -> None:
-    """TOML, one line each: "cc:0:77" = "crossfade". Only learned ones: values and parts belong to maps in code."""
+    """TOML, one line each: "cc:0:77" = "crossfade". Only learned ones: values and parts belong to maps in code.
+
+    Raises OSError, and then the file is as it was.
+    """
     plain = [b for b in bindings if b.value is None and b.part == "whole"]
-    path.write_text("".join(f'"{b.address}" = "{b.control}"\n' for b in plain), encoding="utf-8")
+    new = path.with_name(path.name + ".new")
+    new.write_text("".join(f'"{b.address}" = "{b.control}"\n' for b in plain), encoding="utf-8")
+    os.replace(new, path)
 
 
 def read_map(path: Path) -> tuple[Binding, ...]:

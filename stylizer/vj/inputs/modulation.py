@@ -36,8 +36,10 @@ class Modulator:
         row = control(self.target)
         if row.page != "vj" or row.kind != "float":
             raise BadInput(f"{self.target}: only number controls of the VJ instrument can follow sound")
-        if min(self.attack_s, self.release_s) < 0 or self.lo > self.hi:
-            raise BadInput(f"{self.target}: attack and release are 0 or more seconds, and lo is not above hi")
+        if not (math.isfinite(self.gain) and self.attack_s >= 0 and self.release_s >= 0 and self.lo <= self.hi):
+            raise BadInput(
+                f"{self.target}: gain is finite, attack and release are 0 or more seconds, and lo is not above hi"
+            )
 
     @classmethod
     def of(cls, fields: Mapping[str, object]) -> Self:

@@ -45,7 +45,7 @@ class OscInput:
             raise Unavailable("OSC needs python-osc: install stylizer[vj]") from None
         self._apply, self._gesture = apply, gesture
         self.refused, self.reason = 0, ""
-        dispatcher = Dispatcher()
+        dispatcher = Dispatcher(strict_timing=False)  # or a bundle from a clock that is ahead stops all that follow
         dispatcher.set_default_handler(self._receive)
         try:
             self._server = BlockingOSCUDPServer((host, port), dispatcher)

@@ -8,6 +8,8 @@ from types import TracebackType
 from typing import Self
 
 import av
+import cv2
+import numpy as np
 
 from stylizer.errors import BadInput
 from stylizer.frame import PixelsU8
@@ -20,11 +22,12 @@ class FilmFile:
     """Pictures of one even size to a film at a constant rate. `close` leaves a playable file whenever it comes.
 
     threads: of the encoder, 0 for its own choice; with 1 `write` returns when the picture is encoded.
+    piece: frames after which those written are playable even if the process is killed; 0: at `close` alone.
     Raises BadInput for a suffix that is no film, a missing folder, an odd size or a picture of another size.
     """
 
     def __init__(
-        self, path: Path, rate: Fraction, *, preset: str = "veryfast", crf: int = 18, threads: int = 0
+        self, path: Path, rate: Fraction, *, preset: str = "veryfast", crf: int = 18, threads: int = 0, piece: int = 0
     ) -> None:
         if path.suffix.lower() not in FILM_SUFFIXES:
             raise BadInput(f"{path}: cannot write {path.suffix or 'no suffix'}; allowed are {', '.join(FILM_SUFFIXES)}")
@@ -32,6 +35,10 @@ class FilmFile:
             raise BadInput(f"{path}: the folder does not exist")
         self.path, self.rate, self.frames = path, rate, 0
         self._options = {"preset": preset, "crf": str(crf), "threads": str(threads)}
+        self._container_options: dict[str, str] = {}
+        if piece:  # MP4 in pieces, made an ordinary one at `close`
+            self._options["g"] = str(piece)
+            self._container_options = {"movflags": "hybrid_fragmented+frag_keyframe", "flush_packets": "1"}
         self._container: av.container.OutputContainer | None = None
         self._size = (0, 0)
 
@@ -68,7 +75,7 @@ class FilmFile:
         if width % 2 or height % 2:
             raise BadInput(f"{self.path}: H.264 wants even sides, got {width}x{height}")
         self._size = (width, height)
-        self._container = av.open(str(self.path), "w")
+        self._container = av.open(str(self.path), "w", options=self._container_options)
         self._video = self._container.add_stream("libx264", rate=self.rate)
         self._video.width, self._video.height, self._video.pix_fmt = width, height, "yuv420p"
         self._video.time_base = self._video.codec_context.time_base = 1 / self.rate
@@ -76,14 +83,18 @@ class FilmFile:
 
 
 class Recorder:
-    """Records a running show. `offer` never waits: a full queue drops the frame, counts it, keeps the film's time."""
+    """Records a running show. `offer` never waits: a full queue drops the frame, counts it, keeps the film's time.
+
+    Pictures of another size than the first are scaled to it. fault: why nothing is recorded any more, "" while it is.
+    """
 
     def __init__(self, path: Path, rate: Fraction) -> None:
         # The show's processor time comes first: ultrafast costs a quarter of veryfast.
-        self._film = FilmFile(path, rate, preset="ultrafast", crf=16)
+        self._film = FilmFile(path, rate, preset="ultrafast", crf=16, piece=round(rate))
         self._waiting: queue.Queue[tuple[PixelsU8, int] | None] = queue.Queue(WAITING)
         self._start_s: float | None = None
         self._last_pts = -1
+        self._size: tuple[int, int] | None = None  # width and height of the film
         self.dropped, self.fault = 0, ""
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
@@ -111,11 +122,17 @@ class Recorder:
             self._waiting.put(None)
             self._thread.join()
 
+    def _fitting(self, pixels: PixelsU8) -> PixelsU8:
+        self._size = self._size or (pixels.shape[1], pixels.shape[0])
+        if (pixels.shape[1], pixels.shape[0]) == self._size:
+            return pixels
+        return np.asarray(cv2.resize(pixels, self._size, interpolation=cv2.INTER_AREA), np.uint8)
+
     def _run(self) -> None:
         while (item := self._waiting.get()) is not None:
             if not self.fault:
                 try:
-                    self._film.write(*item)
+                    self._film.write(self._fitting(item[0]), item[1])
                 except (OSError, ValueError) as error:  # a full disk must not end the show; `fault` says it
                     self.fault = f"recording stopped: {error}"
         try:
