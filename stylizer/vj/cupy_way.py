@@ -63,6 +63,9 @@ class CupyWay:
             return self.ready(models)  # by now others may be wanted
         return self._loop is not None
 
+    def prepare(self, models: Models) -> None:
+        del models  # made beside the show in any case
+
     def start(self, picture: Tensor) -> None:
         self._held, self._dreamt = picture.float().cpu(), None
         if self._loop is not None:

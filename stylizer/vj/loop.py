@@ -1,5 +1,6 @@
 """Which way the loop is carried out: the best that this machine has, the next one where it fails, in view."""
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,6 +48,11 @@ class Loop:
     def picture(self) -> Tensor:
         """What the loop holds: float32 [1, 3, 256, 256] in 0..1."""
         return self._playing.picture
+
+    def prepare(self, models: tuple[Model, Model]) -> None:
+        """From any thread, before these models play: whoever chose them waits, the show does not."""
+        with contextlib.suppress(Unavailable):  # the next step will meet the same, and leave the way
+            self._playing.prepare(models)
 
     def black(self) -> None:
         """Begins anew."""

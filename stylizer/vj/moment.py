@@ -50,6 +50,13 @@ class Way(Protocol):
         """
         ...
 
+    def prepare(self, models: tuple[Model, Model]) -> None:
+        """From any thread: makes what these models need, so that the first picture with them comes without a stall.
+
+        Raises Unavailable when the machine fails.
+        """
+        ...
+
     def start(self, picture: Tensor) -> None:
         """The loop goes on from this picture."""
         ...

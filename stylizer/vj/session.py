@@ -107,7 +107,7 @@ class VjSession:
                         self._history.note(self._controls, frozenset(values), time.monotonic())
                     self._controls, self._models, self._morph = after, models, None
                     return
-            names, models = wanted, self._load(after)
+            names, models = wanted, self._prepared(after)
 
     def play(self, preset: Preset, *, beats: float = 0) -> None:
         """All controls to the preset's, at once or on a way of so many beats."""
@@ -115,7 +115,7 @@ class VjSession:
         if beats <= 0:
             self.apply(end)
             return self._follow(preset)
-        self._load(end)  # a bad model is told now, not in the middle of the way
+        self._prepared(end)  # a bad model is told now, not in the middle of the way
         with self._lock:
             self._history.note(self._controls, frozenset(end), time.monotonic())
             self._morph = Morph(dict(self._controls), end, beats)
@@ -133,7 +133,7 @@ class VjSession:
             before = self._history.back()
         if before is None:
             return False
-        models = self._load(before)
+        models = self._prepared(before)
         with self._lock:
             self._controls, self._models, self._morph = before, models, None
         return True
@@ -218,6 +218,11 @@ class VjSession:
 
     def _load(self, controls: Mapping[str, Value]) -> tuple[Model, Model]:
         return self.bank.get(str(controls["model_a"])), self.bank.get(str(controls["model_b"]))
+
+    def _prepared(self, controls: Mapping[str, Value]) -> tuple[Model, Model]:
+        models = self._load(controls)
+        self.loop.prepare(models)
+        return models
 
     def _moment(self, c: Mapping[str, Value], models: tuple[Model, Model]) -> Moment:
         return Moment(

@@ -46,6 +46,10 @@ class TorchWay:
         del models
         return True
 
+    def prepare(self, models: tuple[Model, Model]) -> None:
+        with self._failing():
+            self._dreamer.prepare(*models)
+
     def start(self, picture: Tensor) -> None:
         with self._failing():
             self._kept = feedback.kept(picture.to(self._device))

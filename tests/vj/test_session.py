@@ -239,3 +239,13 @@ def test_two_hands_that_choose_models_at_once_both_get_theirs(bank: Bank, tmp_pa
     plain.apply(changes[0] | changes[1])
     assert playing.controls == plain.controls
     assert np.array_equal(playing.step(DT), plain.step(DT))
+
+
+def test_a_fader_between_two_widths_finds_everything_made(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network of 64 filters takes seconds to build: that happened when it was put into its slot."""
+    playing = session(bank, model_a="one", model_b="wide")
+    monkeypatch.setattr("stylizer.vj.dreamer.Unet256", None)
+    monkeypatch.setattr("stylizer.vj.dreamer.widened", None)
+    for share in (0.0, 0.5, 1.0, 0.0):
+        playing.apply({"crossfade": share})
+        assert playing.step(DT).std() > 0

@@ -31,6 +31,9 @@ class Counting:
         self._called("ready")
         return self.is_ready
 
+    def prepare(self, models: tuple[Model, Model]) -> None:
+        self._called("prepare")
+
     def start(self, picture: Tensor) -> None:
         self._called("start")
         self._picture = picture
