@@ -268,6 +268,33 @@ def test_a_picture_is_complete_with_its_last_packet(prompt: bool, with_packet: i
     assert frame is not None and (frame.data, number) == (b"\1\2\3", with_packet)
 
 
+@pytest.mark.parametrize("given_up", [False, True], ids=["behind the newest", "the first after all was given up"])
+def test_a_packet_that_comes_too_late_changes_nothing(given_up: bool) -> None:
+    """aiortc's own buffer would go back to it and wait there; and its mapper takes the earlier time for 13 h later."""
+    compat.receive_promptly()
+    buffer = rtcrtpreceiver.JitterBuffer(capacity=512, is_video=True)
+    mapper = rtcrtpreceiver.TimestampMapper()
+
+    def times_s(numbers: Sequence[int]) -> list[float]:
+        """Of the pictures that are whole with these packets, each a picture."""
+        times = []
+        for number in numbers:
+            packet = RtpPacket(sequence_number=number % 2**16, timestamp=3000 * number, marker=True)
+            packet._data = b"x"
+            if (frame := buffer.add(packet)[1]) is not None:
+                times.append(mapper.map(frame.timestamp) / 90_000)
+        return times
+
+    start = 2**16 - 100  # numbers begin again at 0 in between
+    assert len(times_s(range(start, start + 200))) == 200
+    if given_up:
+        buffer.remove(buffer.capacity)
+        buffer._origin = None
+    late, after = times_s([start + 60]), times_s(range(start + 200, start + 210))
+    assert late == [] and after == pytest.approx([step / 30 for step in range(200, 210)])
+    assert len(times_s(range(5000, 5010))) == 10, "a sender that begins elsewhere is followed"
+
+
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     strategies.one_of(
