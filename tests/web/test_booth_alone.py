@@ -110,3 +110,22 @@ def test_a_kiosk_that_breaks_waits_with_its_fresh_start_for_the_worker(page: Pag
     with running(create_app(Settings.load(visitors=1), ColourPipeline()), port=port):
         page.wait_for_function("() => !window.old")
         page.wait_for_selector(LIVE)
+
+
+def test_a_kiosk_whose_camera_freezes_says_so_and_asks_for_it_anew(worker: Running, page: Page) -> None:
+    """Without an end, as some do after a laptop's sleep; the worker repeats its last picture, then a card, for ever."""
+    page.add_init_script(
+        "const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices); let asked = 0;"
+        "navigator.mediaDevices.getUserMedia = async (c) => { if (asked++) return real(c);"
+        "const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 240 });"
+        "const pen = canvas.getContext('2d'); let step = 0; setInterval(() => { if (window.frozen) return;"
+        "pen.fillStyle = `hsl(${step++ * 9} 80% 50%)`; pen.fillRect(0, 0, 320, 240); }, 80);"
+        "return canvas.captureStream(12); };"
+    )
+    page.goto(f"{worker.base}/?auto=camera")
+    page.wait_for_selector(LIVE)
+    page.evaluate("() => { window.frozen = true; }")
+    page.wait_for_selector("body[data-state=silent]")
+    page.wait_for_selector(LIVE)
+    frames_in = worker.session().stats().frames_in
+    wait_for(lambda: worker.session().stats().frames_in > frames_in + 5, 10)

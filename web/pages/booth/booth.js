@@ -18,6 +18,7 @@ const TONES = { live: "good", connecting: "wait", loading: "wait", asking: "wait
 const REMEDIES = ["denied", "absent", "busy", "insecure", "unknown", "unplugged", "noclip", "refused", "idle"];
 const READY_MS = 1500;
 const AGAIN_MS = 5000; // a kiosk tries again by itself
+const SILENT_MS = 10_000; // and asks for a camera that sends nothing anew
 const MAX_SEED = 2 ** 31 - 1;
 
 const $ = (id) => document.getElementById(id);
@@ -34,6 +35,7 @@ function show(name, detail = "", code = "") {
   Object.assign(state, { name, detail, code });
   clearTimeout(again);
   if (kiosk && REMEDIES.includes(name) && name !== "idle") again = setTimeout(() => begin(lastSource), AGAIN_MS);
+  if (kiosk && name === "silent") again = setTimeout(() => begin(lastSource), SILENT_MS);
   if (name === "idle") state.resting = false;
   figure.watching = name === "live";
   stayAwake(kiosk || name !== "idle");

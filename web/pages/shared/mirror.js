@@ -11,6 +11,7 @@ const BUSY_MS = 3000; // between two asks for a place
 const BEAT_MS = 1000;
 const STALL_MS = 3000; // no new picture for this long: a new connection
 const PACE_STEP = 0.2; // smaller changes of the wanted rate are let be
+const SILENT = 5; // of the worker's statistics, one a second, without a new camera picture: it only repeats the last one
 const CONNECT_MS = 8000;
 const ANSWER_MS = 6000; // for an offer's answer: the worker gives up after five seconds, a network in between may never
 const GATHER_MS = 1000; // without STUN all candidates are there at once; a dead relay must not hold everything up
@@ -19,7 +20,7 @@ const START_KBIT = 1500; // Chromium would begin at 300 kbit/s and send the firs
 export class Mirror {
   #source; #video; #onState; #onStats; #onControls; #onFigure; #onPlace;
   #stream = null; #pc = null; #channel = null; #timers = []; #attempt = 0; #wanted = false; #round = 0;
-  #controls; #frames = 0; #newsAt = 0; #ticket = ""; #resume = null;
+  #controls; #frames = 0; #newsAt = 0; #ticket = ""; #resume = null; #received = 0; #without = 0;
 
   /** source: MediaStream to send, null for a page that only looks. video: element that plays the result.
    *  controls: what shall hold from the start. */
@@ -145,6 +146,8 @@ export class Mirror {
       const message = JSON.parse(data);
       if (message.type === "stats") {
         this.#pace(pc, message.camera_fps);
+        this.#without = message.frames_in === this.#received ? this.#without + 1 : 0;
+        this.#received = message.frames_in;
         this.#onStats(message);
       }
       if (message.type === "controls") this.#onControls((this.#controls = message.controls));
@@ -182,7 +185,7 @@ export class Mirror {
   /** Heartbeat, and a look each second whether pictures still come. */
   #watch(pc) {
     const since = performance.now();
-    this.#frames = 0;
+    this.#frames = this.#without = 0;
     this.#newsAt = since;
     this.#timers.push(setInterval(() => {
       if (this.#channel?.readyState === "open") this.#channel.send('{"type": "beat"}');
@@ -204,7 +207,7 @@ export class Mirror {
     this.#frames = decoded;
     this.#newsAt = now;
     this.#attempt = 0;
-    this.#onState("live");
+    this.#onState(this.#source && this.#without >= SILENT ? "silent" : "live");
   }
 
   #silent(now) {
