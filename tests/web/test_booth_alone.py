@@ -1,8 +1,10 @@
 """Days with nobody behind the booth: hasty fingers, styles that are gone, answers that never come."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, Route
 
 from stylizer.config import Settings
@@ -65,6 +67,24 @@ def test_a_visitors_mirror_is_the_next_ones_again(worker: Running, pipeline: Col
     pipeline.nobody = True
     page.wait_for_selector("body[data-rest]")
     wait_for(lambda: worker.controls()["mirror"] is True, 5)
+
+
+def test_who_stops_leaves_no_picture_to_who_starts_next(worker: Running, page: Page, tmp_path: Path) -> None:
+    Image.new("RGB", (300, 200), (10, 200, 30)).save(tmp_path / "face.png")
+    page.goto(worker.base)
+    page.click("#start")
+    page.wait_for_selector(LIVE)
+    page.click("#dock [value=style]")
+    page.set_input_files(".control.like input", tmp_path / "face.png")
+    (session,) = worker.app.state.service.ready.streams.sessions
+    wait_for(lambda: session._state.reference is not None, 10)
+    page.click("#stop")
+    wait_for(lambda: worker.visitors() == 0, 5)
+    page.click("#start")
+    page.wait_for_selector(LIVE)
+    page.wait_for_timeout(1000)  # it is sent as soon as there is a place
+    (session,) = worker.app.state.service.ready.streams.sessions
+    assert session._state.reference is None
 
 
 def test_a_worker_that_has_lost_the_style_is_found_again_with_another(page: Page) -> None:

@@ -242,7 +242,7 @@ function openSheet(name) {
 
 $("start").onclick = () => begin(state.name === "idle" ? camera : lastSource);
 $("clip").onclick = () => begin(clip);
-$("stop").onclick = () => { end(); show("idle"); };
+$("stop").onclick = () => { end(); pictures = {}; show("idle"); }; // who starts next may be somebody else
 $("dock").onclick = ({ target }) => {
   const value = target.closest("button")?.value;
   if (value in SHEETS) openSheet(value);
