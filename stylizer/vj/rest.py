@@ -13,6 +13,7 @@ from stylizer.errors import Unavailable
 from stylizer.logs import log
 
 KEPT = 4  # compiled networks
+FORGIVEN = 64  # so many that failed are remembered, and not tried again
 COMPILE, QUANTISE = "compile", "quantise"
 
 
@@ -26,16 +27,18 @@ class Rest:
     def __init__(self, threads: int, cache: Path | None, *, wait: bool) -> None:
         self._threads, self._cache, self._wait = threads, cache, wait
         self._runs: dict[Hashable, Run] = {}
+        self._failed: set[Hashable] = set()
         self._busy: dict[str, threading.Thread] = {}
         self._lock = threading.Lock()
 
     def run(self, key: Hashable, weights: Callable[[], Weights], *, own: bool) -> Run | None:
-        """The network under `key`, compiled; None while it is being made. weights: asked for only where needed.
+        """The network under `key`, compiled; None while it is being made, and where that failed. weights: asked for
+        only where needed.
 
         own: a model's own weights, no mixture, so that quantising them is worth half a minute.
         """
-        if key not in self._runs:
-            self._do(COMPILE, lambda: self._make(key, weights(), own))
+        if key not in self._runs and key not in self._failed:
+            self._do(COMPILE, lambda: self._try_to_make(key, weights, own))
         return self._runs.get(key)
 
     def _do(self, what: str, job: Callable[[], None]) -> bool:
@@ -51,6 +54,17 @@ class Rest:
             self._busy[what] = threading.Thread(target=job, name=f"vj-{what}", daemon=what != COMPILE)
             self._busy[what].start()
             return True
+
+    def _try_to_make(self, key: Hashable, weights: Callable[[], Weights], own: bool) -> None:
+        try:
+            self._make(key, weights(), own)
+        except Exception:  # a full disk, say: torch goes on playing it, at its speed
+            if self._wait:
+                raise
+            log.exception("network not compiled")
+            if len(self._failed) >= FORGIVEN:
+                self._failed.clear()
+            self._failed.add(key)
 
     def _make(self, key: Hashable, weights: Weights, own: bool) -> None:
         quantised = None

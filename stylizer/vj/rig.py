@@ -70,7 +70,7 @@ def open_inputs(show: Show, plugs: Plugs, missing: Missing) -> list[Closing]:
 
 
 def open_outlets(side: int, *, virtual_camera: bool, ndi: bool, missing: Missing) -> list[Outlet]:
-    """For pictures of side x side, which must not change while the show runs."""
+    """Of side x side, px, from the first picture to the last: what takes them cannot change its size."""
     from stylizer.vj.outputs.ndi import ndi_source
     from stylizer.vj.outputs.virtual_camera import virtual_camera as camera
 

@@ -283,7 +283,7 @@ def test_an_outlet_sends_the_newest_and_its_fault_is_its_own() -> None:
             raise RuntimeError("driver gone")
         sent.append(int(pixels[0, 0, 0]))
 
-    outlet = Outlet("camera", write, lambda: closed.append(True))
+    outlet = Outlet("camera", 2, write, lambda: closed.append(True))
     outlet.offer(np.full((2, 2, 3), 1, np.uint8))
     assert eventually(lambda: sent == [1])
     outlet.offer(np.full((2, 2, 3), 9, np.uint8))
@@ -291,6 +291,18 @@ def test_an_outlet_sends_the_newest_and_its_fault_is_its_own() -> None:
     outlet.offer(np.full((2, 2, 3), 2, np.uint8))  # nobody listens any more, nobody waits
     outlet.close()
     assert closed == [True] and sent == [1]
+
+
+def test_a_device_gets_one_size_whatever_the_shows_is() -> None:
+    """A preset may change `output_size`; a virtual camera or an NDI source refuses another one, for the night."""
+    sent: list[tuple[int, ...]] = []
+    outlet = Outlet("camera", 4, lambda pixels: sent.append(pixels.shape), lambda: None)
+    for side in (4, 8, 2):
+        sent.clear()
+        outlet.offer(np.zeros((side, side, 3), np.uint8))
+        assert eventually(lambda: sent == [(4, 4, 3)])
+    outlet.close()
+    assert outlet.fault == ""
 
 
 class Halves:

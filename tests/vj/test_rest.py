@@ -56,6 +56,23 @@ def test_a_quantised_network_takes_over_however_busy_the_compiler_is(
         time.sleep(0.01)
 
 
+def test_a_network_that_cannot_be_compiled_is_not_tried_at_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def full(weights: object, threads: int) -> None:
+        tried.append(threads)
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("stylizer.vj.rest.float_unet", full)
+    rest = Rest(1, None, wait=False)
+    for _ in range(20):
+        assert rest.run("a", lambda: random_weights(2), own=True) is None
+        time.sleep(0.02)
+    assert tried == [1]
+    with pytest.raises(OSError, match="No space"):
+        Rest(1, None, wait=True).run("a", lambda: random_weights(2), own=True)
+
+
 @pytest.mark.slow
 def test_a_wide_model_is_quantised_once_and_then_runs_in_int8(
     tmp_path: Path, rng: Rng, monkeypatch: pytest.MonkeyPatch

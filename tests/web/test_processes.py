@@ -207,6 +207,16 @@ def test_a_step_without_a_bound_does_not_hold_the_process(tmp_path: Path, hangs:
         assert ("did not end in time" in output) == (status == 1)
 
 
+def test_who_gives_up_says_so_to_whoever_starts_it_again(tmp_path: Path) -> None:
+    """systemd and Docker start a service again "on failure": not where it ended with 0."""
+    port = free_port()
+    code = "from web.api import service; service.MAX_RESTARTS = -1; " + SERVE
+    with _process(code, tmp_path, port=port) as process:
+        output, _ = process.communicate(timeout=60)
+        assert "giving up" in output
+        assert process.returncode == 1
+
+
 def test_a_busy_machine_ends_it_in_time_too(tmp_path: Path) -> None:
     """With the libraries of the whole pipeline loaded: taking those down took most of the time."""
     with contextlib.ExitStack() as beside:

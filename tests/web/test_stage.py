@@ -175,6 +175,8 @@ def test_a_flood_is_slowed_and_told_so(show: Staged) -> None:
 
 
 def test_without_the_key_or_from_a_foreign_page_nobody_plays(show: Staged) -> None:
+    with show.socket(key="\ud800") as page:
+        assert page.until("error")["code"] == "wrong_token"
     with show.socket(key="guess") as page:
         assert page.until("error")["code"] == "wrong_token"
         with pytest.raises(ConnectionClosed) as closed:

@@ -35,7 +35,7 @@ def make_server(settings: Settings, app: FastAPI | None = None) -> "Server":
     server = Server(config_of(settings, app))
     if hasattr(app.state, "service"):
         app.state.service.loaded = collect_the_new_only
-        app.state.service.give_up = server.stop
+        app.state.service.give_up = server.give_up
     return server
 
 
@@ -59,7 +59,16 @@ def config_of(settings: Settings, app: FastAPI) -> uvicorn.Config:
 
 
 class Server(uvicorn.Server):
-    """Ends within LAST_S of being told, even when a native call does not come back."""
+    """Ends within LAST_S of being told, even when a native call does not come back.
+
+    status: the process's, for whoever starts it again where it ended by a fault.
+    """
+
+    status = 0
+
+    def give_up(self) -> None:
+        self.status = 1
+        self.stop()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.stop()
@@ -86,14 +95,15 @@ def serve(settings: Settings, pipeline: ServedPipeline | None = None) -> NoRetur
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold the visitors' pictures
     log.info("worker", address=f"http://{settings.host}:{settings.port}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises the signal again once it is done
+    server = make_server(settings, create_app(settings, pipeline))
     status: str | int | None = 0
     try:
-        make_server(settings, create_app(settings, pipeline)).run()
+        server.run()
     except KeyboardInterrupt:
         pass
     except SystemExit as end:
         status = end.code
-    leave(status)
+    leave(status or server.status)
 
 
 def leave(status: str | int | None) -> NoReturn:

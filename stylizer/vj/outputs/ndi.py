@@ -11,7 +11,7 @@ from stylizer.vj.outputs.outlet import Outlet
 
 
 def ndi_source(side: int, name: str = "stylizer", rate: Fraction = Fraction(60)) -> Outlet:
-    """For pictures of side x side. Raises Unavailable without cyndilib or where NDI does not run."""
+    """side x side, px, whatever the show's size. Raises Unavailable without cyndilib or where NDI does not run."""
     try:
         from cyndilib.sender import Sender
         from cyndilib.video_frame import VideoSendFrame
@@ -30,4 +30,4 @@ def ndi_source(side: int, name: str = "stylizer", rate: Fraction = Fraction(60))
     def write(pixels: PixelsU8) -> None:
         sender.write_video_async(np.ascontiguousarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)).reshape(-1))
 
-    return Outlet("NDI", write, sender.close)
+    return Outlet("NDI", side, write, sender.close)

@@ -3,15 +3,28 @@
 import threading
 from collections.abc import Callable
 
+import cv2
+import numpy as np
+
 from stylizer.frame import PixelsU8
 from stylizer.logs import log
 
 
-class Outlet:
-    """write: called for the newest picture. close_device: called once, at the end. A fault ends the outlet alone."""
+def fitted(pixels: PixelsU8, width: int, height: int) -> PixelsU8:
+    """The picture scaled to a size that a film or a device keeps, whatever the show's is meanwhile."""
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
-    def __init__(self, name: str, write: Callable[[PixelsU8], None], close_device: Callable[[], None]) -> None:
-        self.name, self._write, self._close_device = name, write, close_device
+
+class Outlet:
+    """write: called for the newest picture, `side` x `side`. close_device: called once, at the end. A fault ends the
+    outlet alone."""
+
+    def __init__(
+        self, name: str, side: int, write: Callable[[PixelsU8], None], close_device: Callable[[], None]
+    ) -> None:
+        self.name, self._side, self._write, self._close_device = name, side, write, close_device
         self.sent, self.skipped, self.fault = 0, 0, ""
         self._newest: PixelsU8 | None = None
         self._ready = threading.Condition()
@@ -35,7 +48,7 @@ class Outlet:
     def _run(self) -> None:
         try:
             while (pixels := self._next()) is not None:
-                self._write(pixels)
+                self._write(fitted(pixels, self._side, self._side))
                 self.sent += 1
         except Exception as error:  # of somebody else's driver: the show goes on without it
             self.fault = str(error)

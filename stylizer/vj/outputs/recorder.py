@@ -8,12 +8,11 @@ from types import TracebackType
 from typing import Self
 
 import av
-import cv2
-import numpy as np
 
 from stylizer.errors import BadInput
 from stylizer.frame import PixelsU8
 from stylizer.media import FILM_SUFFIXES
+from stylizer.vj.outputs.outlet import fitted
 
 WAITING = 8  # frames between the show and the encoder: a third of a second, then frames are dropped and counted
 
@@ -94,7 +93,7 @@ class Recorder:
         self._waiting: queue.Queue[tuple[PixelsU8, int] | None] = queue.Queue(WAITING)
         self._start_s: float | None = None
         self._last_pts = -1
-        self._size: tuple[int, int] | None = None  # width and height of the film
+        self._size = (0, 0)  # height and width of the film, its first picture's
         self.dropped, self.fault = 0, ""
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
@@ -122,17 +121,12 @@ class Recorder:
             self._waiting.put(None)
             self._thread.join()
 
-    def _fitting(self, pixels: PixelsU8) -> PixelsU8:
-        self._size = self._size or (pixels.shape[1], pixels.shape[0])
-        if (pixels.shape[1], pixels.shape[0]) == self._size:
-            return pixels
-        return np.asarray(cv2.resize(pixels, self._size, interpolation=cv2.INTER_AREA), np.uint8)
-
     def _run(self) -> None:
         while (item := self._waiting.get()) is not None:
             if not self.fault:
                 try:
-                    self._film.write(self._fitting(item[0]), item[1])
+                    self._size = self._size if any(self._size) else item[0].shape[:2]
+                    self._film.write(fitted(item[0], self._size[1], self._size[0]), item[1])
                 except (OSError, ValueError) as error:  # a full disk must not end the show; `fault` says it
                     self.fault = f"recording stopped: {error}"
         try:

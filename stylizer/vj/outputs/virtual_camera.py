@@ -5,7 +5,8 @@ from stylizer.vj.outputs.outlet import Outlet
 
 
 def virtual_camera(side: int, rate: float = 30.0) -> Outlet:
-    """For pictures of side x side. Raises Unavailable with what is missing: the package, or the driver's own words."""
+    """side x side, px, whatever the show's size. Raises Unavailable with what is missing: the package, or the driver's
+    own words."""
     try:
         import pyvirtualcam
     except ImportError:
@@ -14,4 +15,4 @@ def virtual_camera(side: int, rate: float = 30.0) -> Outlet:
         camera = pyvirtualcam.Camera(width=side, height=side, fps=rate)
     except RuntimeError as error:
         raise Unavailable(f"no virtual camera ({error})") from None
-    return Outlet("virtual camera", camera.send, camera.close)
+    return Outlet("virtual camera", side, camera.send, camera.close)
