@@ -35,8 +35,7 @@ MAX_STILLS_WAITING = 4
 MIN_FPS = 5.0  # promised to every visitor; whoever would break it for the others is refused
 AGE = 2.0  # a picture's age counts as much as so many times that of its visitor's waiting
 OLD_S = 0.15  # beyond this all are equally old: nobody waits for ever
-IDLE_S = 0.5  # how often an idle worker looks whether it shall stop
-STOP_S = 1.2
+IDLE_S, STOP_S = 0.5, 1.2  # how often an idle worker looks whether it shall stop, and how long that may take
 
 Watcher = Callable[[Frame, Frame], None]  # (the camera's frame, its result)
 

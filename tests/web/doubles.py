@@ -18,7 +18,15 @@ from typing import Protocol, cast
 import httpx
 import numpy as np
 import uvicorn
-from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCDataChannel,
+    RTCPeerConnection,
+    RTCSessionDescription,
+    VideoStreamTrack,
+)
+from aiortc.mediastreams import MediaStreamError
 from av import VideoFrame
 from fastapi import FastAPI
 
@@ -26,7 +34,7 @@ from stylizer import controls as table
 from stylizer.config import Settings
 from stylizer.controls import Value
 from stylizer.errors import NotFound
-from stylizer.frame import Frame, PixelsU8
+from stylizer.frame import VIDEO_CLOCK, Frame, PixelsU8
 from stylizer.reference import Reference
 from stylizer.visitor import VisitorState
 from tests.web.line import Line
@@ -193,6 +201,30 @@ class PaintedTrack(VideoStreamTrack):  # type: ignore[misc]  # aiortc counts as 
         pixels[:] = self.colour
         frame = VideoFrame.from_ndarray(pixels, format="rgb24")
         frame.pts, frame.time_base = pts, time_base
+        return frame
+
+
+class ScriptedTrack(MediaStreamTrack):  # type: ignore[misc]  # aiortc counts as untyped here
+    """Pictures of the given sizes, one every `every_s`; after `linger_s` of silence the end."""
+
+    kind = "video"
+
+    def __init__(self, sizes: Sequence[tuple[int, int]], every_s: float = 0.05, linger_s: float = 0.0) -> None:
+        super().__init__()
+        self.sizes = list(sizes)
+        self.every_s, self.linger_s = every_s, linger_s
+        self.pts = 5_000_000  # a browser's clock starts anywhere
+
+    async def recv(self) -> VideoFrame:
+        await asyncio.sleep(self.every_s)
+        if not self.sizes:
+            await asyncio.sleep(self.linger_s)
+            self.stop()
+            raise MediaStreamError
+        width, height = self.sizes.pop(0)
+        frame = VideoFrame.from_ndarray(np.full((height, width, 3), 90, np.uint8), format="rgb24")
+        frame.pts, frame.time_base = self.pts, VIDEO_CLOCK
+        self.pts += 3000
         return frame
 
 

@@ -14,7 +14,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from stylizer.config import Settings
 from tests.web.doubles import ColourPipeline, Running, running, wait_for
-from web import compat
+from web import compat_http
 from web.addresses import household
 from web.api.app import create_app
 from web.api.connections import Connections
@@ -173,7 +173,7 @@ def test_a_websocket_counts_for_as_long_as_it_is_open_and_is_never_quiet() -> No
 def test_who_does_not_read_is_hung_up_on_and_who_reads_slowly_is_not(
     reads: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compat, "READ_S", 1.0)
+    monkeypatch.setattr(compat_http, "READ_S", 1.0)
     part, parts = bytes(12_000_000), 2
     app = FastAPI()
 
@@ -195,7 +195,7 @@ def test_who_does_not_read_is_hung_up_on_and_who_reads_slowly_is_not(
         while read := reader.recv(128 * 1024):
             received += len(read)
             time.sleep(0.02)
-        assert received > parts * len(part) and time.monotonic() - began_s > 2 * compat.READ_S
+        assert received > parts * len(part) and time.monotonic() - began_s > 2 * compat_http.READ_S
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from websockets.sync.client import connect
 
 from stylizer.config import Settings
 from tests.web.doubles import ColourPipeline, PaintedTrack, Running, Visitor, running, visiting, wait_for
-from web import compat
+from web import compat, compat_http
 from web.api import doors, stills
 from web.api.app import create_app
 from web.api.doors import RateLimit
@@ -95,14 +95,14 @@ def test_a_body_that_does_not_end_is_given_up_in_words(
 )
 def test_a_request_that_does_not_end_is_hung_up_on(worker: Running, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first on a connection, and the next one."""
-    monkeypatch.setattr(compat, "ASK_S", 0.2)
+    monkeypatch.setattr(compat_http, "ASK_S", 0.2)
     with _asked(worker, said) as slow:
         answer = _all(slow)
     assert answer.startswith(b"HTTP/1.1 200") == said.endswith("GET")
 
 
 def test_an_answer_that_takes_long_and_a_websocket_are_not_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compat, "ASK_S", 0.1)
+    monkeypatch.setattr(compat_http, "ASK_S", 0.1)
     app = FastAPI()
 
     @app.get("/slow")

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 from stylizer.config import Settings
 from stylizer.errors import NoCapacity, StylizerError
-from web import compat
+from web import compat_http
 from web.addresses import household
 from web.errors import TooManyRequests, problem
 
@@ -100,16 +100,16 @@ class Connections:
         most = max((count[held.house] for held in quiet.values()), default=0)
         return [key for key, held in quiet.items() if count[held.house] == most]
 
-    def http(self) -> type[compat.ImpatientHttp]:
+    def http(self) -> type[compat_http.ImpatientHttp]:
         """What uvicorn makes of each new connection."""
         return type("CountedHttp", (_CountedHttp,), {"door": self})
 
-    def socket(self) -> type[compat.Socket]:
+    def socket(self) -> type[compat_http.Socket]:
         """What uvicorn makes of a connection that becomes a WebSocket: it stays counted, and is never quiet."""
         return type("CountedSocket", (_CountedSocket,), {"door": self})
 
 
-class _CountedHttp(compat.ImpatientHttp):
+class _CountedHttp(compat_http.ImpatientHttp):
     door: Connections
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -124,7 +124,7 @@ class _CountedHttp(compat.ImpatientHttp):
         self.door.leave(self.transport)
 
 
-class _CountedSocket(compat.Socket):
+class _CountedSocket(compat_http.Socket):
     door: Connections
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -10,7 +10,7 @@ from stylizer.controls import CONTROLS, Value
 from stylizer.errors import BadInput, NoCapacity
 from stylizer.picture import decode_picture, encode_picture
 from web.api.deps import ReadyDep, ServiceDep, problems
-from web.compat import form_in_memory
+from web.compat_http import form_in_memory
 from web.errors import TooLarge
 
 router = APIRouter(prefix="/v1", tags=["one picture"])
