@@ -318,6 +318,26 @@ def test_latency_is_measured_from_the_capture(pipeline: Inverter) -> None:
     worker.stop()
 
 
+def test_rates_and_latency_are_those_of_the_last_ten_seconds(pipeline: Inverter) -> None:
+    now = [100.0]
+    worker = Worker(pipeline, capacity=1, clock=lambda: now[0])
+    session = worker.join()
+
+    def results(count: int, latency_s: float) -> None:
+        for _ in range(count):
+            now[0] += 0.5
+            taken = Frame(grey(1), pts=1, captured_at=now[0] - latency_s)
+            session._deliver(taken, taken)
+
+    results(20, 1.0)
+    results(21, 0.1)
+    stats = session.stats()
+    assert stats.latency_ms == {"p50": 100.0, "p95": 100.0, "p99": 100.0} and stats.fps == 2.0
+    now[0] += 11
+    stats = session.stats()
+    assert stats.latency_ms == {} and stats.fps == 0.0, "of a camera that stopped"
+
+
 def test_stills_take_turns_and_too_many_are_refused(worker: Worker, pipeline: Inverter) -> None:
     assert (worker.stylize(grey(5)) == 250).all()
     pipeline.gate.clear()

@@ -31,18 +31,19 @@ def run(settings: Settings) -> None:
     check_port_free(open_to_all.host, open_to_all.port, "STYLIZER_PORT")
     check_port_free(settings.host, settings.studio_port, "STYLIZER_STUDIO_PORT")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises the signal again once it is done
-    studio = launch.start(settings)
+    studio, status = launch.start(settings), 0
     try:
         server = make_server(open_to_all)
         told = open_to_all, addresses(settings)[1], lambda: server.should_exit
         threading.Thread(target=_announce, args=told, daemon=True).start()
         server.run()
+        status = server.status
     except (KeyboardInterrupt, SystemExit):
         out.print("ended")
     finally:
         launch.stop(studio)
     sys.stdout.flush()
-    os._exit(0)  # a network that is just being compiled would abort the interpreter's own end
+    os._exit(status)  # a network that is just being compiled would abort the interpreter's own end
 
 
 def check_port_free(host: str, port: int, variable: str) -> None:

@@ -1,11 +1,23 @@
-"""Browsers for every module that asks for one: started once for each module, since Playwright takes over its thread."""
+"""A worker without a web, and browsers for every module that asks for one: started once for each module, since
+Playwright takes over its thread."""
 
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser
 
+from stylizer.live import Worker
 from tests.web.browser import CAMERA_FPS, Launch, browsers, save_mjpeg, walking_block
+from tests.web.doubles import ColourPipeline
+
+
+@pytest.fixture
+def started() -> Iterator[Worker]:
+    """The pipeline's threads with two places, and no web around them."""
+    worker = Worker(ColourPipeline(), capacity=2)
+    worker.start()
+    yield worker
+    worker.stop()
 
 
 @pytest.fixture(scope="module")

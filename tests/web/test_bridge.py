@@ -1,7 +1,6 @@
 """The studio's way to a live session: its clip, its camera, and who ends them."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -10,17 +9,9 @@ import pytest
 from av import VideoFrame
 
 from stylizer.live import Worker
-from tests.web.doubles import ColourPipeline, PaintedTrack, ScriptedTrack, wait_for
+from tests.web.doubles import PaintedTrack, ScriptedTrack, wait_for
 from web.studio import bridge as bridge_module
 from web.studio.bridge import Bridge, CameraSink, play_clip
-
-
-@pytest.fixture
-def worker() -> Iterator[Worker]:
-    worker = Worker(ColourPipeline(), capacity=2)
-    worker.start()
-    yield worker
-    worker.stop()
 
 
 def _clip(folder: Path) -> Path:
@@ -34,8 +25,8 @@ def _clip(folder: Path) -> Path:
     return clip
 
 
-def test_the_studios_clip_plays_round_and_round_on_one_clock(worker: Worker, tmp_path: Path) -> None:
-    bridge = Bridge(worker.join(), lambda: True)
+def test_the_studios_clip_plays_round_and_round_on_one_clock(started: Worker, tmp_path: Path) -> None:
+    bridge = Bridge(started.join(), lambda: True)
     play_clip(bridge, _clip(tmp_path))
 
     async def run() -> list[int]:
@@ -45,11 +36,11 @@ def test_the_studios_clip_plays_round_and_round_on_one_clock(worker: Worker, tmp
     assert pts[-1] / 90_000 == pytest.approx(19 / 40, abs=0.15), "two and a half rounds, in real time"
     assert all(later > earlier for earlier, later in zip(pts, pts[1:], strict=False))
     bridge.close()
-    assert worker.visitors == 0
+    assert started.visitors == 0
 
 
-def test_a_studio_camera_that_ends_frees_the_place(worker: Worker) -> None:
-    bridge = Bridge(worker.join(), lambda: True)
+def test_a_studio_camera_that_ends_frees_the_place(started: Worker) -> None:
+    bridge = Bridge(started.join(), lambda: True)
 
     async def run() -> None:
         sink = CameraSink(bridge)
@@ -60,35 +51,35 @@ def test_a_studio_camera_that_ends_frees_the_place(worker: Worker) -> None:
         await asyncio.to_thread(wait_for, bridge.closed.is_set, 3)
 
     asyncio.run(run())
-    assert worker.visitors == 0
+    assert started.visitors == 0
 
 
 def test_a_studio_page_that_is_gone_frees_the_place_and_a_slow_one_keeps_it(
-    worker: Worker, monkeypatch: pytest.MonkeyPatch
+    started: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bridge_module, "LOOK_S", 0.02)
     monkeypatch.setattr(bridge_module, "ABSENT_S", 0.1)
-    slow, gone = Bridge(worker.join(), lambda: True), Bridge(worker.join(), lambda: False)
+    slow, gone = Bridge(started.join(), lambda: True), Bridge(started.join(), lambda: False)
     wait_for(gone.closed.is_set, 5)
-    assert worker.visitors == 1 and not slow.closed.is_set(), "no picture came, yet its page is there"
+    assert started.visitors == 1 and not slow.closed.is_set(), "no picture came, yet its page is there"
     slow.close()
 
 
 def test_a_studio_stream_that_no_browser_takes_is_given_up_after_its_time(
-    worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    started: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bridge_module, "LOOK_S", 0.02)
-    bridge = Bridge(worker.join(), lambda: True)
+    bridge = Bridge(started.join(), lambda: True)
     play_clip(bridge, _clip(tmp_path), connect_s=0.2)
     wait_for(bridge.closed.is_set, 5)
-    assert worker.visitors == 0
+    assert started.visitors == 0
 
 
 def test_a_studio_camera_without_a_picture_is_given_up_after_its_time(
-    worker: Worker, monkeypatch: pytest.MonkeyPatch
+    started: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bridge_module, "LOOK_S", 0.02)
-    bridge = Bridge(worker.join(), lambda: True)
+    bridge = Bridge(started.join(), lambda: True)
 
     async def run() -> None:
         sink = CameraSink(bridge, connect_s=0.1)
@@ -99,4 +90,4 @@ def test_a_studio_camera_without_a_picture_is_given_up_after_its_time(
         await asyncio.to_thread(wait_for, bridge.closed.is_set, 5)
 
     asyncio.run(run())
-    assert worker.visitors == 0
+    assert started.visitors == 0

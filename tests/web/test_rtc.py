@@ -4,7 +4,7 @@ import asyncio
 import errno
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from stylizer.controls import Value
 from stylizer.frame import VIDEO_CLOCK, Frame
 from stylizer.live import Worker
-from tests.web.doubles import ColourPipeline, ScriptedTrack
+from tests.web.doubles import ScriptedTrack
 from web import compat
 from web.rtc import output
 from web.rtc.intake import Intake, fit
@@ -40,14 +40,6 @@ class Taker:
 
     def offer(self, frame: Frame) -> None:
         self.frames.append(frame)
-
-
-@pytest.fixture
-def worker() -> Iterator[Worker]:
-    worker = Worker(ColourPipeline(), capacity=2)
-    worker.start()
-    yield worker
-    worker.stop()
 
 
 def _take_in(sizes: Sequence[tuple[int, int]], clock: "list[float] | None" = None) -> tuple[Taker, Intake]:
@@ -118,8 +110,8 @@ def test_time_counts_from_the_streams_start_as_the_camera_spaced_it() -> None:
     assert taker.frames[0].captured_at == 2.0
 
 
-def test_results_go_out_once_each_with_growing_pts(worker: Worker) -> None:
-    session = worker.join()
+def test_results_go_out_once_each_with_growing_pts(started: Worker) -> None:
+    session = started.join()
 
     async def run() -> list[int]:
         track = ResultTrack(session)
@@ -138,8 +130,8 @@ def test_results_go_out_once_each_with_growing_pts(worker: Worker) -> None:
     assert asyncio.run(run()) == [1000, 1001, 1002, 5000, 6000]
 
 
-def test_the_last_result_is_repeated_once_a_second_while_nothing_comes(worker: Worker) -> None:
-    session = worker.join()
+def test_the_last_result_is_repeated_once_a_second_while_nothing_comes(started: Worker) -> None:
+    session = started.join()
 
     async def run() -> None:
         track = ResultTrack(session)
@@ -154,11 +146,11 @@ def test_the_last_result_is_repeated_once_a_second_while_nothing_comes(worker: W
 
 
 def test_a_picture_that_stays_for_three_seconds_gives_way_to_a_card(
-    worker: Worker, monkeypatch: pytest.MonkeyPatch
+    started: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The pipeline hangs, or the camera does: nobody takes a still for the show."""
     monkeypatch.setattr(output, "KEEP_ALIVE_S", 0.02)
-    session, now_s = worker.join(), [100.0]
+    session, now_s = started.join(), [100.0]
     noise = np.random.default_rng(4).integers(0, 256, (48, 64, 3), np.uint8)
 
     async def run() -> None:
@@ -284,8 +276,8 @@ def test_a_packet_that_comes_too_late_changes_nothing(given_up: bool) -> None:
         ).map(json.dumps),
     )
 )
-def test_any_message_is_answered_and_none_breaks_the_session(worker: Worker, message: str | bytes) -> None:
-    session = worker.join()
+def test_any_message_is_answered_and_none_breaks_the_session(started: Worker, message: str | bytes) -> None:
+    session = started.join()
     try:
         reply = answer(session, message)
         assert reply is None or json.loads(reply)["type"] in ("controls", "error")
@@ -293,19 +285,19 @@ def test_any_message_is_answered_and_none_breaks_the_session(worker: Worker, mes
         session.leave()
 
 
-def test_a_message_beyond_the_limit_is_refused_unread(worker: Worker) -> None:
-    reply = answer(worker.join(), json.dumps({"type": "beat", "pad": "x" * MAX_MESSAGE_BYTES}))
+def test_a_message_beyond_the_limit_is_refused_unread(started: Worker) -> None:
+    reply = answer(started.join(), json.dumps({"type": "beat", "pad": "x" * MAX_MESSAGE_BYTES}))
     assert reply is not None and "at most" in json.loads(reply)["message"]
 
 
-def test_a_message_that_fails_in_an_unforeseen_way_is_answered_too(worker: Worker) -> None:
+def test_a_message_that_fails_in_an_unforeseen_way_is_answered_too(started: Worker) -> None:
     """Whoever reads the channel would end with it, and no later message of this visitor be heard."""
 
     def full(changes: Mapping[str, object]) -> dict[str, Value]:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    session = worker.join()
-    worker.pipeline.checked = full  # type: ignore[method-assign]
+    session = started.join()
+    started.pipeline.checked = full  # type: ignore[method-assign]
     reply = answer(session, json.dumps({"type": "set", "changes": {"style": "red"}, "seq": 4}))
     assert reply is not None
     told = json.loads(reply)

@@ -93,7 +93,7 @@ class Recorder:
         self._waiting: queue.Queue[tuple[PixelsU8, int] | None] = queue.Queue(WAITING)
         self._start_s: float | None = None
         self._last_pts = -1
-        self._size = (0, 0)  # height and width of the film, its first picture's
+        self._size: tuple[int, ...] | None = None  # height and width of the film, its first picture's
         self.dropped, self.fault = 0, ""
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
@@ -125,8 +125,8 @@ class Recorder:
         while (item := self._waiting.get()) is not None:
             if not self.fault:
                 try:
-                    self._size = self._size if any(self._size) else item[0].shape[:2]
-                    self._film.write(fitted(item[0], self._size[1], self._size[0]), item[1])
+                    self._size = height, width = self._size or item[0].shape[:2]
+                    self._film.write(fitted(item[0], width, height), item[1])
                 except (OSError, ValueError) as error:  # a full disk must not end the show; `fault` says it
                     self.fault = f"recording stopped: {error}"
         try:
