@@ -244,6 +244,27 @@ def test_demo_runs_both_and_ctrl_c_ends_both(tmp_path: Path) -> None:
         wait_for(lambda: _is_free(studio_port), 5)
 
 
+def test_a_demo_whose_worker_gives_up_ends_with_its_status(tmp_path: Path) -> None:
+    code = """
+from stylizer.config import Settings
+from tests.web.doubles import ColourPipeline
+from web import demo
+from web.api import service
+from web.api.app import create_app
+from web.api.server import make_server
+
+service.MAX_RESTARTS = -1
+demo.make_server = lambda settings: make_server(settings, create_app(settings, ColourPipeline()))
+demo.run(Settings.load())
+"""
+    studio_port = free_port()
+    with _process(code, tmp_path, port=free_port(), studio_port=studio_port) as process:
+        output, _ = process.communicate(timeout=120)
+        assert "giving up" in output
+        assert process.returncode == 1, output
+        wait_for(lambda: _is_free(studio_port), 5)
+
+
 def test_the_studio_alone_ends_with_sigterm(tmp_path: Path) -> None:
     code = "from stylizer.config import Settings; from web.studio import launch; launch.run(Settings.load())"
     port = free_port()
