@@ -1,12 +1,12 @@
 """Presets: named sets of control values in TOML; the way from one to another; and the way back."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from stylizer.controls import CONTROLS, Value, checked, control, defaults
 from stylizer.errors import BadInput, NotFound
+from stylizer.toml import parse_toml, toml_value
 from stylizer.vj.inputs.modulation import Modulator
 
 EMBEDDED = Path(__file__).parent / "presets"
@@ -28,11 +28,11 @@ class Preset:
         return defaults("vj") | dict(self.controls)
 
     def to_toml(self) -> str:
-        rows = [f"{name} = {_toml(value)}" for name, value in sorted(self.controls.items())]
+        rows = [f"{name} = {toml_value(value)}" for name, value in sorted(self.controls.items())]
         tables = ["[controls]\n" + "".join(row + "\n" for row in rows)]
         for each in self.sound:
-            tables.append("[[sound]]\n" + "".join(f"{name} = {_toml(v)}\n" for name, v in each.fields().items()))
-        return f"title = {_toml(self.title)}\n\n" + "\n".join(tables)
+            tables.append("[[sound]]\n" + "".join(f"{name} = {toml_value(v)}\n" for name, v in each.fields().items()))
+        return f"title = {toml_value(self.title)}\n\n" + "\n".join(tables)
 
 
 def read_preset(path: Path) -> Preset:
@@ -46,8 +46,8 @@ def read_preset(path: Path) -> Preset:
 def parse_preset(text: bytes, name: str, where: str, page: str = "vj") -> Preset:
     """A preset file's content. where: what the message calls it. page: whose controls it may hold. Raises BadInput."""
     try:
-        table = tomllib.loads(text.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        table = parse_toml(text)
+    except ValueError as error:
         raise BadInput(f"{where}: not TOML: {error}") from None
     controls, title = table.get("controls"), table.get("title", name)
     sound = table.get("sound", [])
@@ -128,11 +128,3 @@ class History:
         """All controls as they were one gesture ago; None at the beginning."""
         self._last = (frozenset(), -1e9)
         return self._states.pop() if self._states else None
-
-
-def _toml(value: Value) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
-    return repr(value)

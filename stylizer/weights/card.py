@@ -1,8 +1,6 @@
 """The card of a style: what it is, what it learned from, what it cannot do: `card.toml` beside the weights."""
 
-import json
 import re
-import tomllib
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
@@ -10,11 +8,13 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from stylizer.errors import ModelMissing, ModelRejected
+from stylizer.toml import parse_toml, toml_value
 
 CARD = "card.toml"
 Scalar = bool | int | float | str
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 MAX_TITLE = 60  # characters: it stands on buttons
+NAME = r"[a-z0-9][a-z0-9_-]{0,62}"
 Title = Annotated[str, Field(min_length=1, max_length=MAX_TITLE)]
 
 
@@ -41,7 +41,7 @@ class Card(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="the folder's name, as --style takes it")
+    name: str = Field(pattern=f"^{NAME}$", description="the folder's name, as --style takes it")
     title: Title = Field(description="the name that people see; left out, it is made of `name`")
     kind: Kind
     data: Text = Field(description="what it was trained on")
@@ -73,8 +73,8 @@ class Card(BaseModel):
     @field_validator("weights")
     @classmethod
     def _plain_name(cls, value: str) -> str:
-        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", value):
-            raise ValueError("must be the name of a file beside the card")
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", value):
+            raise ValueError("must be the name of a file beside the card, of 100 characters at most")
         return value
 
     @classmethod
@@ -82,14 +82,16 @@ class Card(BaseModel):
         """The card in `folder`. Raises ModelMissing without one, ModelRejected naming each wrong field."""
         path = folder / CARD
         try:
-            card = cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+            card = cls.model_validate(parse_toml(path.read_bytes()))
         except FileNotFoundError:
             raise ModelMissing(f"{path}: a style needs a card there") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise ModelRejected(f"{path} is not TOML: {error}") from None
+        except OSError as error:
+            raise ModelRejected(f"{path}: {error.strerror}") from None
         except ValidationError as error:
             wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
             raise ModelRejected(f"{path}: {wrong}") from None
+        except ValueError as error:
+            raise ModelRejected(f"{path} is not TOML: {error}") from None
         if card.name != folder.name:
             raise ModelRejected(f"{path}: the card says name = {card.name!r}, its folder is {folder.name!r}")
         return card
@@ -108,18 +110,14 @@ class Card(BaseModel):
         """The text that `read` takes back; absent values are left out."""
         fields = self.model_dump(mode="json", exclude_none=True)
         tables = {key: fields.pop(key, None) for key in ("measures", "network", "ja")}
-        lines = [f"{key} = {_toml(value)}" for key, value in fields.items()]
+        lines = [f"{key} = {toml_value(value)}" for key, value in fields.items()]
         for key, table in tables.items():
             if table:
-                lines += ["", f"[{key}]", *(f"{_toml(name)} = {_toml(value)}" for name, value in table.items())]
+                rows = (f"{toml_value(name)} = {toml_value(value)}" for name, value in table.items())
+                lines += ["", f"[{key}]", *rows]
         return "\n".join(lines) + "\n"
 
 
 def title_of(name: str) -> str:
     """What people read where nobody gave a title: "ink-wash_2" -> "Ink Wash 2"."""
     return " ".join(word.capitalize() for word in re.split("[-_]+", name) if word) or name
-
-
-def _toml(value: object) -> str:
-    """Strings, numbers, booleans and lists of them are written alike in JSON and TOML, but for one character."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

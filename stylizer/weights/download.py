@@ -48,8 +48,8 @@ def download(
     ModelRejected for a wrong length or checksum (what came is removed, the target is untouched).
     """
     part, tag = target.with_name(target.name + ".part"), target.with_name(target.name + ".part.tag")
-    target.parent.mkdir(parents=True, exist_ok=True)
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         _receive(url, part, tag, size, max_bytes, client, progress)
         got = sha256_of(part)
         if sha256 is not None and got != sha256:
@@ -64,8 +64,7 @@ def download(
     except httpx.HTTPError as error:
         raise Unavailable(_network_trouble(url, target, part, error)) from None
     except OSError as error:
-        free = shutil.disk_usage(target.parent).free
-        raise Unavailable(f"cannot write {part}: {error.strerror} ({free / 1e6:.0f} MB free there)") from None
+        raise Unavailable(f"cannot write {part}: {error.strerror}{_room(target.parent)}") from None
     return got
 
 
@@ -73,10 +72,11 @@ def _receive(
     url: str, part: Path, tag: Path, size: int | None, max_bytes: int, client: httpx.Client, progress: Progress
 ) -> None:
     """Appends to `part` until the server has no more, then flushes it to the disk."""
-    have = part.stat().st_size if part.is_file() and tag.is_file() else 0
+    validator = _kept_validator(tag)
+    have = part.stat().st_size if part.is_file() and validator else 0
     headers = {"Accept-Encoding": "identity"}  # the bytes themselves: their length and checksum are what is known
     if have:
-        headers |= {"Range": f"bytes={have}-", "If-Range": tag.read_text(encoding="ascii")}
+        headers |= {"Range": f"bytes={have}-", "If-Range": validator}
     with client.stream("GET", url, headers=headers) as response:
         if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and have:
             tag.unlink()  # the part is longer than the file: throw it away, once
@@ -84,8 +84,9 @@ def _receive(
         _expect_success(url, response)
         if response.status_code != httpx.codes.PARTIAL_CONTENT:
             have = 0
-        elif _range_start(response) != have:
-            raise ModelRejected(f"{url}: asked to go on at byte {have}, got {response.headers.get('Content-Range')!r}")
+        elif not _is_the_rest(response, have):
+            got = response.headers.get("Content-Range")
+            raise ModelRejected(f"{url}: asked for all from byte {have} on, got {got!r}")
         total = _total(url, response, have, size, max_bytes)
         _keep_validator(response, tag)
         with part.open("ab" if have else "wb") as file:
@@ -112,9 +113,10 @@ def _expect_success(url: str, response: httpx.Response) -> None:
         raise Unavailable(f"{url}: a web page came instead of the file; does this network ask for a login first?")
 
 
-def _range_start(response: httpx.Response) -> int:
-    match = re.fullmatch(r"bytes (\d+)-\d+/(?:\d+|\*)", response.headers.get("Content-Range", ""))
-    return int(match[1]) if match else -1
+def _is_the_rest(response: httpx.Response, have: int) -> bool:
+    """Whether what comes begins at byte `have` and ends where the file does, as far as the server says where."""
+    match = re.fullmatch(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", response.headers.get("Content-Range", ""))
+    return match is not None and int(match[1]) == have and match[3] in ("*", str(int(match[2]) + 1))
 
 
 def _total(url: str, response: httpx.Response, have: int, size: int | None, max_bytes: int) -> int:
@@ -135,10 +137,20 @@ def _keep_validator(response: httpx.Response, tag: Path) -> None:
     validator = response.headers.get("ETag", "")
     if not validator or validator.startswith("W/"):  # If-Range takes strong ones only
         validator = response.headers.get("Last-Modified", "")
-    if validator:
+    if _can_be_sent(validator):
         tag.write_text(validator, encoding="ascii")
     else:
         tag.unlink(missing_ok=True)
+
+
+def _kept_validator(tag: Path) -> str:
+    """Empty without one; what a power cut left of one counts as none."""
+    validator = tag.read_bytes().decode("ascii", errors="replace") if tag.is_file() else ""
+    return validator if _can_be_sent(validator) else ""
+
+
+def _can_be_sent(validator: str) -> bool:
+    return bool(validator) and validator.isascii() and validator.isprintable()
 
 
 def _network_trouble(url: str, target: Path, part: Path, error: httpx.HTTPError) -> str:
@@ -146,6 +158,10 @@ def _network_trouble(url: str, target: Path, part: Path, error: httpx.HTTPError)
     if kept:
         return f"{url}: the connection broke ({error}); {kept / 1e6:.1f} MB are kept, pull again to go on"
     return f"{url}: not reached ({error}). Without internet, bring the file from another machine and put it at {target}"
+
+
+def _room(folder: Path) -> str:
+    return f" ({shutil.disk_usage(folder).free / 1e6:.0f} MB free there)" if folder.is_dir() else ""
 
 
 def _flush_folder(folder: Path) -> None:

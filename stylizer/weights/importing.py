@@ -1,13 +1,14 @@
 """Takes in a style that somebody brings as two files: looked at from all sides first, in place only when it runs."""
 
 import os
+import re
 import tempfile
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 from stylizer.errors import ModelRejected
-from stylizer.weights.card import CARD, Card, Kind
+from stylizer.toml import parse_toml
+from stylizer.weights.card import CARD, NAME, Card, Kind
 from stylizer.weights.download import sha256_of
 from stylizer.weights.registry import Registry, Style
 
@@ -29,7 +30,8 @@ def import_style(
 
     title, title_ja: what people shall call it, in English and in Japanese; empty leaves what the card says.
     Raises ModelRejected naming the fault: the card, a name that is taken, a kind or format that is not played here, an
-    absent or wrong checksum. What `try_out` raises goes through. Nothing is left behind then.
+    absent or wrong checksum; Unavailable where it cannot be written. What `try_out` raises goes through. Nothing is
+    left behind then.
     """
     if len(card) > MAX_CARD_BYTES or len(weights) > MAX_WEIGHTS_BYTES:
         raise ModelRejected(f"at most {MAX_CARD_BYTES} bytes of card and {MAX_WEIGHTS_BYTES} of weights are taken")
@@ -56,11 +58,11 @@ def import_style(
 def _name_of(card: bytes) -> str:
     """What the card calls itself: a plain name, or ModelRejected."""
     try:
-        name = tomllib.loads(card.decode()).get("name")
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        name = parse_toml(card).get("name")
+    except ValueError as error:
         raise ModelRejected(f"{CARD} is not TOML: {error}") from None
-    if not isinstance(name, str) or not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
-        raise ModelRejected(f"{CARD}: name: got {name!r:.80}, allowed are letters, digits, - and _")
+    if not isinstance(name, str) or not re.fullmatch(NAME, name):
+        raise ModelRejected(f"{CARD}: name: got {name!r:.80}, allowed are 1 to 63 of a-z, 0-9, - and _")
     return name
 
 

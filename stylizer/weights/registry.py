@@ -141,17 +141,16 @@ class Registry:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """One pull or import at a time, among all processes; the system frees the lock of one that died."""
+        """One pull or import at a time, among all processes; the system frees the lock of one that died.
+
+        What cannot be read or written meanwhile is Unavailable.
+        """
         try:
             self.pulled.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.pulled / "pull.lock")
-            lock.acquire()
+            with FileLock(self.pulled / "pull.lock"):
+                yield
         except OSError as error:
             raise Unavailable(f"cannot write into {self.pulled}: {error.strerror}; set STYLIZER_CACHE") from None
-        try:
-            yield
-        finally:
-            lock.release()
 
     def _style_roots(self) -> Iterator[tuple[Path, str]]:
         for folder in self.folders:
@@ -161,7 +160,7 @@ class Registry:
     def _present(self, part: Part) -> Iterator[tuple[File, Path]]:
         for folder in self.folders:
             for file in part.files:
-                if (folder / file.file).is_file():
+                if _is_there(folder / file.file):
                     yield file, folder / file.file
         for file in part.files:
             if file.package and (path := _brought_by(file.package) / file.file).is_file():
@@ -181,7 +180,7 @@ class Registry:
             return {}
         try:
             return {str(k): str(v) for k, v in dict(json.loads(self._recorded.read_text(encoding="utf-8"))).items()}
-        except (ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError) as error:
             raise ModelRejected(f"{self._recorded} is damaged ({error}); remove it and pull again") from None
 
     def _record(self, file: File, sha256: str) -> None:
@@ -201,10 +200,23 @@ def new_client() -> httpx.Client:
     return httpx.Client(follow_redirects=True, timeout=httpx.Timeout(30, connect=10))
 
 
+def _is_there(path: Path) -> bool:
+    """Raises ModelRejected where the machine does not let us see."""
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise ModelRejected(f"{path}: {error.strerror}") from None
+
+
 def _compare(path: Path, expected: str | None) -> Check:
-    if expected is None:
-        return Check(path, Standing.UNCHECKED, None)
-    return Check(path, Standing.OK if sha256_of(path) == expected else Standing.CHANGED, expected)
+    """Raises ModelRejected for a file that cannot be read."""
+    try:
+        path.open("rb").close()
+        if expected is None:
+            return Check(path, Standing.UNCHECKED, None)
+        return Check(path, Standing.OK if sha256_of(path) == expected else Standing.CHANGED, expected)
+    except OSError as error:
+        raise ModelRejected(f"{path}: {error.strerror}") from None
 
 
 def _refuse_changed(check: Check) -> None:

@@ -40,6 +40,8 @@ def test_embedded_presets_name_models_that_are_there(name: str) -> None:
         ('[controls]\nstyle = "anime"', "style belong to another page"),
         ("[controls]\n[more]", "nothing else"),
         ("[", "not TOML"),
+        ("a = " + "[" * 20_000, "nested too deep"),
+        ("a = " + "1" * 5000, "Exceeds the limit"),
     ],
 )
 def test_a_bad_preset_is_refused_with_its_fault(tmp_path: Path, text: str, fault: str) -> None:

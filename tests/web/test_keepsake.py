@@ -135,6 +135,8 @@ def test_a_late_timer_shows_nothing_that_is_over() -> None:
         ("bytes=0-99", 206, b"0123456789"),
         ("bytes=10-", 416, b""),
         ("lines=1-2", 200, b"0123456789"),
+        ("bytes=" + "9" * 5000 + "-", 200, b"0123456789"),
+        ("bytes=0-" + "9" * 5000, 200, b"0123456789"),
     ],
 )
 def test_parts_of_a_clip(asked: str, status: int, body: bytes) -> None:

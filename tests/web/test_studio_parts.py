@@ -150,7 +150,8 @@ def test_runs_are_read_as_training_leaves_them(tmp_path: Path) -> None:
         {"step": n, "time": 1e9 + n, "style": n / 10} | ({"photo": 1.0} if n % 7 == 0 else {}) for n in range(1, 2000)
     ]
     text = "".join(json.dumps(row) + "\n" for row in rows)
-    (folder / "log.jsonl").write_text(text + '{"step": 2000, "ti')
+    others = '{"note": 1}\n[1]\n{"step": 3, "note": "x"}\n'
+    (folder / "log.jsonl").write_bytes((others + text + '{"step": 2000, "ti{"step": 2001}\n').encode() + b"\xff{")
     (folder / "settings.toml").write_text("seed = 3\n")
     for step in (2000, 1000):
         (folder / f"samples_{step:06d}.png").touch()
@@ -160,11 +161,13 @@ def test_runs_are_read_as_training_leaves_them(tmp_path: Path) -> None:
     drawn = curves(run.rows())
     assert list(drawn) == ["style", "photo"] and len(drawn["style"]) == MAX_POINTS and len(drawn["photo"]) == 285
     assert drawn["style"][-1][0] == 1999 and drawn["photo"][0] == (7.0, 1.0)
+    (folder / "settings.toml").write_text("seed = ")
+    assert "Invalid value" in str(run.settings()["settings.toml"]), "half written"
 
 
 def test_a_preset_goes_into_a_file_and_back() -> None:
     controls = defaults("person") | {"seed": 7, "background": "blur", "mirror": True}
-    preset = as_preset('Festival "evening" 夜', controls)
+    preset = as_preset('Festival "evening" 夜\a\r', controls)
     assert re.fullmatch(r"festival-evening-[0-9a-f]{8}", preset.name), "夜 and 朝 are two files"
     again = parse_preset(preset.to_toml().encode(), "x", "x.toml", "person")
     assert again.title == preset.title and dict(again.controls) == {"seed": 7, "background": "blur", "mirror": True}
@@ -188,9 +191,23 @@ def test_a_preset_file_that_is_none_is_refused_in_words(text: bytes, words: str)
 def test_a_preset_may_be_called_anything_but_nothing() -> None:
     controls = {name: row.default for name, row in CONTROLS.items() if row.page == "person"}
     assert as_preset("夜", controls).name != as_preset("朝", controls).name
-    assert as_preset("Evening", controls).name == "evening"
+    assert as_preset("Evening 2", controls).name == "evening-2"
+    alike = ("a b", "a.b", "a-b", "a b!", "x" * 61, "x" * 62)
+    assert len({as_preset(title, controls).name for title in alike}) == len(alike)
     with pytest.raises(BadInput, match="title"):
         as_preset("  ", controls)
+
+
+def test_a_preset_that_cannot_be_written_or_read_costs_nobody_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "settings", lambda: Settings.load(cache=tmp_path))
+    presets.keep(as_preset("Evening", {"seed": 7}))
+    (tmp_path / "presets" / "evening.new").symlink_to("/dev/full")  # a disk that is always full
+    with pytest.raises(OSError, match="No space left"):
+        presets.keep(as_preset("Evening", {"seed": 8}))
+    (tmp_path / "presets" / "broken.toml").mkdir()
+    assert {name: dict(preset.controls) for name, preset in presets.kept().items()} == {"evening": {"seed": 7}}
 
 
 def test_before_and_after_belong_together(worker: Worker) -> None:

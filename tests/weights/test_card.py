@@ -1,5 +1,6 @@
 """A card says everything, or says what is wrong with it."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ FULL = Card(
     machine="2 cores",
     weak_points=("hands", "back views"),
     sha256="0" * 64,
-    measures={"psnr_db": 21.5, "noted": "on the test set"},
+    measures={"psnr_db": 21.5, "worst_db": -math.inf, "noted": "on the test set"},
     network={"width": 16, "skips": True, "channels": [16, 32]},
     ja=Told(title="インク", weak_points=("手", "後ろ姿")),
 )
@@ -64,6 +65,7 @@ def test_a_card_without_a_title_is_called_after_its_name(name: str, title: str, 
         ),
         ('name = "ink"', 'name = "pen"', "name = 'pen', its folder is 'ink'"),
         ('name = "ink"', 'name = "ink', "is not TOML"),
+        ("seed = 7", "seed = " + "7" * 5000, "is not TOML: Exceeds the limit"),
     ],
 )
 def test_a_bad_card_names_its_file_and_field(old: str, new: str, says: str, tmp_path: Path) -> None:

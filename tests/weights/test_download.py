@@ -78,6 +78,36 @@ def test_a_server_that_cannot_go_on_starts_afresh(
     assert (tmp_path / "w").read_bytes() == BODY
 
 
+@pytest.mark.parametrize("tag", [b"", b"\0" * 18, b'"\xff"', b'"a"\n'], ids=["empty", "zeros", "bytes", "line"])
+def test_a_validator_that_a_power_cut_damaged_counts_as_none(tag: bytes, tmp_path: Path, client: httpx.Client) -> None:
+    script = Script(BODY)
+    (tmp_path / "w.part").write_bytes(b"half")
+    (tmp_path / "w.part.tag").write_bytes(tag)
+    with serving(script) as url:
+        download(url, tmp_path / "w", sha256=SHA, client=client)
+    assert "range" not in script.seen[0] and _left(tmp_path) == ["w"]
+
+
+def test_a_validator_that_no_request_can_carry_is_not_kept(tmp_path: Path) -> None:
+    headers = {b"ETag": '"é"'.encode(), b"Content-Length": str(len(BODY)).encode()}
+    answer = httpx.Response(200, headers=headers, stream=httpx.ByteStream(BODY))
+    with httpx.Client(transport=httpx.MockTransport(lambda _: answer)) as client:
+        assert download("http://example.com/w", tmp_path / "w", client=client) == SHA
+
+
+@pytest.mark.parametrize("part", ["4-5/8", "4-7/9", "3-7/8", "4-/8"])
+def test_a_part_that_is_not_the_rest_of_the_file_is_refused(part: str, tmp_path: Path) -> None:
+    """With no checksum known, what is short would be recorded as what is right."""
+    (tmp_path / "w.part").write_bytes(b"half")
+    (tmp_path / "w.part.tag").write_bytes(b'"tag"')
+    headers = {"Content-Range": f"bytes {part}", "Content-Length": "4"}
+    answer = httpx.Response(206, headers=headers, stream=httpx.ByteStream(b"rest"))
+    with httpx.Client(transport=httpx.MockTransport(lambda _: answer)) as client:
+        with pytest.raises(ModelRejected, match=f"asked for all from byte 4 on, got 'bytes {part}'"):
+            download("http://example.com/w", tmp_path / "w", client=client)
+    assert _left(tmp_path) == []
+
+
 def test_a_part_longer_than_the_file_is_thrown_away(tmp_path: Path, client: httpx.Client) -> None:
     script = Script(BODY)
     (tmp_path / "w.part").write_bytes(BODY + b"more")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stylizer.config import Settings
-from stylizer.errors import ModelRejected
+from stylizer.errors import ModelRejected, Unavailable
 from stylizer.weights.card import Card, Kind
 from stylizer.weights.importing import import_style
 from stylizer.weights.registry import Registry, Style
@@ -72,6 +72,10 @@ def test_who_brings_it_may_say_what_people_call_it(registry: Registry, tmp_path:
         (card(weights="weights.pkl"), WEIGHTS, accept, "not played here"),
         (card(kind=Kind.PIX2PIX), WEIGHTS, accept, "not played here"),
         (card() + b"\nextra = 1\n", WEIGHTS, accept, "extra"),
+        (card(name="chalk").replace(b"chalk", b"c" * 300), WEIGHTS, accept, "name: got"),
+        (card(weights="w" * 99).replace(b"w" * 99, b"w" * 300), WEIGHTS, accept, "weights: Value error"),
+        (b"a = " + b"[" * 20_000, WEIGHTS, accept, "nested too deep"),
+        (b"a = " + b"1" * 5000, WEIGHTS, accept, "Exceeds the limit"),
         (card(), WEIGHTS, refuse, "does not run"),
         (b"#" * 70_000, WEIGHTS, accept, "at most"),
     ],
@@ -83,3 +87,10 @@ def test_a_bad_one_is_refused_and_leaves_nothing(
         import_style(registry, content, weights, try_out)
     left = [path.name for path in registry.pulled.rglob("*") if path.is_file()] if registry.pulled.exists() else []
     assert [name for name in left if name != "pull.lock"] == []
+
+
+def test_a_place_that_cannot_be_written_is_named(registry: Registry) -> None:
+    registry.pulled.mkdir(parents=True)
+    (registry.pulled / "styles").touch()
+    with pytest.raises(Unavailable, match="cannot write into .*models: File exists"):
+        import_style(registry, card(), WEIGHTS, accept)

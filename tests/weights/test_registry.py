@@ -241,10 +241,31 @@ def test_a_bad_card_is_refused_by_name_and_hides_no_other(tmp_path: Path) -> Non
     make_style(tmp_path / "embedded", "ink")
     folder = make_style(tmp_path / "embedded", "anime")
     (folder / "card.toml").write_text('name = "anime"\nkind = "watercolour"\n')
+    (tmp_path / "embedded" / "chalk" / "card.toml").mkdir(parents=True)
     good, bad = registry(tmp_path, {}).styles()
     assert [style.card.name for style in good] == ["ink"]
-    assert len(bad) == 1
+    assert len(bad) == 2
     assert str(folder / "card.toml") in str(bad[0])
+    assert "chalk/card.toml: Is a directory" in str(bad[1])
+
+
+def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
+    """As one of another user, which root would read all the same: reading this one's own memory fails for everybody."""
+    folder = make_style(tmp_path / "embedded", "anime", sha256=SHA)
+    (folder / "weights.safetensors").unlink()
+    (folder / "weights.safetensors").symlink_to("/proc/self/mem")
+    with pytest.raises(ModelRejected, match=r"weights\.safetensors: Input/output error"):
+        registry(tmp_path, {}).style("anime")
+    too_long = Path("/" + "x" * 300)
+    with pytest.raises(ModelRejected, match=r"x/best\.pt: File name too long"):
+        registry(tmp_path, parts_at("unused"), too_long).find("person")
+
+
+def test_what_cannot_be_written_at_a_pull_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cache" / "models" / "checksums.new").mkdir(parents=True)
+    with pytest.raises(Unavailable, match=r"cannot write into .*models: Is a directory; set STYLIZER_CACHE"):
+        with pulled(tmp_path, Script(BODY)):
+            pass
 
 
 @pytest.mark.parametrize("name", ["none", "../models", "", "."])

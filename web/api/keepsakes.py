@@ -65,7 +65,7 @@ async def clip(name: str, service: ServiceDep, range: Annotated[str, Header()] =
 def part_of(content: bytes, asked: str) -> Response:
     """Answers `Range: bytes=first-last`, `first-` or `-count`; whole for anything else (RFC 9110, section 14)."""
     headers = PRIVATE | {"Accept-Ranges": "bytes"}
-    found = re.fullmatch(r"bytes=(\d*)-(\d*)", asked)
+    found = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", asked)
     if not found or found.groups() == ("", ""):
         return Response(content, media_type="video/mp4", headers=headers)
     size, (first, last) = len(content), found.groups()

@@ -1,6 +1,7 @@
 """Sets of controls kept by name, and as files that people send each other."""
 
 import hashlib
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,11 +19,12 @@ MAX_BYTES = 64 * 1024
 
 
 def as_preset(title: str, controls: Mapping[str, Value]) -> Preset:
-    """What differs from the table. A title without Latin letters gets a made-up file name. Raises BadInput for none."""
+    """What differs from the table. The file is named after the title, as far as it can be. Raises BadInput for none."""
     if not title.strip():
         raise BadInput(f"title: got {title!r:.60}, allowed is one with a letter or a digit")
     name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60]
-    if not title.isascii() or not name:  # two titles that differ in what a file name cannot hold must not be one file
+    plain = re.fullmatch(r"[a-z0-9]+( [a-z0-9]+)*", title.lower()) and len(title) <= 60
+    if not plain:  # two titles that differ in what a file name cannot hold must not be one file
         name = f"{name}-{hashlib.sha256(title.encode()).hexdigest()[:8]}".strip("-")
     table = defaults("person")
     return Preset(name, title, {n: v for n, v in controls.items() if n in table and v != table[n]})
@@ -34,14 +36,17 @@ def kept() -> dict[str, Preset]:
     for path in sorted(_folder().glob("*.toml")):
         try:
             presets[path.stem] = parse_preset(path.read_bytes(), path.stem, path.name, "person")
-        except BadInput as fault:
+        except (BadInput, OSError) as fault:
             st.caption(f":material/warning: {fault}")
     return presets
 
 
 def keep(preset: Preset) -> None:
+    """The file is the old one or the new one, never a part: on a full disk the old one stays."""
     _folder().mkdir(parents=True, exist_ok=True)
-    (_folder() / f"{preset.name}.toml").write_text(preset.to_toml(), encoding="utf-8")
+    new = _folder() / f"{preset.name}.new"
+    new.write_text(preset.to_toml(), encoding="utf-8")
+    os.replace(new, _folder() / f"{preset.name}.toml")
 
 
 def panel(asked: dict[str, Value]) -> None:

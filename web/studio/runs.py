@@ -1,12 +1,13 @@
 """Training runs on disk, as `stylizer train` leaves them: what the studio shows of them."""
 
 import json
-import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from stylizer.toml import parse_toml
 
 MAX_POINTS = 400  # of a curve: more than a screen shows only make it slow
 NOT_CURVES = ("step", "time")
@@ -23,17 +24,30 @@ class Run:
         return self.folder.name
 
     def rows(self) -> list[dict[str, float]]:
-        """Lines of the log; the last one may be in the middle of being written."""
-        lines = (self.folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines if line.endswith("}")]
+        """Lines of the log, each with its step; one that is half written or another program's is left out."""
+        return list(_rows((self.folder / "log.jsonl").read_bytes()))
 
     def settings(self) -> dict[str, object]:
+        """Those of the training, or what is wrong with the file."""
         path = self.folder / "settings.toml"
-        return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        try:
+            return parse_toml(path.read_bytes()) if path.is_file() else {}
+        except ValueError as error:
+            return {path.name: error}
 
     def samples(self) -> list[Path]:
         """Grids, oldest first."""
         return sorted(self.folder.glob("samples_*.png"))
+
+
+def _rows(log: bytes) -> Iterator[dict[str, float]]:
+    for line in log.splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and "step" in row and all(isinstance(value, int | float) for value in row.values()):
+            yield row
 
 
 def runs(root: Path) -> list[Run]:
