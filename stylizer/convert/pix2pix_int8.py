@@ -55,11 +55,9 @@ def float_unet(weights: Mapping[str, F32], threads: int, precision: str | None =
 
 
 def int8_unet(weights: Mapping[str, F32], threads: int, cache: Path) -> Run | None:
-    """Of weights that were quantised before; None where they were not."""
-    path = int8_path(weights, cache)
-    if not path.with_suffix(".json").exists():  # written last: then the model is whole
-        return None
-    return _compiled(ov.Core().read_model(path), "int8", threads)
+    """Of weights that were quantised before; None where they were not, or where what was kept cannot be read."""
+    kept = _kept(int8_path(weights, cache))
+    return None if kept is None else _compiled(kept[0], "int8", threads)
 
 
 def quantize_apart(weights: Mapping[str, F32], cache: Path) -> None:
@@ -111,9 +109,9 @@ def cpu_unet(
     if precision != "int8":
         run = float_unet(weights, threads, precision)
         return CpuUnet(run, precision, psnr_db(network, run))
-    path = quantize(weights, cache, frames)
-    stated = float(json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["psnr_db"])
-    return CpuUnet(_compiled(ov.Core().read_model(path), precision, threads), precision, stated)
+    kept = _kept(quantize(weights, cache, frames))
+    assert kept is not None, "it was written just now"
+    return CpuUnet(_compiled(kept[0], precision, threads), precision, kept[1])
 
 
 def psnr_db(network: Unet256, run: Run) -> float:
@@ -137,17 +135,29 @@ def int8_path(weights: Mapping[str, F32], cache: Path, frames: int = CALIBRATION
 def quantize(weights: Mapping[str, F32], cache: Path, frames: int = CALIBRATION_FRAMES) -> Path:
     """The int8 model's file, from the cache or made now. Raises Unavailable without NNCF."""
     path = int8_path(weights, cache, frames)
-    note = path.with_suffix(".json")
-    if note.exists():
+    if _kept(path) is not None:
         return path
     network = Unet256.from_weights(weights)
     model = _quantized(network, frames)
     request = ov.Core().compile_model(model, "CPU").create_infer_request()
     stated = psnr_db(network, lambda picture: np.asarray(request.infer([picture])[0], np.float32))
     cache.mkdir(parents=True, exist_ok=True)
-    ov.save_model(model, path, compress_to_fp16=False)
-    note.write_text(json.dumps({"psnr_db": stated}), encoding="utf-8")
+    with tempfile.TemporaryDirectory(dir=cache) as folder:  # what another process reads is never written into
+        made = Path(folder) / path.name
+        ov.save_model(model, made, compress_to_fp16=False)
+        made.with_suffix(".json").write_text(json.dumps({"psnr_db": stated}), encoding="utf-8")
+        for suffix in (".bin", ".xml", ".json"):
+            os.replace(made.with_suffix(suffix), path.with_suffix(suffix))
     return path
+
+
+def _kept(path: Path) -> tuple[Any, float] | None:
+    """The model and its PSNR in dB; None where they are not there, or not whole: what a power cut has left, say."""
+    try:  # the note is written last
+        stated = float(json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["psnr_db"])
+        return ov.Core().read_model(path), stated
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError):
+        return None
 
 
 def _quantized(network: Unet256, count: int) -> Any:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from stylizer.engines import OnnxNet
 from stylizer.errors import ModelRejected, Unreadable
+from stylizer.logs import log
 
 # While OpenVINO writes or reads its cache it sets the locale of the whole process to "C" and then puts back the one it
 # found. Two threads at once leave "C" behind: from then on Python reads every file and every child's words as ASCII.
@@ -34,8 +35,12 @@ class OnnxReader:
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
             "ENABLE_CPU_PINNING": False,  # two networks of one thread each would be bound to the same core
-            "CACHE_DIR": str(cache),
         }
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            self._options["CACHE_DIR"] = str(cache)
+        except OSError as error:
+            log.warning("compiled networks cannot be kept: every start takes longer", reason=str(error))
         self.cpu_precision = "bf16" if "BF16" in self.core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "fp32"
 
     def read(

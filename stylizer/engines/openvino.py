@@ -3,6 +3,7 @@
 import hashlib
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import openvino as ov
 import torch
@@ -13,6 +14,8 @@ import stylizer
 from stylizer.engines import Compiled
 from stylizer.engines.export import export
 from stylizer.engines.onnx import OnnxReader, Runner
+from stylizer.errors import Unavailable
+from stylizer.logs import log
 
 
 class OpenVinoEngine(OnnxReader):
@@ -38,12 +41,30 @@ class OpenVinoEngine(OnnxReader):
         """From the cache where the same network was converted before: exporting takes 10 s, reading 10 ms."""
         shapes = [list(t.shape) for t in one]
         path = self.cache / f"{_fingerprint(net, [s[:2] if any_size else s for s in shapes])}.xml"
-        if not path.is_file():
-            export(net, one, path)
-        model = self.core.read_model(path)
+        model = self._kept(path) or self._made(net, one, path)
         if any_size:
             model.reshape(dict(zip(model.inputs, shapes, strict=True)))
         return model
+
+    def _kept(self, path: Path) -> ov.Model | None:
+        """None as well for what a power cut or a cleaner has left of it."""
+        if not path.is_file():
+            return None
+        try:
+            return self.core.read_model(path)
+        except RuntimeError as error:
+            log.warning("a kept network cannot be read and is converted anew", file=str(path), reason=_last(error))
+            return None
+
+    def _made(self, net: nn.Module, one: tuple[Tensor, ...], path: Path) -> ov.Model:
+        try:
+            export(net, one, path)
+            return self.core.read_model(path)
+        except (OSError, Unavailable) as error:  # a folder that cannot be written, a full disk
+            log.warning("a converted network cannot be kept", folder=str(path.parent), reason=_last(error))
+        with TemporaryDirectory(prefix="stylizer-", ignore_cleanup_errors=True) as folder:
+            export(net, one, Path(folder) / path.name)
+            return self.core.read_model(Path(folder) / path.name)
 
 
 def _fingerprint(net: nn.Module, shapes: list[list[int]]) -> str:
@@ -53,6 +74,11 @@ def _fingerprint(net: nn.Module, shapes: list[list[int]]) -> str:
         digest.update(name.encode())
         digest.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def _last(error: Exception) -> str:
+    """The last line of what it says: OpenVINO's first one names a line of its own sources."""
+    return str(error).strip().splitlines()[-1]
 
 
 @cache

@@ -78,7 +78,7 @@ class Rest:
     def _quantise(self, key: Hashable, weights: Weights, cache: Path) -> None:
         try:
             quantize_apart(weights, cache)
-        except Unavailable as error:
+        except (Unavailable, OSError) as error:  # a cache that cannot be written, say
             log.warning("a wide model stays in floating point, at half the speed", reason=str(error))
             return
         while not self._do(COMPILE, partial(self._exchange, key, weights, cache)):

@@ -9,7 +9,8 @@ import torch
 
 from kernels.weights import random_weights
 from stylizer.convert.pix2pix import Unet256, load_unet
-from stylizer.convert.pix2pix_int8 import cpu_unet, feedback_frames
+from stylizer.convert.pix2pix_int8 import cpu_unet, feedback_frames, int8_unet, quantize
+from stylizer.convert.pix2pix_openvino import unet_model
 from tests.conftest import Finder
 
 LEAST_DB = {"fp32": 90, "bf16": 45}
@@ -46,3 +47,33 @@ def test_int8_states_its_psnr_and_is_kept(weights: Finder, tmp_path: Path) -> No
     assert second.psnr_db == first.psnr_db
     picture = np.full((1, 3, 256, 256), 0.5, np.float32)
     np.testing.assert_allclose(second.run(picture), first.run(picture), atol=1e-2)
+
+
+@pytest.mark.parametrize("suffix, left", [(".xml", 9), (".bin", 9), (".bin", None), (".json", 0)])
+def test_a_quantised_network_that_is_not_whole_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, left: int | None
+) -> None:
+    """left: bytes of the file, as after a power cut; None: a cleaner took it. Quantising itself takes seconds: left
+    out."""
+    weights = random_weights(2)
+    made: list[int] = []
+
+    def unquantised(network: Unet256, frames: int) -> object:
+        made.append(frames)
+        return unet_model(weights)
+
+    monkeypatch.setattr("stylizer.convert.pix2pix_int8._quantized", unquantised)
+    monkeypatch.setattr("stylizer.convert.pix2pix_int8.psnr_db", lambda network, run: 40.0)
+    assert int8_unet(weights, 1, tmp_path) is None
+    path = quantize(weights, tmp_path)
+    assert int8_unet(weights, 1, tmp_path) is not None
+    assert quantize(weights, tmp_path) == path and len(made) == 1
+    broken = path.with_suffix(suffix)
+    if left is None:
+        broken.unlink()
+    else:
+        broken.write_bytes(broken.read_bytes()[:left])
+    assert int8_unet(weights, 1, tmp_path) is None
+    quantize(weights, tmp_path)
+    assert int8_unet(weights, 1, tmp_path) is not None and len(made) == 2
+    assert sorted(p.suffix for p in tmp_path.iterdir()) == [".bin", ".json", ".xml"]

@@ -97,3 +97,15 @@ def test_a_wide_model_is_quantised_once_and_then_runs_in_int8(
     monkeypatch.setattr("stylizer.vj.rest.quantize_apart", None)  # a second start quantises nothing
     found = again.run("own", lambda: weights, own=True)
     assert found is not None and np.array_equal(found(picture), drawn)
+
+
+def test_a_cache_that_cannot_be_written_leaves_a_wide_model_in_floating_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("stylizer.vj.rest.WIDE", 2)
+    taken = tmp_path / "cache"
+    taken.write_text("a file where the folder should be")
+    weights = random_weights(2)
+    run = Rest(1, taken / "openvino", wait=True).run("own", lambda: weights, own=True)
+    assert run is not None
+    assert "stays in floating point" in capsys.readouterr().err
