@@ -4,7 +4,7 @@ import asyncio
 import errno
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -42,15 +42,31 @@ class Taker:
         self.frames.append(frame)
 
 
+class PatientTrack(ScriptedTrack):
+    """Sends a picture when those before it have been dealt with: a slow machine drops none."""
+
+    def __init__(self, sizes: Sequence[tuple[int, int]], done: Callable[[], int]) -> None:
+        super().__init__(sizes, every_s=0, linger_s=20)
+        self._total, self._done = len(sizes), done
+
+    async def recv(self) -> VideoFrame:
+        while self._done() < self._total - len(self.sizes):
+            await asyncio.sleep(0.001)
+        return await super().recv()
+
+
 def _take_in(sizes: Sequence[tuple[int, int]], clock: "list[float] | None" = None) -> tuple[Taker, Intake]:
     taker = Taker()
     intake = Intake(taker, 0.0, (lambda: clock.pop(0)) if clock else time.monotonic)
 
+    def done() -> int:
+        return len(taker.frames) + intake.refused
+
     async def run() -> None:
-        running = asyncio.create_task(intake.run(ScriptedTrack(sizes, linger_s=20)))
+        running = asyncio.create_task(intake.run(PatientTrack(sizes, done)))
         async with asyncio.timeout(20):
-            while len(taker.frames) + intake.refused + intake.dropped < len(sizes):
-                await asyncio.sleep(0.01)
+            while done() < len(sizes):
+                await asyncio.sleep(0.001)
         running.cancel()
 
     asyncio.run(run())
