@@ -18,6 +18,7 @@ from rich.text import Text
 
 from stylizer.bench.cli import bench_app
 from stylizer.cli_controls import with_controls
+from stylizer.cli_report import JsonFile
 from stylizer.config import Settings
 from stylizer.controls import Value
 from stylizer.errors import StylizerError
@@ -43,7 +44,6 @@ app.add_typer(bench_app, name="bench", help="Measure, against the plain way.")
 out = Console(markup=False)  # a path or a reason may have brackets
 err = Console(stderr=True, markup=False)
 
-JsonFile = Annotated[Path | None, typer.Option("--json", help="write the report to this file")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
@@ -52,8 +52,14 @@ def main() -> None:
     try:
         app()
     except StylizerError as error:
-        err.print(Text.assemble(("stylizer: ", "red"), str(error)), soft_wrap=True)
-        sys.exit(1)
+        _end(str(error))
+    except OSError as error:  # a full disk, a file that may not be written
+        _end(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
+
+
+def _end(why: str) -> None:
+    err.print(Text.assemble(("stylizer: ", "red"), why), soft_wrap=True)
+    sys.exit(1)
 
 
 @app.command()
@@ -69,7 +75,7 @@ def render(
     *,
     controls: dict[str, Value],
 ) -> None:
-    """Turn a film or a picture into a stylized one; the sound is kept. Ctrl-C ends early with a playable file."""
+    """Turn a film or a picture into a stylized one, sound kept. Ctrl-C or SIGTERM ends early with a playable file."""
     from stylizer.media import Reader, Writer
     from stylizer.picture import read_picture
 
@@ -93,7 +99,7 @@ def render(
         def tell(done: int, expected: int) -> None:
             bar.update(task, completed=done, total=max(expected, done) or None, fps=bar.tasks[0].speed or 0.0)
 
-        with _ctrl_c() as stop:
+        with _stopping() as stop:
             result = run(pipeline, source, target, wanted, tell, backdrop=picture, reference=other, stop=stop)
     if report:
         report.write_text(json.dumps(result.to_dict(), indent=2) + "\n", encoding="utf-8")
@@ -152,19 +158,21 @@ def demo() -> None:
 
 
 @contextmanager
-def _ctrl_c() -> Iterator[threading.Event]:
-    """Set by the first Ctrl-C; the second one ends the program as ever."""
+def _stopping() -> Iterator[threading.Event]:
+    """Set by the first Ctrl-C or SIGTERM; the second one ends the program as ever."""
     stop = threading.Event()
 
     def first(number: int, frame: object) -> None:
         stop.set()
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before[number])
 
-    before = signal.signal(signal.SIGINT, first)
+    numbers: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, first) for number in numbers}
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _web(module: str, name: str) -> Callable[[Settings], Any]:

@@ -1,6 +1,8 @@
 """Films and pictures: read frame by frame with their times, write with the sound kept."""
 
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -9,19 +11,25 @@ from typing import Self
 import av
 import cv2
 import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
-from stylizer.errors import BadInput, Unreadable
+from stylizer.errors import BadInput, Unavailable, Unreadable
+from stylizer.files import made_whole, write_whole
 from stylizer.frame import Frame, PixelsU8
 from stylizer.picture import SUFFIXES, encode_picture, read_picture
-from stylizer.soundtrack import Soundtrack
+from stylizer.soundtrack import BROKEN, Soundtrack, url_of
 
 DEFAULT_RATE = Fraction(25)
-FILM_SUFFIXES = (".mp4", ".mov", ".mkv")
+FILM_FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
+FILM_SUFFIXES = tuple(FILM_FORMATS)
+BT709 = 1  # H.273's number of HDTV's colours
+WIDEST = 4  # a pixel's sides, one over the other; a header that says more is wrong
 
 
 class Reader:
-    """A film's or a picture's frames, upright, each with its time. A broken one is counted and passed over.
+    """A film's or a picture's frames, upright, of square pixels, each with its time. A broken one is counted and passed
+    over. Times begin where the file does: a recorded broadcast's own clock is hours ahead (`starts_s`).
 
     Raises Unreadable naming the path when nothing in it can be shown.
     """
@@ -32,11 +40,11 @@ class Reader:
         self.is_picture = path.suffix.lower() in SUFFIXES
         if self.is_picture:
             self._picture = read_picture(path)
-            self.rate, self.frames_expected, self.has_sound = DEFAULT_RATE, 1, False
+            self.rate, self.frames_expected, self.has_sound, self.starts_s = DEFAULT_RATE, 1, False, Fraction(0)
             return
         try:
-            self._container = av.open(str(path))
-        except (OSError, ValueError) as error:  # FFmpegError is one or the other
+            self._container = av.open(url_of(path))
+        except (OSError, ValueError, av.error.FFmpegError) as error:
             raise Unreadable(f"{path}: no film or picture that can be read ({reason(error)})") from None
         if not self._container.streams.video:
             raise Unreadable(f"{path}: holds no video")
@@ -45,6 +53,7 @@ class Reader:
         self.rate = self._video.average_rate or DEFAULT_RATE
         self.frames_expected = self._video.frames or _estimate(self._container, self.rate)
         self.has_sound = bool(self._container.streams.audio)
+        self.starts_s = Fraction(self._container.start_time or 0, av.time_base)
 
     def __enter__(self) -> Self:
         return self
@@ -62,15 +71,15 @@ class Reader:
         if self.is_picture:
             yield Frame(self._picture, pts=0, time_base=1 / self.rate)
             return
-        count, last_pts = 0, -1
+        count, pts = 0, -1
         for decoded in self._decoded():
-            pts = decoded.pts if decoded.pts is not None else last_pts + 1
             time_base = decoded.time_base or 1 / self.rate
-            if pts <= last_pts:  # a broken clock: keep the order
-                pts = last_pts + max(1, round(1 / (self.rate * time_base)))
-            last_pts = pts
+            told = -1 if decoded.pts is None else decoded.pts - round(self.starts_s / time_base)
+            if told <= pts:  # no clock, or a broken one: keep the order
+                told = pts + max(1, round(1 / (self.rate * time_base))) if pts >= 0 else 0
+            pts = told
             try:
-                frame = Frame(_upright(decoded), pts, time_base)
+                frame = Frame(_upright(decoded, self._video.sample_aspect_ratio), pts, time_base)
             except BadInput:
                 self.broken += 1
                 continue
@@ -86,12 +95,12 @@ class Reader:
                 packet = next(packets)
             except StopIteration:
                 return
-            except av.error.FFmpegError:  # the container itself ends in the middle: what came so far is kept
+            except BROKEN:  # the container itself ends in the middle: what came so far is kept
                 self.broken += 1
                 return
             try:
                 yield from packet.decode()
-            except av.error.FFmpegError:
+            except BROKEN:
                 self.broken += 1
 
 
@@ -99,7 +108,8 @@ class Writer:
     """Writes frames to a film (H.264; sound copied from `source`) or, for a picture's suffix, one picture.
 
     The size is that of the first frame, made even by repeating the last row or column. `close` leaves a playable file
-    whenever it comes. Raises BadInput for a suffix that is neither.
+    whenever it comes; until then the name has what it had, and a killed process leaves `NAME.part`. Raises BadInput for
+    a suffix that is neither and for the source's own file, Unavailable when nothing can be written, on a full disk say.
     """
 
     def __init__(self, path: Path, source: Reader) -> None:
@@ -116,6 +126,10 @@ class Writer:
             raise BadInput(f"{path}: a film cannot be written as a picture; allowed are {', '.join(FILM_SUFFIXES)}")
         if not path.parent.is_dir():
             raise BadInput(f"{path}: the folder does not exist")
+        if path.is_dir() or not os.access(path.parent, os.W_OK):
+            raise BadInput(f"{path}: is a folder, or in one that cannot be written to")
+        if path.exists() and path.samefile(source.path):
+            raise BadInput(f"{path}: is the input itself, which would be lost")
         self._container: av.container.OutputContainer | None = None
         self._video: VideoStream
         self._sound: Soundtrack | None = None
@@ -130,14 +144,19 @@ class Writer:
         self.close()
 
     def write(self, frame: Frame) -> None:
+        with self._told():
+            self._write(frame)
+
+    def _write(self, frame: Frame) -> None:
         if self._picture_format:
-            self.path.write_bytes(encode_picture(frame.pixels, self._picture_format))
+            write_whole(self.path, encode_picture(frame.pixels, self._picture_format))
             self.frames += 1
             return
         pixels = _even(frame.pixels)
         if self._container is None:
             self._open(frame, pixels)
         picture = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+        picture = picture.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
         picture.pts, picture.time_base = frame.pts, frame.time_base
         assert self._container
         self._container.mux(self._video.encode(picture))
@@ -151,22 +170,36 @@ class Writer:
         container, self._container = self._container, None
         if container is None:
             return
+        with self._told(), self._part:
+            try:
+                container.mux(self._video.encode(None))
+                if self._sound:
+                    self._sound.close()
+            finally:
+                container.close()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """FFmpeg's errors are of many kinds, and some name no file."""
         try:
-            container.mux(self._video.encode(None))
-            if self._sound:
-                self._sound.close()
-        finally:
-            container.close()
+            yield
+        except (OSError, av.error.FFmpegError) as error:
+            raise Unavailable(f"{self.path}: cannot be written ({reason(error)})") from None
 
     def _open(self, frame: Frame, pixels: PixelsU8) -> None:
-        self._container = av.open(str(self.path), "w")
+        self._part = ExitStack()
+        part = self._part.enter_context(made_whole(self.path))
+        self._container = av.open(url_of(part), "w", format=FILM_FORMATS[self.path.suffix.lower()])
         self._video = self._container.add_stream("libx264", rate=self._source.rate)
         self._video.height, self._video.width = pixels.shape[:2]
         self._video.pix_fmt = "yuv420p"
         self._video.time_base = self._video.codec_context.time_base = frame.time_base
         self._video.options = {"preset": "veryfast", "crf": "20"}
+        colours = self._video.codec_context  # said, or players guess by the size
+        colours.colorspace = colours.color_primaries = colours.color_trc = BT709
+        colours.color_range = ColorRange.MPEG
         if self._source.has_sound:
-            self._sound = Soundtrack(self._source.path, self._container)
+            self._sound = Soundtrack(self._source.path, self._container, self._source.starts_s)
 
 
 def reason(error: Exception) -> str:
@@ -178,8 +211,11 @@ def _estimate(container: av.container.InputContainer, rate: Fraction) -> int:
     return round(container.duration / av.time_base * rate) if container.duration else 0
 
 
-def _upright(decoded: av.VideoFrame) -> PixelsU8:
+def _upright(decoded: av.VideoFrame, aspect: Fraction | None) -> PixelsU8:
+    """aspect: a pixel's width over its height."""
     pixels = decoded.to_ndarray(format="rgb24")
+    if aspect and aspect != 1 and 1 / WIDEST <= aspect <= WIDEST:  # DV, DVD, HDV: square pixels of the same height
+        pixels = cv2.resize(pixels, (max(1, round(decoded.width * aspect)), decoded.height))
     turns = round(decoded.rotation / 90) % 4  # phones write the sensor's way up and a note how to turn it
     return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
 

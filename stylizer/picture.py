@@ -1,10 +1,11 @@
 """Single pictures, from bytes and back. The size is read from the header before a pixel is decoded."""
 
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from stylizer.errors import BadInput, Unreadable
 from stylizer.frame import MAX_PIXELS, PixelsU8, check_pixels
@@ -18,6 +19,17 @@ SUFFIXES = {
     ".bmp": "BMP",
     ".tif": "TIFF",
     ".tiff": "TIFF",
+}
+
+ORIENTATION = 0x112  # EXIF's tag
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
 }
 
 
@@ -42,13 +54,28 @@ def _decode(data: bytes, name: str, max_pixels: int, formats: tuple[str, ...]) -
             width, height = picture.size
             if width * height > max_pixels:
                 raise BadInput(f"{name}: {width}x{height} pixels, at most {max_pixels} are allowed")
-            return ImageOps.exif_transpose(picture).convert("RGBA")
+            return _upright(_in_8_bits(picture)).convert("RGBA")
     except UnidentifiedImageError:
         raise Unreadable(f"{name}: no picture that can be read; allowed are {', '.join(formats)}") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
         if isinstance(error, BadInput):
             raise
         raise Unreadable(f"{name}: the picture is broken ({error})") from None
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """By the one tag that says so. Pillow's `exif_transpose` writes all of them anew and fails for one that is odd."""
+    turn = TURNS.get(picture.getexif().get(ORIENTATION, 1))
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _in_8_bits(picture: Image.Image) -> Image.Image:
+    """Grey of 16 bits, as scanners write it, would be cut off at 255: all white."""
+    if not picture.mode.startswith("I;16"):
+        return picture
+    grey = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    grey.info |= picture.info
+    return grey
 
 
 def encode_picture(pixels: PixelsU8, format: str = "PNG") -> bytes:

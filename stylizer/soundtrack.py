@@ -1,6 +1,7 @@
 """A film's sound on its way into another film: copied where MP4 knows the codec, otherwise AAC."""
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -8,26 +9,46 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 
 COPIED = ("aac", "mp3", "ac3", "eac3", "opus", "flac", "alac")
+BROKEN = (
+    av.error.FFmpegError,
+    IndexError,
+    ValueError,
+)  # the last two are PyAV's: streams or a sound's form that change
+
+
+def url_of(path: Path) -> str:
+    """What FFmpeg opens as a file whatever its name is: in `12:30.mp4` it would see the protocol `12`."""
+    return str(path.absolute())
 
 
 class Soundtrack:
-    """Moves sound into `output` as far as the pictures have come, so that the file can end at any moment."""
+    """Moves sound into `output` as far as the pictures have come, so that the file can end at any moment.
 
-    def __init__(self, source: Path, output: OutputContainer) -> None:
-        """The source is opened once more: its pictures need not wait for its sound. It must have an audio stream."""
-        self._input = av.open(str(source))
-        self._output = output
+    What is broken of it is left out; sound that cannot be decoded at all is silence.
+    """
+
+    def __init__(self, source: Path, output: OutputContainer, starts_s: Fraction = Fraction(0)) -> None:
+        """The source is opened once more: its pictures need not wait for its sound. It must have an audio stream.
+
+        starts_s: the time of the source, in seconds, that is 0 in the output.
+        """
+        self._input = av.open(url_of(source))
+        self._output, self._starts_s = output, starts_s
         self._from: AudioStream = self._input.streams.audio[0]
-        self._copied = self._from.codec_context.name in COPIED
+        known = self._from.codec_context is not None  # None for a codec that FFmpeg does not know
+        self._copied = known and self._from.codec_context.name in COPIED
+        self._packets: Iterator[av.Packet] = iter(())
+        self._to: AudioStream | None = None
         if self._copied:
             self._to = output.add_stream_from_template(self._from)
-        else:
+            self._packets = self._copies()
+        elif known:
             self._to = output.add_stream("aac", rate=self._from.codec_context.sample_rate)
-        self._packets = self._copies() if self._copied else self._transcoded()
+            self._packets = self._transcoded(self._to)
         self._waiting: av.Packet | None = None
 
     def advance(self, until_s: float) -> None:
-        """Writes all sound that begins before `until_s`, in seconds of the source."""
+        """Writes all sound that begins before `until_s`, in seconds of the output."""
         while True:
             packet = self._waiting or next(self._packets, None)
             self._waiting = None
@@ -36,21 +57,43 @@ class Soundtrack:
             if packet.pts is not None and packet.time_base and float(packet.pts * packet.time_base) >= until_s:
                 self._waiting = packet
                 return
-            packet.stream = self._to
-            self._output.mux(packet)
+            self._write(packet)
 
     def close(self) -> None:
-        if not self._copied:
+        if self._to is not None and not self._copied:
             for packet in self._to.encode(None):
-                packet.stream = self._to
-                self._output.mux(packet)
+                self._write(packet)
         self._input.close()
 
+    def _write(self, packet: av.Packet) -> None:
+        packet.stream = self._to
+        try:
+            self._output.mux(packet)
+        except av.error.ArgumentError:  # a broken packet's time
+            pass
+
+    def _demuxed(self) -> Iterator[av.Packet]:
+        """Until the end, or where the container is torn."""
+        packets = self._input.demux(self._from)
+        while True:
+            try:
+                yield next(packets)
+            except (StopIteration, *BROKEN):
+                return
+
     def _copies(self) -> Iterator[av.Packet]:
-        for packet in self._input.demux(self._from):
+        for packet in self._demuxed():
             if packet.dts is not None:  # the last one of a demuxer is an empty signal
+                packet.dts -= (ticks := round(self._starts_s / packet.time_base))
+                packet.pts = None if packet.pts is None else packet.pts - ticks
                 yield packet
 
-    def _transcoded(self) -> Iterator[av.Packet]:
-        for frame in self._input.decode(self._from):
-            yield from self._to.encode(frame)
+    def _transcoded(self, to: AudioStream) -> Iterator[av.Packet]:
+        for packet in self._demuxed():
+            try:
+                for frame in packet.decode():
+                    if frame.pts is not None:
+                        frame.pts -= round(self._starts_s / frame.time_base)
+                    yield from to.encode(frame)
+            except BROKEN:
+                continue

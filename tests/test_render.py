@@ -124,6 +124,31 @@ def test_a_wrong_file_is_told_before_anything_is_loaded(
         assert ended.value.code == 1 and wrong in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "given", [["render", str(CLIP), "{}/out.mp4"], ["bench", "stages"], ["vj", "render", "{}/o.mp4"]]
+)
+def test_a_report_that_cannot_be_written_is_told_before_the_work(
+    given: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    arguments = [word.format(tmp_path) for word in given]
+    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setattr(sys, "argv", ["stylizer", *arguments, "--json", str(tmp_path / "nowhere" / "report.json")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2 and "report.json" in capsys.readouterr().err
+
+
+def test_a_fault_of_the_machine_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(sys, "argv", ["stylizer", "train", "data", "characters", str(tmp_path / "file" / "pairs")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr().err
+    assert ended.value.code == 1 and "file/pairs: Not a directory" in told and "Traceback" not in told
+
+
 class Failing(Pipeline):
     """Its drawing always fails."""
 
@@ -139,15 +164,16 @@ def test_film_of_which_no_frame_could_be_drawn_is_an_error(bare_pipeline: Pipeli
 
 
 @pytest.mark.slow
-def test_ctrl_c_leaves_a_playable_film_and_the_report(cache: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_a_playable_film_and_the_report(sign: signal.Signals, cache: Path, tmp_path: Path) -> None:
     output, report = tmp_path / "out.mp4", tmp_path / "report.json"
     command = [sys.executable, "-m", "stylizer", "render", str(CLIP), str(output), "--json", str(report)]
     environment = os.environ | {"STYLIZER_MODELS": "", "STYLIZER_CACHE": str(cache), "PYTHONWARNINGS": "ignore"}
     process = subprocess.Popen(command, cwd=CHECKOUT, env=environment, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 120
-    while not output.exists() and time.monotonic() < deadline and process.poll() is None:
+    while not (tmp_path / "out.mp4.part").exists() and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sign)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors.decode()
     told = Report(**json.loads(report.read_text()))

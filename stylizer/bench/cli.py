@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from stylizer.cli_report import JsonFile
 from stylizer.config import Settings
 from stylizer.styles import CLIP
 
@@ -16,7 +17,6 @@ bench_app = typer.Typer(no_args_is_help=True)
 out, err = Console(markup=False), Console(stderr=True, markup=False)
 
 Clip = Annotated[Path, typer.Option("--input", help="a film with a person; the embedded sample clip by default")]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="write the figures to this file")]
 
 
 @bench_app.command()

@@ -12,6 +12,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+from stylizer.cli_report import JsonFile
 from stylizer.config import Settings
 from stylizer.errors import Unavailable
 from stylizer.garbage import collect_the_new_only, leave_for_later
@@ -36,7 +37,7 @@ def render(
     model_b: Annotated[str | None, typer.Option(help="slot B")] = None,
     sound_file: Annotated[Path | None, typer.Option(help="a film or sound file that is listened to")] = None,
     follow: Annotated[list[str] | None, typer.Option(help=FOLLOW_HELP)] = None,
-    report: Annotated[Path | None, typer.Option("--json", help="write the report to this file")] = None,
+    report: JsonFile = None,
 ) -> None:
     """Render a show off-line."""
     from stylizer.vj.render import render as run
