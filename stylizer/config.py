@@ -1,6 +1,7 @@
 """Settings of a process: read once at start from the environment (`STYLIZER_*`), passed down, never changed."""
 
 import os
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
@@ -47,7 +48,7 @@ class Settings(BaseSettings):
         5.0, gt=0, le=60, description="pictures a second promised to each visitor; a slower machine serves fewer"
     )
     detect_every_s: float = Field(0.2, gt=0, le=5, description="seconds between two looks for the person")
-    host: str = Field("127.0.0.1", description="address that the worker listens on")
+    host: str = Field("127.0.0.1", pattern=r"^\S+$", description="address that the worker listens on")
     port: int = Field(8000, ge=1, le=65535, description="port of the worker")
     studio_port: int = Field(8501, ge=1, le=65535, description="port of the Streamlit studio")
     connections: int = Field(
@@ -61,12 +62,18 @@ class Settings(BaseSettings):
         (), description="further pages that may use the worker, as https://booth.example, separated by commas"
     )
     public_url: str = Field(
-        "", description="the worker as phones reach it, as http://192.168.1.5:8000, for QR codes; empty: found out"
+        "",
+        pattern=r"^(https?://\S+)?$",
+        description="the worker as phones reach it, as http://192.168.1.5:8000, for QR codes; empty: found out",
     )
     stage_key: SecretStr = Field(
         SecretStr(""), description="what the VJ's control page must know; empty for a fresh one at each start"
     )
-    turn_url: str = Field("", description="turn:host:port of a relay, empty for none")
+    turn_url: str = Field(
+        "",
+        pattern=r"^(turns?:[^\s/?,]+(\?transport=(udp|tcp))?)?$",
+        description="turn:host:port of a relay, empty for none",
+    )
     turn_secret: SecretStr = Field(SecretStr(""), description="shared secret of the relay's REST credentials")
 
     @field_validator("models", mode="before")
@@ -74,10 +81,25 @@ class Settings(BaseSettings):
     def _split_path(cls, value: object) -> object:
         return tuple(Path(p) for p in value.split(os.pathsep) if p) if isinstance(value, str) else value
 
+    @field_validator("cache", "runs", mode="before")
+    @classmethod
+    def _named(cls, value: object) -> object:
+        if value == "":  # a path would take it for the folder that we were started in
+            raise ValueError("must be the name of a folder")
+        return value
+
     @field_validator("origins", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
         return tuple(o.strip().rstrip("/") for o in value.split(",") if o.strip()) if isinstance(value, str) else value
+
+    @field_validator("origins")
+    @classmethod
+    def _as_browsers_say(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^\s/A-Z]+", origin):
+                raise ValueError(f"{origin!r} is none, allowed are as https://booth.example, in small letters")
+        return value
 
     @classmethod
     def load(cls, **overrides: object) -> Self:
@@ -87,13 +109,30 @@ class Settings(BaseSettings):
         what is in a file is in no process list. The variable itself comes first.
         """
         secrets = os.environ.get("STYLIZER_SECRETS")
-        if secrets and not Path(secrets).is_dir():
-            raise BadInput(f"STYLIZER_SECRETS={secrets!r}: there is no such folder")
+        if secrets:
+            cls._check_secrets(Path(secrets))
         try:
-            return cls(**{"_secrets_dir": secrets or None, **overrides})  # type: ignore[arg-type]
+            settings = cls(**{"_secrets_dir": secrets or None, **overrides})  # type: ignore[arg-type]
         except ValidationError as error:
             lines = [f"STYLIZER_{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()]
             raise BadInput("; ".join(lines)) from None
+        if settings.turn_url and not settings.turn_secret.get_secret_value():
+            raise BadInput(
+                f"STYLIZER_TURN_URL={settings.turn_url!r}: the relay lets nobody in without STYLIZER_TURN_SECRET"
+            )
+        return settings
+
+    @classmethod
+    def _check_secrets(cls, folder: Path) -> None:
+        """Raises BadInput naming what cannot be read: Docker, say, makes a folder of a file that is not there."""
+        if not folder.is_dir():
+            raise BadInput(f"STYLIZER_SECRETS={str(folder)!r}: there is no such folder")
+        for path in (folder / f"stylizer_{name}" for name in cls.model_fields):
+            try:
+                if path.exists():
+                    path.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise BadInput(f"STYLIZER_SECRETS={str(folder)!r}: {path.name} cannot be read ({error})") from None
 
     def as_environment(self) -> dict[str, str]:
         """The variables that make another process load the same settings."""
