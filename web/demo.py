@@ -1,7 +1,6 @@
 """Worker and studio at once, their addresses in the terminal, the booth in the browser."""
 
 import os
-import signal
 import socket
 import sys
 import threading
@@ -26,11 +25,11 @@ out = Console()
 
 
 def run(settings: Settings) -> None:
-    """Blocks until Ctrl-C or SIGTERM, then ends both. Raises Unavailable when a port is taken."""
+    """Blocks until Ctrl-C, SIGTERM or the terminal's end, then ends both. Raises Unavailable when a port is taken."""
     open_to_all = for_the_network(settings)
     check_port_free(open_to_all.host, open_to_all.port, "STYLIZER_PORT")
     check_port_free(settings.host, settings.studio_port, "STYLIZER_STUDIO_PORT")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises the signal again once it is done
+    launch.end_when_told()  # uvicorn raises the signal again once it is done
     studio, status = launch.start(settings), 0
     try:
         server = make_server(open_to_all)

@@ -42,6 +42,11 @@ def _kernel_file() -> dict[str, Any]:
     }
 
 
+def _show_file(step_ms: dict[str, float]) -> bytes:
+    machine = {"gpu": "a card"}
+    return json.dumps({"preset": "ngx", "fps": 60, "seed": 1, "machine": machine, "step_ms": step_ms}).encode()
+
+
 def test_the_committed_results_are_read_and_drawn() -> None:
     results, faults = read_results(COMMITTED)
     assert faults == [] and "pipeline-cpu" in results
@@ -103,6 +108,15 @@ def test_without_a_card_every_layer_stands_at_its_floor(card: str) -> None:
         (b'{"a": 1}', BadInput, "no result of a benchmark"),
         (b"[1, 2]", BadInput, "no result of a benchmark"),
         (b'{"ways": {}}', BadInput, "a figure is missing"),
+        (b'{"ways": {}, "clip": {}}', BadInput, "a figure is missing"),
+        (
+            json.dumps({"visitors": [], "camera": {"size": [1, 1]}, "date": ""}).encode(),
+            BadInput,
+            "a figure is missing",
+        ),
+        (json.dumps({**_kernel_file(), "peaks": {"bytes_per_us": 0, "flop_per_us": 1}}).encode(), BadInput, "division"),
+        (_show_file({"a": 1e300}), BadInput, "is no figure"),
+        (_show_file({str(i): 1 for i in range(501)}), BadInput, "at most 500 can be drawn"),
         (b'{"ways": {"a": {"fps": "fast"}}, "clip": 3}', BadInput, "a figure is missing"),
         (json.dumps({**_kernel_file(), "filters": 10**9}).encode(), BadInput, "filters 1000000000"),
         (b"[" * 100_000, Unreadable, "it is not JSON"),

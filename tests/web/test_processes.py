@@ -275,6 +275,38 @@ def test_the_studio_alone_ends_with_sigterm(tmp_path: Path) -> None:
         wait_for(lambda: _is_free(port), 5)
 
 
+def test_the_studio_ends_with_streamlits_status(tmp_path: Path) -> None:
+    code = """
+import sys
+from stylizer.config import Settings
+from web.studio import launch
+launch.command = lambda settings: [sys.executable, "-c", "import sys; sys.exit(3)"]
+launch.run(Settings.load())
+"""
+    with _process(code, tmp_path) as process:
+        assert process.wait(60) == 3
+
+
+def test_a_terminal_that_is_closed_leaves_no_studio_behind(tmp_path: Path) -> None:
+    """It has a session of its own, which the terminal's end does not reach."""
+    code = """
+import signal, sys
+from stylizer.config import Settings
+from web.studio import launch
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may ignore it
+endless = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+launch.command = lambda settings: [sys.executable, "-c", endless]
+launch.run(Settings.load())
+"""
+    with _process(code, tmp_path) as process:
+        assert process.stdout is not None
+        studio = int(process.stdout.readline())
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(10) == 0
+        with pytest.raises(ProcessLookupError):
+            os.kill(studio, 0)
+
+
 def test_a_port_that_is_taken_is_named_with_the_variable_that_changes_it() -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -69,13 +69,22 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
 
 
 def run(settings: Settings) -> None:
-    """Blocks until Ctrl-C, SIGTERM or Streamlit's own end."""
+    """Blocks until Ctrl-C, SIGTERM, the terminal's or Streamlit's own end; the last one's status is the process's."""
+    end_when_told()
     process = start(settings)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # out of the wait: one inside it would wait for itself
     try:
-        process.wait()
+        status = process.wait()
     except (KeyboardInterrupt, SystemExit):
         stop(process)
+    else:
+        sys.exit(status if status >= 0 else 1)
+
+
+def end_when_told() -> None:
+    """By SystemExit, so that a studio in its own session does not stay behind when the terminal is closed."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, lambda *_: sys.exit(0))  # not stopped here: a wait would wait for itself
 
 
 if __name__ == "__main__":

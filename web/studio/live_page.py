@@ -121,8 +121,18 @@ def _panel(stage: Stage) -> None:
     visit = stage.visit
     if visit is not None and not visit.bridge.closed.is_set():
         now = visit.bridge.session.controls
-        visit.bridge.session.set({name: value for name, value in controls.items() if value != now[name]})
+        for name, value in controls.items():
+            if value != now[name]:
+                _set(visit, name, value)
         _give_reference(stage, visit)
+
+
+def _set(visit: Visit, name: str, value: Value) -> None:
+    """One by one: a style that cannot be played is told, and holds no other control back."""
+    try:
+        visit.bridge.session.set({name: value})
+    except StylizerError as error:
+        st.warning(said(error))
 
 
 def _give_reference(stage: Stage, visit: Visit) -> None:

@@ -1,5 +1,7 @@
 """What all visitors of the studio share: one pipeline, one worker, opened once per process."""
 
+import threading
+import time
 from pathlib import Path
 
 import streamlit as st
@@ -12,6 +14,7 @@ from stylizer.live import Worker
 from stylizer.pipeline import Pipeline
 from stylizer.weights import Registry
 from web import compat
+from web.api.service import MAX_RESTARTS, SUPERVISE_S
 from web.studio.strings import language
 
 CLIP = Path(stylizer.styles.__file__).parent / "clip.mp4"
@@ -27,10 +30,18 @@ def worker() -> Worker:
     """Raises what `Pipeline.open` raises."""
     compat.load_streamlits_late_imports()
     compat.mend_aiortc()
-    opened = Worker(pipeline(), settings().visitors)
+    opened = Worker(pipeline(), settings().visitors, min_fps=settings().min_fps)
     pipeline().warm_up()
     opened.start()
+    threading.Thread(target=_supervise, args=(opened,), name="supervisor", daemon=True).start()
     return opened
+
+
+def _supervise(opened: Worker) -> None:
+    """A thread of the pipeline that died is started again, as often as in a worker's own process."""
+    while opened.restarts <= MAX_RESTARTS:
+        time.sleep(SUPERVISE_S)
+        opened.revive()
 
 
 @st.cache_resource(show_spinner=False)

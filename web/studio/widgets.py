@@ -49,11 +49,15 @@ def _choice(name: str) -> str:
 
 
 def standing_at(control: Control, styles: Sequence[str]) -> Value:
-    """The visitor's newest choice; without one what it stood at when its page was last shown, or the default."""
+    """The visitor's newest choice; without one what it stood at when its page was last shown, or the default.
+
+    Instead of a style that is gone the first: it is what the browser shows then.
+    """
     first = styles[0] if control.kind == "name" and control.default not in styles else control.default
     kept: Value = st.session_state.get(_kept(control.name), first)
     chosen: Value | None = st.session_state.get(key(control.name))
-    return kept if chosen is None else chosen
+    value = kept if chosen is None else chosen
+    return first if control.kind == "name" and value not in styles else value
 
 
 def _kept(name: str) -> str:
