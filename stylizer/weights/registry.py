@@ -7,7 +7,6 @@ for styles our own package. A search folder holds parts by file name, and styles
 
 import importlib.util
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from filelock import FileLock
 import stylizer.styles
 from stylizer.config import Settings
 from stylizer.errors import ModelMissing, ModelRejected, NotFound, Unavailable
+from stylizer.files import write_whole
 from stylizer.weights.card import CARD, Card
 from stylizer.weights.download import Progress, download, sha256_of, silent
 from stylizer.weights.manifest import File, Manifest, Part, manifest, part_named
@@ -184,9 +184,7 @@ class Registry:
             raise ModelRejected(f"{self._recorded} is damaged ({error}); remove it and pull again") from None
 
     def _record(self, file: File, sha256: str) -> None:
-        fresh = self._recorded.with_suffix(".new")
-        fresh.write_text(json.dumps(self._records() | {file.file: sha256}, indent=2) + "\n", encoding="utf-8")
-        os.replace(fresh, self._recorded)
+        write_whole(self._recorded, json.dumps(self._records() | {file.file: sha256}, indent=2) + "\n")
 
 
 def _brought_by(package: str) -> Path:

@@ -203,7 +203,7 @@ def test_a_preset_that_cannot_be_written_or_read_costs_nobody_the_old_one(
 ) -> None:
     monkeypatch.setattr(resources, "settings", lambda: Settings.load(cache=tmp_path))
     presets.keep(as_preset("Evening", {"seed": 7}))
-    (tmp_path / "presets" / "evening.new").symlink_to("/dev/full")  # a disk that is always full
+    (tmp_path / "presets" / "evening.toml.part").symlink_to("/dev/full")  # a disk that is always full
     with pytest.raises(OSError, match="No space left"):
         presets.keep(as_preset("Evening", {"seed": 8}))
     (tmp_path / "presets" / "broken.toml").mkdir()

@@ -262,7 +262,7 @@ def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_written_at_a_pull_is_named(tmp_path: Path) -> None:
-    (tmp_path / "cache" / "models" / "checksums.new").mkdir(parents=True)
+    (tmp_path / "cache" / "models" / "checksums.json.part").mkdir(parents=True)
     with pytest.raises(Unavailable, match=r"cannot write into .*models: Is a directory; set STYLIZER_CACHE"):
         with pulled(tmp_path, Script(BODY)):
             pass

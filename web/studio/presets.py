@@ -1,7 +1,6 @@
 """Sets of controls kept by name, and as files that people send each other."""
 
 import hashlib
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ import streamlit as st
 
 from stylizer.controls import CONTROLS, Value, defaults
 from stylizer.errors import BadInput, StylizerError
+from stylizer.files import write_whole
 from stylizer.vj.presets import Preset, parse_preset
 from web.studio import resources
 from web.studio.strings import said, t
@@ -42,11 +42,9 @@ def kept() -> dict[str, Preset]:
 
 
 def keep(preset: Preset) -> None:
-    """The file is the old one or the new one, never a part: on a full disk the old one stays."""
+    """On a full disk the old one stays."""
     _folder().mkdir(parents=True, exist_ok=True)
-    new = _folder() / f"{preset.name}.new"
-    new.write_text(preset.to_toml(), encoding="utf-8")
-    os.replace(new, _folder() / f"{preset.name}.toml")
+    write_whole(_folder() / f"{preset.name}.toml", preset.to_toml())
 
 
 def panel(asked: dict[str, Value]) -> None:
