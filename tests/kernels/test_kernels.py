@@ -106,6 +106,7 @@ FEEDBACKS = {
     "still": Settings(),
     "wild": WILD,
     "blurred": Settings(zoom=0.9, mirror_x=True, focus=-0.7),
+    "far": Settings(zoom=0.15, move_x=0.9, rotate=0.1),  # mirrored three times over
     "sharpened": Settings(focus=1.0, mirror_y=True),
     **{blend: Settings(rate=0.9, inject_gain=0.6, blend=blend) for blend in BLENDS},
 }

@@ -1,5 +1,6 @@
 """The emulator notices what it must: each barrier of each kernel taken away, bounds not kept, copies not waited for."""
 
+import itertools
 import re
 from collections.abc import Callable
 
@@ -9,7 +10,7 @@ from tests.conftest import Rng
 from tests.kernels import cases
 from tests.kernels.cases import Case, layer
 from tests.kernels.emulator import EmulatorError
-from tests.kernels.test_kernels import WILD
+from tests.kernels.test_kernels import FEEDBACKS, WILD
 
 BARRIER = re.compile(r"__syncthreads\(\);")
 
@@ -35,7 +36,7 @@ FEEDBACK_BARRIERS = [("feedback", 0), ("colour", 1), ("colour", 2)]  # one file,
 
 def notices(case: Case, edit: Callable[[str], str]) -> bool:
     """Whether some order of blocks and warps gives an error or a wrong result after the edit."""
-    orders = [{"reverse": False}, {"reverse": True}, *({"stall": round} for round in range(4))]
+    orders = [{"reverse": reverse, "stall": stall} for stall in range(-1, 4) for reverse in (False, True)]
     for order in orders:
         try:
             if case.error(case.run(**order, edit=edit)) > case.tolerance:  # type: ignore[arg-type]
@@ -95,6 +96,57 @@ def test_an_access_out_of_bounds_is_an_error(rng: Rng, name: str, guard: str, wi
     assert guard in case.launch.kernel.source()
     with pytest.raises(EmulatorError, match="out of bounds"):
         case.run(edit=lambda source: source.replace(guard, without))
+
+
+# What blocks must not rely on, since a GPU's caches do not give it: (kernel, edit, what is said).
+AMONG_BLOCKS = [
+    ("conv_v6", "ld_fresh(tiles", "ld(tiles", "read-only load of what this launch stores"),
+    ("conv_v6", "ld_fresh((const float4*)shares", "ld((const float4*)shares", "read-only load of what this"),
+    ("norm", "ld_fresh(part + p * COUT + k) - mean;", "ld(part + p * COUT + k) - mean;", "read-only load of what this"),
+    ("conv_v6", "fence();\n    __syncthreads();", "__syncthreads();", "without a fence between"),
+    ("conv_v6", "__syncthreads();  // before is there\n    fence();", "__syncthreads();", "without a fence between"),
+    ("conv_v6", "TILES * PHASES, thread)) return;", "TILES, thread)) return;", "store where block"),
+]
+
+
+@pytest.mark.parametrize("name, edit, without, said", AMONG_BLOCKS)
+def test_what_only_a_gpu_would_punish_among_blocks_is_an_error(
+    rng: Rng, name: str, edit: str, without: str, said: str
+) -> None:
+    made = [make(rng) for make in CASES[name]]
+    assert edit in made[-1].launch.kernel.source()
+    with pytest.raises(EmulatorError, match=said):
+        for case, stall in itertools.product(made, (-1, 2, 3)):
+            case.run(stall=stall, edit=lambda source: source.replace(edit, without))
+
+
+BEYOND = [  # an array of shared memory
+    ("conv_v2", "if (exists) xs", "xs"),
+    ("conv_v6", "if (e < PIECES) *(uint4*)", "*(uint4*)"),
+    ("conv_v6", "lane / 4) % TILE", "lane / 4)"),
+]
+
+
+@pytest.mark.parametrize("name, guard, without", BEYOND)
+def test_an_index_beyond_shared_memory_is_an_error(rng: Rng, name: str, guard: str, without: str) -> None:
+    case = cases.fused_case(layer("conv", 4, 16, 16), rng)
+    if name == "conv_v2":
+        case = cases.fp32_case(2, layer("conv", 2, 1, 1), rng)
+    assert guard in case.launch.kernel.source()
+    with pytest.raises(EmulatorError, match="beyond an array of shared memory"):
+        case.run(edit=lambda source: source.replace(guard, without))
+
+
+@pytest.mark.parametrize("name", ["conv_v6", "norm"])
+@pytest.mark.parametrize("epsilon", ["1e-4f", "0"])
+def test_another_epsilon_is_noticed(rng: Rng, name: str, epsilon: str) -> None:
+    assert notices(CASES[name][0](rng), lambda source: source.replace("1e-5f", epsilon))
+
+
+def test_a_picture_mirrored_more_than_once_is_noticed(rng: Rng) -> None:
+    case = cases.feedback_case(37, FEEDBACKS["far"], rng)
+    once = ("turns - 2 * floorf(turns / 2) > 0", "turns > 0")
+    assert case.error(case.run(edit=lambda source: source.replace(*once))) > case.tolerance
 
 
 def test_a_misaligned_vector_load_is_an_error(rng: Rng) -> None:

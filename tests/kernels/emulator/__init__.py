@@ -21,7 +21,7 @@ from kernels.launch import Kernel, Launch, Plan, Ref
 Arrays = Mapping[str, NDArray[np.generic]]
 FOLDER = Path(__file__).parent
 HEADER = FOLDER / "emulator.h"
-FLAGS = ("-std=c++17", "-O2", "-march=native", "-ffp-contract=off", "-fPIC", "-shared", "-w")
+FLAGS = ("-std=c++17", "-O2", "-march=native", "-ffp-contract=off", "-fPIC", "-shared", "-w", "-fsanitize=bounds")
 
 
 class EmulatorError(Exception):

@@ -41,7 +41,9 @@ namespace emu {
 
 constexpr int WARP = 32, MAX_THREADS = 1024, STACK_BYTES = 64 << 10;
 struct Copy { void* to; uint4 value; };
-struct Access { const void* site; uintptr_t address; int bytes; bool store, active; };
+struct Request { const void* site; uintptr_t address; int bytes; bool store, active; };
+struct Mark { unsigned writer, published; };  // of two bytes: block + 1 and the fence after the store; 0: none yet
+struct Stored { Mark* marks; int count; };
 struct Fiber {
     void* stack;
     dim3 thread;
@@ -50,7 +52,9 @@ struct Fiber {
     void* arg;
     std::vector<std::vector<Copy>> groups;  // committed, oldest first
     std::vector<Copy> open;
-    std::vector<Access> accesses;
+    std::vector<Request> accesses;
+    std::vector<Stored> unpublished;
+    unsigned fenced;  // which fence was this thread's last
 };
 
 static Fiber sets[2][MAX_THREADS];
@@ -60,6 +64,8 @@ static Fiber* self;
 static void* scheduler;
 Block current;
 static std::vector<Range> ranges;
+static std::vector<std::vector<Mark>> marks;  // of each range that this launch has stored to
+static unsigned fences;
 static bool counting;
 static char failure[512];
 static void (*entry)();
@@ -80,16 +86,45 @@ template <class... A> static void fail(const char* format, A... args)
     for (;;) yield(ENDED);
 }
 
+// What other blocks make of an access, or have made of it.
+static void check_order(size_t range, uintptr_t address, int bytes, Access access)
+{
+    if (access == Access::counter || (access != Access::store && marks[range].empty())) return;
+    if (marks[range].empty()) marks[range].resize(ranges[range].bytes / 2);
+    Mark* at = &marks[range][(address - ranges[range].begin) / 2];
+    const unsigned block = (current.index.z * current.grid.y + current.index.y) * current.grid.x + current.index.x;
+    for (int i = 0; i < bytes / 2; i++) {
+        const bool others = at[i].writer && at[i].writer != block + 1;
+        if (access == Access::read_only && at[i].writer) fail("read-only load of what this launch stores, in buffer %d", (int)range);
+        if (access == Access::fresh && others && (!at[i].published || self->fenced < at[i].published))
+            fail("load of what another block stores, without a fence between, in buffer %d", (int)range);
+        if (access == Access::store && others) fail("store where block %u has stored, in buffer %d", at[i].writer - 1, (int)range);
+        if (access == Access::store) at[i] = {block + 1, 0};
+    }
+    if (access == Access::store) self->unpublished.push_back({at, bytes / 2});
+}
+
+// What this thread stored is now there for the others; what they stored before their fences is there for it.
+void fence()
+{
+    fences++;
+    for (const Stored& s : self->unpublished)
+        for (int i = 0; i < s.count; i++) s.marks[i].published = fences;
+    self->unpublished.clear();
+    self->fenced = fences;
+}
+
 // Checks one access and, when counting, remembers it. The return address tells the loads of a source apart.
-void touch(const void* p, int bytes, bool store, bool active)
+void touch(const void* p, int bytes, Access access, bool active)
 {
     const uintptr_t address = (uintptr_t)p;
+    const bool store = access >= Access::store;
     if (counting) self->accesses.push_back({__builtin_return_address(0), address, bytes, store, active});
     if (!active) return;
     const char* what = store ? "store" : "load";
     if (address % bytes) fail("misaligned %s of %d bytes", what, bytes);
-    for (const Range& r : ranges)
-        if (address >= r.begin && address + bytes <= r.begin + r.bytes) return;
+    for (size_t i = 0; i < ranges.size(); i++)
+        if (address >= ranges[i].begin && address + bytes <= ranges[i].begin + ranges[i].bytes) return check_order(i, address, bytes, access);
     int nearest = 0;
     for (size_t i = 1; i < ranges.size(); i++)
         if (std::llabs((long long)(address - ranges[i].begin)) < std::llabs((long long)(address - ranges[nearest].begin))) nearest = i;
@@ -117,6 +152,8 @@ static void prepare(Fiber& f, int index)
     f.groups.clear();
     f.open.clear();
     f.accesses.clear();
+    f.unpublished.clear();
+    f.fenced = 0;
 }
 
 template <class... A> static void fail_block(const char* format, A... args)
@@ -170,11 +207,11 @@ static void run_block(int threads, bool reverse, char* shared_begin, char* share
 }
 
 // Sectors of one request: distinct 32-byte pieces of memory touched, and how few would hold the distinct bytes.
-static void count_request(const std::vector<const Access*>& lanes, Count* counts)
+static void count_request(const std::vector<const Request*>& lanes, Count* counts)
 {
     std::vector<uintptr_t> words, sectors;
     Count* count = nullptr;
-    for (const Access* a : lanes) {
+    for (const Request* a : lanes) {
         if (!a->active) continue;
         for (size_t r = 0; r < ranges.size() && !count; r++)
             if (a->address >= ranges[r].begin && a->address < ranges[r].begin + ranges[r].bytes) count = &counts[2 * r + a->store];
@@ -194,10 +231,10 @@ static void count_request(const std::vector<const Access*>& lanes, Count* counts
 // A request is what the lanes of one warp ask for in the same place of the source the same time round.
 static void count_warp(const Fiber* lanes, Count* counts)
 {
-    std::map<std::pair<const void*, int>, std::vector<const Access*>> requests;
+    std::map<std::pair<const void*, int>, std::vector<const Request*>> requests;
     for (int i = 0; i < WARP; i++) {
         std::map<const void*, int> times;
-        for (const Access& a : lanes[i].accesses) requests[{a.site, times[a.site]++}].push_back(&a);
+        for (const Request& a : lanes[i].accesses) requests[{a.site, times[a.site]++}].push_back(&a);
     }
     for (const auto& r : requests) count_request(r.second, counts);
 }
@@ -210,6 +247,8 @@ const char* run(const unsigned* sizes, const Range* buffers, int buffer_count, b
     const dim3 g = current.grid = {sizes[0], sizes[1], sizes[2]};
     current.size = {sizes[3], sizes[4], sizes[5]};
     ranges.assign(buffers, buffers + buffer_count);
+    marks.assign(buffer_count, {});
+    fences = 0;
     counting = counts != nullptr;
     failure[0] = 0;
     entry = kernel;
@@ -281,3 +320,9 @@ void wait_groups(int pending)
     }
 }
 }  // namespace emu
+
+// What g++ calls (-fsanitize=bounds) before an index beyond an array: of shared memory, where no address is checked, or of a thread.
+extern "C" void __ubsan_handle_out_of_bounds(void*, uintptr_t index)
+{
+    emu::fail("index %lld beyond an array of shared memory or of the thread", (long long)index);
+}

@@ -4,7 +4,10 @@
 // - barriers: a warp runs alone until all its lanes wait, then the next warp. Run forward and in reverse (blocks, warps and lanes),
 //   a missing barrier shows as a wrong result in at least one of the two orders; blocks that wait for each other's results
 //   are tried with the first block held back in the middle (stall);
-// - memory: shared memory is filled with NaN before each block; every global access must lie inside a buffer and be aligned;
+// - memory: shared memory is filled with NaN before each block, and no index may lead beyond an array of it; every global access must
+//   lie inside a buffer and be aligned;
+// - blocks: `ld` and asynchronous copies go past what this launch stores (a GPU's read-only cache may hold what was there before),
+//   `ld_fresh` sees another block's stores only with a fence on both sides, and no two blocks store in the same place;
 // - asynchronous copies arrive at copies_wait, no sooner;
 // - warp operations need all 32 lanes; a thread that has ended is missed at the barriers of the others.
 // What it does not show: races that no order of whole warps exposes (compute-sanitizer's racecheck on a GPU does), and time.
@@ -38,6 +41,7 @@ static inline float rsqrtf(float x) { return 1 / sqrtf(x); }
 // What emulator.cpp provides; it is compiled once, this header with every kernel.
 namespace emu {
 enum State { READY, AT_BARRIER, AT_WARP, ENDED };
+enum class Access { read_only, fresh, store, counter };  // of global memory
 using WarpOp = void (*)(void** lanes);  // one argument per lane
 struct Range { uintptr_t begin; uint64_t bytes; };
 // Per buffer and direction: requests of warps, sectors they touched, sectors their distinct bytes would fill, bytes asked for.
@@ -51,7 +55,8 @@ void yield(State state);
 void warp_sync(WarpOp op, void* arg);
 void mma(void** lanes);
 void shuffle(void** lanes);
-void touch(const void* p, int bytes, bool store, bool active);
+void touch(const void* p, int bytes, Access access, bool active);
+void fence();
 void copy_later(void* shared, const uint4& value);
 void close_group();
 void wait_groups(int pending);
@@ -88,18 +93,18 @@ static inline int min(int a, int b) { return a < b ? a : b; }
 #define gridDim (emu::current.grid)
 static inline void __syncthreads() { emu::yield(emu::AT_BARRIER); }
 static inline void __syncwarp() { emu::warp_sync(nullptr, nullptr); }
-static inline void fence() {}
+static inline void fence() { emu::fence(); }
 
-template <class T> static __forceinline__ T ld(const T* p) { emu::touch(p, sizeof(T), false, true); return *p; }
+template <class T> static __forceinline__ T ld(const T* p) { emu::touch(p, sizeof(T), emu::Access::read_only, true); return *p; }
 template <class T> static __forceinline__ T ld_if(bool active, const T* p)
 {
-    emu::touch(p, sizeof(T), false, active);
+    emu::touch(p, sizeof(T), emu::Access::read_only, active);
     return active ? *p : T{};
 }
 static __forceinline__ uint4 ld_stream(bool active, const uint4* p) { return ld_if(active, p); }
-template <class T> static __forceinline__ T ld_fresh(const T* p) { return ld(p); }
-template <class T> static __forceinline__ void st(T* p, T v) { emu::touch(p, sizeof(T), true, true); *p = v; }
-static __forceinline__ unsigned count_up(unsigned* p) { emu::touch(p, 4, true, true); return (*p)++; }
+template <class T> static __forceinline__ T ld_fresh(const T* p) { emu::touch(p, sizeof(T), emu::Access::fresh, true); return *p; }
+template <class T> static __forceinline__ void st(T* p, T v) { emu::touch(p, sizeof(T), emu::Access::store, true); *p = v; }
+static __forceinline__ unsigned count_up(unsigned* p) { emu::touch(p, 4, emu::Access::counter, true); return (*p)++; }
 
 static inline float shuffle_xor(float v, int mask)
 {
@@ -124,7 +129,7 @@ static inline void mma_16x8x16(float (&c)[4], const uint4& a, unsigned b0, unsig
 
 static __forceinline__ void copy16_async(void* shared, const void* global)
 {
-    emu::touch(global, 16, false, true);
+    emu::touch(global, 16, emu::Access::read_only, true);
     if (__CUDA_ARCH__ < 800) { memcpy(shared, global, 16); return; }
     emu::copy_later(shared, *(const uint4*)global);
 }
