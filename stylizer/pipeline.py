@@ -309,6 +309,7 @@ class Pipeline:
 
 def _begin(frame: Frame, state: VisitorState) -> Job:
     controls = state.controls
+    state.face_view(frame.size, bool(controls["mirror"]))
     pixels = np.ascontiguousarray(frame.pixels[:, ::-1]) if controls["mirror"] else frame.pixels
     return Job(frame, state, controls, state.reference, pixels)
 

@@ -19,12 +19,12 @@ class VisitorState:
     """Belongs to one visitor; the pipeline, which all share, remembers nothing.
 
     controls: replaced as a whole, never changed in place, so that a step sees one set. subject: which of the
-    tracker's subjects the memory of matte and face belongs to. looked_at_s, faced_at_s: frame time of the last
-    look for the person and for the face. drawn, head: the last drawing of the figure, and of the head from
-    nearer. look_s: what the last look took. backdrop: the visitor's own background picture. reference: whose
-    look they take on. last: the newest
-    good output, made at last_good_s. error: what went wrong in the last step, if anything. nobody: the last
-    step found no one in view. outline: where the person stands, as of outlined_at_s; empty with nobody in view.
+    tracker's subjects the memory of matte and face belongs to. view: width and height of the last frame in pixels, and
+    whether it was mirrored. looked_at_s, faced_at_s: frame time of the last look for the person and for the face.
+    drawn, head: the last drawing of the figure, and of the head from nearer. look_s: what the last look took.
+    backdrop: the visitor's own background picture. reference: whose look they take on. last: the newest good output,
+    made at last_good_s. error: what went wrong in the last step, if anything. nobody: the last step found no one in
+    view. outline: where the person stands, as of outlined_at_s; empty with nobody in view.
     """
 
     controls: Mapping[str, Value] = field(default_factory=defaults)
@@ -35,6 +35,7 @@ class VisitorState:
     drawn: Drawn | None = None
     head: Drawn | None = None
     subject: int = -1
+    view: tuple[tuple[int, int], bool] | None = None
     looked_at_s: float | None = None
     look_s: float = 0.0
     faced_at_s: float | None = None
@@ -48,6 +49,12 @@ class VisitorState:
     outline: Outline = ()
     outlined_at_s: float | None = None
     stages_ms: dict[str, float] = field(default_factory=dict)
+
+    def face_view(self, size: tuple[int, int], mirrored: bool) -> None:
+        """Before each frame. In another view than the last, a phone that was turned say, nobody is where they were."""
+        if self.view not in (None, (size, mirrored)):
+            self.lose_person()
+        self.view = size, mirrored
 
     def lose_person(self) -> None:
         """Whatever was followed is looked for anew: a memory that went bad must not spoil every frame to come."""

@@ -112,3 +112,21 @@ def test_mirror_swaps_left_and_right() -> None:
     mirrored = line.step([Frame(pixels, 0)], [line.new_state({**controls, "mirror": True})])[0].pixels
     assert plain[20, 5, 0] > 80 > mirrored[20, 5, 0]
     assert np.abs(plain[:, ::-1].astype(int) - mirrored).max() <= 3
+
+
+@pytest.mark.parametrize("change", ["turned", "mirrored"])
+def test_in_another_view_the_person_is_looked_for_at_once(change: str) -> None:
+    """A phone that is turned: until the next look the old box, in other pixels, would show a piece of the room."""
+    line = pipeline(Trouble())
+    state = line.new_state(CONTROLS)
+    line.step([Frame(camera(90), 0)], [state])
+    line.step([Frame(camera(90), 3000)], [state])
+    assert "detect" not in state.stages_ms, "in the same view it is too early"
+    pixels = camera(90)
+    if change == "turned":
+        pixels = np.ascontiguousarray(np.rot90(pixels))
+    else:
+        state.controls = {**state.controls, "mirror": True}
+    (result,) = line.step([Frame(pixels, 6000)], [state])
+    assert "detect" in state.stages_ms and state.error is None and reds(result.pixels) == {90}
+    assert state.tracker.body is not None and state.tracker.body[2:] == (pixels.shape[1], pixels.shape[0])
