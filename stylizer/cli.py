@@ -1,7 +1,6 @@
 """The one command line: `stylizer --help`."""
 
 import importlib
-import json
 import signal
 import sys
 import threading
@@ -18,7 +17,7 @@ from rich.text import Text
 
 from stylizer.bench.cli import bench_app
 from stylizer.cli_controls import with_controls
-from stylizer.cli_report import JsonFile
+from stylizer.cli_report import JsonFile, valid_json
 from stylizer.config import Settings
 from stylizer.controls import Value
 from stylizer.errors import StylizerError
@@ -102,7 +101,7 @@ def render(
         with _stopping() as stop:
             result = run(pipeline, source, target, wanted, tell, backdrop=picture, reference=other, stop=stop)
     if report:
-        report.write_text(json.dumps(result.to_dict(), indent=2) + "\n", encoding="utf-8")
+        report.write_text(valid_json(result.to_dict()) + "\n", encoding="utf-8")
     note = " (stopped early)" if result.interrupted else ""
     failed = f", {result.frames_failed} failed" if result.frames_failed else ""
     broken = f", {result.frames_broken} broken" if result.frames_broken else ""
@@ -124,7 +123,7 @@ def doctor(as_json: JsonFlag = False) -> None:
     rungs = (*open_parts(settings).rungs, Rung("vj loop", loop.best, loop.why))
     if as_json:
         ladder = {r.part: {"standing": r.standing, "why": r.why} for r in rungs}
-        sys.stdout.write(json.dumps({"ladder": ladder, "machine": what}, indent=2) + "\n")
+        sys.stdout.write(valid_json({"ladder": ladder, "machine": what}) + "\n")
         return
     table = Table("part", "stands on", "because", box=None, header_style="bold")
     for rung in rungs:

@@ -1,5 +1,7 @@
-"""`--json FILE` of the commands that take long: a file that cannot be written is told before the work, not after."""
+"""`--json`: valid JSON, and into a file that is known to be one that can be written before the work begins."""
 
+import json
+import math
 import os
 from pathlib import Path
 from typing import Annotated
@@ -14,3 +16,16 @@ def _writable(path: Path | None) -> Path | None:
 
 
 JsonFile = Annotated[Path | None, typer.Option("--json", help="write the report to this file", callback=_writable)]
+
+
+def valid_json(value: object) -> str:
+    """Numbers that are none, or without end, are null: JSON has no word for them."""
+    return json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

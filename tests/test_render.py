@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from stylizer.cli import main
+from stylizer.cli_report import valid_json
 from stylizer.errors import StylizerError, Unreadable
 from stylizer.frame import Frame
 from stylizer.media import Reader, Writer
@@ -136,6 +137,13 @@ def test_a_report_that_cannot_be_written_is_told_before_the_work(
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2 and "report.json" in capsys.readouterr().err
+
+
+def test_numbers_that_json_does_not_know_are_null() -> None:
+    told = json.loads(
+        valid_json({"a": [1.5, float("nan")], "b": {"c": -float("inf")}, "d": "歩"}), parse_constant=print
+    )
+    assert told == {"a": [1.5, None], "b": {"c": None}, "d": "歩"}
 
 
 def test_a_fault_of_the_machine_is_one_line(

@@ -1,7 +1,6 @@
 """`stylizer bench …`: figures that anyone can reproduce, against the plain way, in one run."""
 
 import importlib
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from stylizer.cli_report import JsonFile
+from stylizer.cli_report import JsonFile, valid_json
 from stylizer.config import Settings
 from stylizer.styles import CLIP
 
@@ -78,7 +77,7 @@ def live(
 
 def _write(report: Path | None, figures: dict[str, Any]) -> None:
     if report:
-        report.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        report.write_text(valid_json(figures) + "\n", encoding="utf-8")
 
 
 def _show(figures: dict[str, Any]) -> None:

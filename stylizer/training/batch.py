@@ -36,7 +36,7 @@ class Batch:
 
 def make_batch(store: PairStore, n: int, rng: np.random.Generator) -> Batch:
     """n random pairs, half of them mirrored."""
-    rows = np.sort(rng.choice(len(store), n, replace=False))
+    rows = np.sort(rng.choice(len(store), n, replace=n > len(store)))
     photo, drawing, labels = store.photo[rows], store.drawing[rows], store.labels[rows]
     for i in np.flatnonzero(rng.random(n) < 0.5):
         photo[i], drawing[i], labels[i] = photo[i, :, ::-1], drawing[i, :, ::-1], labels[i, :, ::-1]

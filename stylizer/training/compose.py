@@ -1,6 +1,5 @@
 """A style out of three runs: the encoder, the photo generator that it inverts, and that one fine-tuned on drawings."""
 
-import hashlib
 from pathlib import Path
 
 import torch
@@ -8,17 +7,17 @@ from torch import Tensor
 
 from encoders.feature16 import Feature16
 from encoders.losses import over, silhouette_iou
-from stylizer.convert.toonify import SIZE, ToonifyConfig, ToonifyNet, draw, save_style
+from stylizer.convert.toonify import SIZE, ToonifyConfig, ToonifyNet, draw
 from stylizer.errors import BadInput
 from stylizer.stylegan2.generator import Generator
 from stylizer.training.data.pictures import Pictures
-from stylizer.training.export import hours
+from stylizer.training.export import hours, write_style
 from stylizer.training.gan_runs import Start
 from stylizer.training.inversion import EncoderSettings, encoder_config, upper_part
 from stylizer.training.measures import hue_agreement, sliced_wasserstein
-from stylizer.training.run import load_state
+from stylizer.training.run import first_line, load_state
 from stylizer.training.settings import read_settings
-from stylizer.weights.card import CARD, Card, Kind
+from stylizer.weights.card import Card, Kind
 
 
 def assemble(encoder: Feature16, ws_mean: Tensor, photo: Generator, style: Generator) -> ToonifyNet:
@@ -76,13 +75,12 @@ def export_inverted(
         raise BadInput(f"{run}: not a run of `train encoder`")
     settings = read_settings(EncoderSettings, run / "settings.toml")
     encoder = Feature16(encoder_config(settings, upper_part(photo.generator).config))
-    encoder.load_state_dict(state["ema"])
+    try:
+        encoder.load_state_dict(state["ema"])
+    except RuntimeError as error:
+        raise BadInput(f"{run}: does not invert that photo generator ({first_line(error)})") from None
     net = assemble(encoder, state["ws_mean"], photo.generator, style.generator)
-    target.mkdir(parents=True, exist_ok=True)
-    weights = target / "weights.safetensors"
-    save_style(net, weights)
-    weights.chmod(0o644)
-    card = Card(
+    card = Card.made(
         name=target.name,
         title=title,
         kind=Kind.TOONIFY,
@@ -93,8 +91,6 @@ def export_inverted(
         hours=round(hours(run) + photo.hours + style.hours, 2),
         machine=machine,
         weak_points=tuple(weak),
-        sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
-        measures=dict(measure_unpaired(net, photos, drawings, 32)),
     )
-    (target / CARD).write_text(card.to_toml(), encoding="utf-8")
-    return card
+    measures = measure_unpaired(net, photos, drawings, 32)
+    return write_style(target, net, card.model_copy(update={"measures": measures}))

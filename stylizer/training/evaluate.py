@@ -31,15 +31,16 @@ def report(
     Raises NotFound, ModelRejected, or BadInput when nobody is seen in a film.
     """
     found = Registry(settings).style(style)
+    clips = None if footage is None else films(footage)  # nothing there: told before minutes of drawing
     measured: dict[str, float] = {}
     if pairs and found.card.kind == Kind.TOONIFY:  # a style of other data is measured on anime pairs all the same
         measured |= measure(load_style(found.weights), pairs, found.card.hand or "anime")
     pipeline = Pipeline.open(settings)
-    if footage is None:
+    if clips is None:
         clip = evaluate(pipeline, style, CLIP, frames)
         measured |= {name.replace("film_", "clip_", 1): value for name, value in clip.items()}
     else:
-        measured |= together([evaluate(pipeline, style, film, frames) for film in films(footage)])
+        measured |= together([evaluate(pipeline, style, film, frames) for film in clips])
     return measured, found.card.measures
 
 

@@ -1,6 +1,5 @@
 """`stylizer evaluate STYLE`: what a style's card claims, measured again."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +20,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Measure a style: likeness, silhouette, colours, distance to both domains, flicker; beside its card's numbers."""
+    from stylizer.cli_report import valid_json
     from stylizer.config import Settings
     from stylizer.training.evaluate import beyond, report
     from stylizer.training.export import add_measures
@@ -31,7 +31,7 @@ def evaluate(
         add_measures(card, measured)
     if as_json:
         result = {"style": style, "measures": measured, "card": promised, "apart": apart}
-        sys.stdout.write(json.dumps(result, indent=2) + "\n")
+        sys.stdout.write(valid_json(result) + "\n")
         return
     table = Table("measure", "now", "card", "", box=None, header_style="bold")
     for name, value in measured.items():

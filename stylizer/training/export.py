@@ -11,12 +11,13 @@ from torch import Tensor
 from encoders.losses import over, silhouette_iou
 from stylizer.convert.toonify import ToonifyConfig, ToonifyNet, draw, load_style, save_style
 from stylizer.errors import BadInput
+from stylizer.files import made_whole, write_whole
 from stylizer.training.data.characters import draw_pair
 from stylizer.training.measures import hue_agreement, ms_ssim, sliced_wasserstein
-from stylizer.training.run import load_state
+from stylizer.training.run import first_line, load_state, read_log
 from stylizer.training.settings import read_settings
 from stylizer.training.toonify import ToonifySettings
-from stylizer.weights.card import Card, Kind
+from stylizer.weights.card import CARD, Card, Kind
 
 UNSEEN = 9_000_000  # seed of the first pair that measures are taken on; runs begin at 1 000 000
 DATA = (
@@ -37,16 +38,17 @@ def load_run(run: Path, config: ToonifyConfig | None = None) -> tuple[ToonifyNet
     if state is None:
         raise BadInput(f"{run}: there is no checkpoint of a run")
     net = ToonifyNet(config or read_settings(ToonifySettings, run / "settings.toml").network())
-    net.load_state_dict(state["ema"])
+    try:
+        net.load_state_dict(state["ema"])
+    except (RuntimeError, LookupError) as error:
+        raise BadInput(f"{run}: its checkpoint is not one of `train toonify` ({first_line(error)})") from None
     return net.eval().requires_grad_(False), int(state["step"])
 
 
 def hours(run: Path) -> float:
     """Time spent on steps, by the log; pauses of more than a minute are left out. 0 for a run whose log is gone."""
     log = run / "log.jsonl"
-    times = np.array(
-        [json.loads(line)["time"] for line in log.read_text(encoding="utf-8").splitlines()] if log.is_file() else []
-    )
+    times = np.array([row["time"] for row in read_log(log)] if log.is_file() else [])
     gaps = np.diff(times)
     return float(gaps[gaps < 60].sum() / 3600)
 
@@ -97,7 +99,7 @@ def add_measures(style: Path, numbers: dict[str, float]) -> None:
     """Writes more measures into the card in the folder `style`."""
     card = Card.read(style)
     fuller = card.model_copy(update={"measures": {**card.measures, **numbers}})
-    (style / "card.toml").write_text(fuller.to_toml(), encoding="utf-8")
+    write_whole(style / CARD, fuller.to_toml())
 
 
 def add_head(run: Path, style: Path, *, weak: list[str]) -> Card:
@@ -110,20 +112,13 @@ def add_head(run: Path, style: Path, *, weak: list[str]) -> Card:
         raise BadInput(f"{run}: its network draws whole figures; one for heads is trained with `heads = true`")
     card = Card.read(style)
     head, steps = load_run(run)
-    weights = style / card.weights
-    fresh = weights.with_suffix(".new")
-    save_style(load_style(weights).with_head(head), fresh)
-    fresh.chmod(0o644)
-    fresh.replace(weights)
     before = card.data.split(HEADS.format(data=""))[0]
     update = {
         "data": before + HEADS.format(data=data_of(run, settings, "anime")) + f", {steps} steps, {hours(run):.1f} h",
-        "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
         **({"weak_points": tuple(weak)} if weak else {}),
     }
-    fuller = card.model_copy(update=update)
-    (style / "card.toml").write_text(fuller.to_toml(), encoding="utf-8")
-    return fuller
+    whole = load_style(style / card.weights).with_head(head)
+    return write_style(style, whole, card.model_copy(update=update))
 
 
 def export_style(
@@ -132,11 +127,7 @@ def export_style(
     """Writes `weights.safetensors` and `card.toml` into the folder `style`. hand: who drew the run's pairs."""
     net, steps = load_run(run)
     settings = read_settings(ToonifySettings, run / "settings.toml")
-    style.mkdir(parents=True, exist_ok=True)
-    weights = style / "weights.safetensors"
-    save_style(net, weights)
-    weights.chmod(0o644)
-    card = Card(
+    card = Card.made(
         name=style.name,
         title=title,
         kind=Kind.TOONIFY,
@@ -148,8 +139,19 @@ def export_style(
         machine=machine,
         hand=hand,
         weak_points=tuple(weak),
-        sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
-        measures=dict(measure(net, pairs, hand)),
     )
-    (style / "card.toml").write_text(card.to_toml(), encoding="utf-8")
+    return write_style(style, net, card.model_copy(update={"measures": measure(net, pairs, hand)}))
+
+
+def write_style(style: Path, net: ToonifyNet, card: Card) -> Card:
+    """Puts weights and card into the folder, one right after the other: an older style there plays until then.
+
+    Returns the card with the weights' checksum.
+    """
+    style.mkdir(parents=True, exist_ok=True)
+    with made_whole(style / card.weights) as weights:
+        save_style(net, weights)
+        weights.chmod(0o644)
+        card = card.model_copy(update={"sha256": hashlib.sha256(weights.read_bytes()).hexdigest()})
+    write_whole(style / CARD, card.to_toml())
     return card

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from stylizer.config import Settings
 from stylizer.errors import BadInput
+from stylizer.files import write_whole
 from stylizer.pipeline import Pipeline
 from stylizer.stylegan2.discriminator import Discriminator
 from stylizer.stylegan2.generator import Generator, GeneratorConfig, load_generator
@@ -20,7 +21,7 @@ from stylizer.training.export import hours
 from stylizer.training.inversion import EncoderSettings, EncoderTrainer, critic_for
 from stylizer.training.loop import Say, run
 from stylizer.training.parallel import World
-from stylizer.training.run import load_state
+from stylizer.training.run import first_line, load_state
 from stylizer.training.settings import write_settings
 from stylizer.training.stylegan2 import GanSettings, GanTrainer
 
@@ -51,8 +52,11 @@ def open_start(path: Path) -> Start:
     state = load_state(path / "checkpoint.pt")
     if state is None or "critic_widths" not in state:
         raise BadInput(f"{path}: neither a run of `train stylegan2` or `fine-tune` nor a generator's .safetensors file")
-    generator = Generator(GeneratorConfig.from_dict(json.loads(state["config"])))
-    generator.load_state_dict(state["ema"])
+    try:
+        generator = Generator(GeneratorConfig.from_dict(json.loads(state["config"])))
+        generator.load_state_dict(state["ema"])
+    except (RuntimeError, ValueError, LookupError, TypeError) as error:
+        raise BadInput(f"{path}: its checkpoint is broken ({first_line(error)})") from None
     widths = tuple(state["critic_widths"])
     return Start(generator.eval().requires_grad_(False), state["critic"], widths, hours(path))
 
@@ -61,7 +65,7 @@ def prepared(source: Path, out: Path, side: str, say: Say, world: World) -> Pict
     """A data set that `train data` has made, or a folder of pictures and films, which becomes one in `out/pictures`."""
     if (source / "store.json").is_file():
         if world.first:
-            (out / SOURCE).write_text(str(source.resolve()), encoding="utf-8")
+            write_whole(out / SOURCE, str(source.resolve()))
         return Pictures.open(source, side)
     own = out / "pictures"
     if world.first and not (own / "store.json").is_file():
@@ -112,7 +116,8 @@ def _opened(
 ) -> Pictures:
     if world.first:
         out.mkdir(parents=True, exist_ok=True)
-        write_settings(settings, out / "settings.toml")
+        if not (out / "checkpoint.pt").is_file():
+            write_settings(settings, out / "settings.toml")
     return prepared(source, out, side, say, world)
 
 
@@ -120,4 +125,4 @@ def _run(
     out: Path, trainer: GanTrainer | EncoderTrainer, settings: GanSettings | EncoderSettings, say: Say, world: World
 ) -> None:
     every, seconds = settings.samples_every, settings.checkpoint_s
-    run(out, trainer, settings.steps, say, samples_every=every, checkpoint_s=seconds, world=world)
+    run(out, trainer, settings.steps, say, samples_every=every, checkpoint_s=seconds, world=world, settings=settings)

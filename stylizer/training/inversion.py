@@ -23,7 +23,8 @@ from stylizer.stylegan2.generator import Generator
 from stylizer.stylegan2.synthesis import Synthesis, SynthesisConfig
 from stylizer.training.data.pictures import Pictures, over_grey, shown, shrink
 from stylizer.training.parallel import World
-from stylizer.training.run import follow, picture_grid
+from stylizer.training.run import follow, picture_grid, set_rate
+from stylizer.training.settings import check_settings
 
 START = 16  # px: where the features enter
 
@@ -54,6 +55,7 @@ class EncoderSettings:
     def __post_init__(self) -> None:
         if len(self.widths) != 3:
             raise ValueError(f"widths must be three numbers, got {list(self.widths)}")
+        check_settings(self, "steps", "batch", "samples_every")
 
 
 def upper_part(net: Generator) -> Synthesis:
@@ -137,8 +139,7 @@ class EncoderTrainer:
         """One step, wholly decided by the seed, the step's number and the process's rank."""
         s = self.settings
         numbers = np.random.default_rng((s.seed, self.done, self.world.rank))
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._rate()
+        set_rate(self.optimizer, self._rate())
         made = np.random.default_rng((s.seed, self.done)).random() < s.made  # the same in every process
         wanted, known = self._made(numbers) if made else (self._photos(numbers), None)
         self.optimizer.zero_grad(set_to_none=True)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -9,7 +10,8 @@ import numpy as np
 
 from stylizer.errors import BadInput
 from stylizer.training.parallel import World
-from stylizer.training.run import RunLog, StopAsked, load_state, save_atomically
+from stylizer.training.run import RunLog, StopAsked, alone_in, first_line, load_state, save_atomically
+from stylizer.training.settings import Dataclass, write_settings
 from stylizer.training.watch import first_not_finite, troubles
 
 TELL_S = 20.0  # seconds between two lines of progress
@@ -39,19 +41,38 @@ def run(
     checkpoint_s: float,
     world: World | None = None,
     work: Callable[[int], float] = float,
+    settings: Dataclass | None = None,
 ) -> None:
     """Runs, or goes on with, the training in `folder` until `steps` are done.
 
-    work: how much is done after so many steps, where some cost more than others.
-    SIGINT and SIGTERM end it after the step; a harder kill loses at most `checkpoint_s` seconds. Raises BadInput when a
-    number is not finite any more: the last checkpoint is kept.
+    work: how much is done after so many steps, where some cost more than others. settings: what `settings.toml` says
+    from now on; those of a checkpoint that does not fit them stay.
+    SIGINT and SIGTERM end it after the step; a harder kill loses at most `checkpoint_s` seconds. Raises BadInput when
+    the checkpoint does not fit, when another training runs there, and when a number is not finite any more: the last
+    checkpoint is kept.
     """
     world = world or World()
     folder.mkdir(parents=True, exist_ok=True)
-    state = load_state(folder / "checkpoint.pt")
-    if state is not None:
+    with alone_in(folder) if world.first else nullcontext():
+        _restore(folder / "checkpoint.pt", trainer)
+        if world.first and settings is not None:
+            write_settings(settings, folder / "settings.toml")
+        keeper = _Keeper(folder, trainer, steps, say, samples_every, checkpoint_s, work) if world.first else None
+        _until(steps, folder, trainer, world, keeper)
+
+
+def _restore(checkpoint: Path, trainer: Trainer) -> None:
+    state = load_state(checkpoint)
+    if state is None:
+        return
+    try:
         trainer.restore(state)
-    keeper = _Keeper(folder, trainer, steps, say, samples_every, checkpoint_s, work) if world.first else None
+    except (RuntimeError, ValueError, LookupError) as error:
+        why = "was it begun with other settings, or by another command?"
+        raise BadInput(f"{checkpoint}: does not fit; {why} ({first_line(error)})") from None
+
+
+def _until(steps: int, folder: Path, trainer: Trainer, world: World, keeper: "_Keeper | None") -> None:
     with StopAsked() as stop:
         while trainer.done < steps and not world.mean(stop.now):
             row = trainer.step()

@@ -21,6 +21,7 @@ from stylizer.errors import ModelRejected
 from stylizer.frame import PixelsU8, u8_from_unit
 from stylizer.training.patch_discriminator import PatchDiscriminator
 from stylizer.training.rollouts import Batch, Rollouts, grain
+from stylizer.training.run import load_state, set_rate
 
 L1_WEIGHT = 100.0
 DROPOUT_LAYERS = (8, 9, 10)  # decoders 8, 7, 6
@@ -118,12 +119,14 @@ class NextFrameTrainer:
         torch.save({"plan": asdict(self.plan), "steps": self.steps} | state, path)
 
     def load(self, path: Path) -> None:
-        """Raises ModelRejected when the file is of another plan."""
-        state = torch.load(path, weights_only=True)
-        if state["plan"]["filters"] != self.plan.filters:
-            raise ModelRejected(f"{path}: was begun with {state['plan']['filters']} filters, not {self.plan.filters}")
+        """The learning rate stays the plan's. Raises ModelRejected when the file is broken or of another plan."""
+        state = load_state(path) or {}
+        if (filters := state.get("plan", {}).get("filters")) != self.plan.filters:
+            raise ModelRejected(f"{path}: was begun with {filters} filters, not {self.plan.filters}")
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
+        for adam in (self._adam_g, self._adam_d):
+            set_rate(adam, self.plan.learning_rate)
         self.steps = state["steps"]
 
     def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:

@@ -13,8 +13,12 @@ from pathlib import Path
 import torch
 
 from kernels.weights import save_weights
+from stylizer.errors import BadInput
+from stylizer.files import write_whole
 from stylizer.training.data.films import load_films
 from stylizer.training.next_frame import NextFrameTrainer, Plan, dream
+from stylizer.training.run import alone_in
+from stylizer.training.watch import first_not_finite
 from stylizer.vj.bank import Model
 from stylizer.vj.outputs.recorder import FilmFile
 from stylizer.weights.card import CARD, Card, Kind
@@ -23,6 +27,7 @@ STATE, SPENT = "state.pt", "spent.json"
 SAVE_EVERY_S, SAMPLE_EVERY_S = 60.0, 180.0
 SAMPLE_RATE = Fraction(25)
 NOTE_EVERY = 50  # steps between two rows of log.csv
+MOST_DATA = 2000  # characters that a card takes for what a model learned from: a folder's films may be many
 
 
 def run(
@@ -37,23 +42,27 @@ def run(
 ) -> None:
     """Trains until `minutes` are over in all runs together, or Ctrl-C; then exports into `folder`.
 
-    begin_from: a trained model that the first run starts at. Raises ModelRejected when its filters are not the plan's.
+    begin_from: a trained model that the first run starts at. Raises ModelRejected when its filters are not the plan's,
+    BadInput for clips, a name or a title that cannot be, when another training runs there, and when a number is not
+    finite any more: the last state is kept.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    trainer = NextFrameTrainer(load_films(clips), plan)
-    if begin_from is not None:
-        trainer.begin_from(begin_from.weights, begin_from.name)
-    start = time.monotonic() - _resume(trainer, folder)
-    if trainer.steps:
-        say(f"goes on at step {trainer.steps}")
-    try:
-        _train(trainer, folder, minutes * 60, start)
-    except KeyboardInterrupt:
-        say("stopped by hand: what was learned so far is exported")
-    spent_s = time.monotonic() - start
-    _save(trainer, folder, spent_s)
     data = ", ".join(clips) + (f"; begun from {begin_from.name}" if begin_from is not None else "")
-    _export(trainer, folder, title, data, spent_s / 3600)
+    card = _card(folder.name, title, data)  # a name that cannot be is told now, not after the training
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone_in(folder):
+        trainer = NextFrameTrainer(load_films(clips), plan)
+        if begin_from is not None:
+            trainer.begin_from(begin_from.weights, begin_from.name)
+        start = time.monotonic() - _resume(trainer, folder)
+        if trainer.steps:
+            say(f"goes on at step {trainer.steps}")
+        try:
+            _train(trainer, folder, minutes * 60, start)
+        except KeyboardInterrupt:
+            say("stopped by hand: what was learned so far is exported")
+        spent_s = time.monotonic() - start
+        _save(trainer, folder, spent_s)
+        _export(trainer, folder, card, spent_s / 3600)
     say(f"{folder}: {trainer.steps} steps in {spent_s / 60:.1f} minutes")
 
 
@@ -69,7 +78,10 @@ def _train(trainer: NextFrameTrainer, folder: Path, until_s: float, start: float
     saved = sampled = time.monotonic()
     sums: dict[str, float] = {}
     while (spent := time.monotonic() - start) < until_s:
-        for key, value in trainer.step().items():
+        row = trainer.step()
+        if wrong := first_not_finite(row):
+            raise BadInput(f"{folder}: {wrong} is {row[wrong]} at step {trainer.steps}; lower --learning-rate")
+        for key, value in row.items():
             sums[key] = sums.get(key, 0.0) + value / NOTE_EVERY
         if trainer.steps % NOTE_EVERY == 0:
             _note(folder / "log.csv", {"step": trainer.steps, "seconds": round(spent)} | sums)
@@ -106,23 +118,28 @@ def _note(path: Path, row: dict[str, float]) -> None:
         writer.writerow(row)
 
 
-def _export(trainer: NextFrameTrainer, folder: Path, title: str, data: str, hours: float) -> None:
+def _card(name: str, title: str, data: str) -> Card:
+    return Card.made(
+        name=name,
+        title=title,
+        kind=Kind.PIX2PIX,
+        data=data if len(data) <= MOST_DATA else f"{data[: MOST_DATA - 2]} …",
+        licence="AGPL-3.0-or-later",
+        weak_points=("not yet judged by a person",),
+        weights="weights.pict",
+    )
+
+
+def _export(trainer: NextFrameTrainer, folder: Path, card: Card, hours: float) -> None:
     weights = trainer.weights()
     save_weights(folder / "weights.safetensors", weights)
     save_weights(folder / "weights.pict", weights)
-    card = Card(
-        name=folder.name,
-        title=title,
-        kind=Kind.PIX2PIX,
-        data=data,
-        licence="AGPL-3.0-or-later",
-        seed=trainer.plan.seed,
-        steps=trainer.steps,
-        hours=round(hours, 3),
-        machine=platform.machine() + f", {torch.get_num_threads()} threads",
-        weak_points=("not yet judged by a person",),
-        weights="weights.pict",
-        sha256=hashlib.sha256((folder / "weights.pict").read_bytes()).hexdigest(),
-        network={"filters": trainer.plan.filters},
-    )
-    (folder / CARD).write_text(card.to_toml(), encoding="utf-8")
+    update = {
+        "seed": trainer.plan.seed,
+        "steps": trainer.steps,
+        "hours": round(hours, 3),
+        "machine": platform.machine() + f", {torch.get_num_threads()} threads",
+        "sha256": hashlib.sha256((folder / "weights.pict").read_bytes()).hexdigest(),
+        "network": {"filters": trainer.plan.filters},
+    }
+    write_whole(folder / CARD, card.model_copy(update=update).to_toml())

@@ -4,7 +4,8 @@ import json
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any, Self
@@ -12,20 +13,20 @@ from typing import Any, Self
 import cv2
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from stylizer.errors import ModelRejected
+from stylizer.errors import BadInput, ModelRejected
+from stylizer.files import made_whole, write_whole
 
 
 def save_atomically(state: Mapping[str, Any], path: Path) -> None:
     """The file is the old one or the new one, never a part."""
-    beside = path.with_suffix(".part")
-    with beside.open("wb") as file:
+    with made_whole(path) as part, part.open("wb") as file:
         torch.save(dict(state), file)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(beside, path)
 
 
 def load_state(path: Path) -> dict[str, Any] | None:
@@ -34,11 +35,29 @@ def load_state(path: Path) -> dict[str, Any] | None:
         return None
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, ValueError) as error:
-        raise ModelRejected(f"{path}: not a checkpoint of this project ({error})") from None
+    except Exception as error:  # of a torn or foreign file torch's reader says so in a dozen kinds
+        raise ModelRejected(f"{path}: not a checkpoint of this project ({first_line(error)})") from None
     if not isinstance(state, dict):
         raise ModelRejected(f"{path}: not a checkpoint of this project")
     return state
+
+
+def first_line(error: Exception) -> str:
+    """torch's errors go on for a screen."""
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """One training at a time in a folder: two would write over each other's checkpoints. Raises BadInput.
+
+    The system frees the lock of a process that died.
+    """
+    try:
+        with FileLock(folder / "lock", timeout=0):
+            yield
+    except Timeout:
+        raise BadInput(f"{folder}: another training runs in this folder") from None
 
 
 @torch.no_grad()
@@ -47,6 +66,12 @@ def follow(ema: nn.Module, net: nn.Module, decay: float) -> None:
     for slow, fast in zip(ema.state_dict().values(), net.state_dict().values(), strict=True):
         if slow.dtype.is_floating_point:
             slow.lerp_(fast, 1 - decay)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """The learning rate from now on. A checkpoint brings its own, which no longer heeds the settings."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
 
 
 class StopAsked:
@@ -69,6 +94,17 @@ class StopAsked:
             signal.signal(number, handler)
 
 
+def read_log(path: Path) -> list[dict[str, float]]:
+    """The rows of a `log.jsonl`; a line that a kill or a full disk cut off is left out."""
+    rows = []
+    for line in path.read_bytes().splitlines():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            continue
+    return [row for row in rows if isinstance(row, dict) and "step" in row and "time" in row]
+
+
 class RunLog:
     """Numbers by step: `log.jsonl` for programs, TensorBoard for people, `curves.png` for a quick look."""
 
@@ -77,11 +113,8 @@ class RunLog:
         self.path = folder / "log.jsonl"
         self.rows: list[dict[str, float]] = []
         if self.path.is_file():
-            read = [
-                json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines() if line.endswith("}")
-            ]
-            self.rows = [row for row in read if row["step"] <= from_step]
-        self.path.write_text("".join(json.dumps(row) + "\n" for row in self.rows), encoding="utf-8")
+            self.rows = [row for row in read_log(self.path) if row["step"] <= from_step]
+        write_whole(self.path, "".join(json.dumps(row) + "\n" for row in self.rows))
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=from_step)
         self._folder = folder
 

@@ -1,12 +1,13 @@
 """Settings of a run: a frozen dataclass, written to and read from one TOML file."""
 
-import json
 import tomllib
 from dataclasses import Field, asdict, fields
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, get_type_hints
 
 from stylizer.errors import BadInput
+from stylizer.files import write_whole
+from stylizer.toml import toml_value
 
 
 class Dataclass(Protocol):
@@ -38,8 +39,15 @@ def read_settings(kind: type[T], path: Path) -> T:
 
 def write_settings(settings: Dataclass, path: Path) -> None:
     """What `read_settings` takes back."""
-    lines = [f"{name} = {json.dumps(value)}\n" for name, value in asdict(settings).items()]
-    path.write_text("".join(lines), encoding="utf-8")
+    write_whole(path, "".join(f"{name} = {toml_value(value)}\n" for name, value in asdict(settings).items()))
+
+
+def check_settings(settings: Dataclass, *counts: str) -> None:
+    """For `__post_init__`: no number is negative or none at all, and `counts` are at least 1. Raises ValueError."""
+    for name, value in asdict(settings).items():
+        least = int(name in counts)
+        if isinstance(value, int | float) and not value >= least:  # NaN is not
+            raise ValueError(f"{name} must be at least {least}, got {value}")
 
 
 def _fitting(where: str, kind: Any, value: object) -> object:

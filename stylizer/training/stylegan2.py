@@ -25,7 +25,8 @@ from stylizer.stylegan2.mapping import mix
 from stylizer.stylegan2.synthesis import SynthesisConfig
 from stylizer.training.data.pictures import Pictures, over_grey, shown, shrink
 from stylizer.training.parallel import World
-from stylizer.training.run import follow, picture_grid
+from stylizer.training.run import follow, picture_grid, set_rate
+from stylizer.training.settings import check_settings
 from stylizer.training.watch import LOOK, SEEN, variety
 
 
@@ -61,9 +62,7 @@ class GanSettings:
     def __post_init__(self) -> None:
         if len(self.critic_widths) != len(self.widths):
             raise ValueError(f"critic_widths must have as many numbers as widths, {len(self.widths)}")
-        for name in ("steps", "batch", "r1_every", "path_every", "samples_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check_settings(self, "steps", "batch", "r1_every", "path_every", "samples_every")
 
     @property
     def size(self) -> int:
@@ -127,6 +126,9 @@ class GanTrainer:
             getattr(self, name).load_state_dict(state[name])
         self.done, self.path_mean = int(state["step"]), float(state["path_mean"])
         self.controller = Controller.restored(state["controller"])
+        every = self.settings.path_every if self.settings.path else 0
+        set_rate(self.optimizer, self.settings.lr * _share(every))  # today's, not the one that was saved
+        set_rate(self.critic_optimizer, self.settings.lr * _share(self.settings.r1_every))
 
     def step(self) -> dict[str, float]:
         """One step of each network, wholly decided by the seed, the step's number and the process's rank."""
@@ -236,5 +238,9 @@ def freeze(net: Generator, size: int) -> None:
 
 def _adam(parameters: list[nn.Parameter], lr: float, every: int) -> torch.optim.Adam:
     """With a lazy penalty each `every` steps, rate and memory are as if it were a step of its own (appendix B)."""
-    share = every / (every + 1) if every else 1.0
+    share = _share(every)
     return torch.optim.Adam(parameters, lr=lr * share, betas=(0.0, 0.99**share), fused=True)
+
+
+def _share(every: int) -> float:
+    return every / (every + 1) if every else 1.0

@@ -32,6 +32,7 @@ from encoders.losses import (
 )
 from stylizer.convert.toonify import HEAD, SIZE, ToonifyConfig, ToonifyNet, network_input
 from stylizer.errors import BadInput
+from stylizer.files import write_whole
 from stylizer.frame import unit_from_signed
 from stylizer.stylegan2.discriminator import Discriminator, DiscriminatorConfig
 from stylizer.stylegan2.synthesis import Synthesis
@@ -40,8 +41,8 @@ from stylizer.training.data.store import PairStore
 from stylizer.training.looks import recolour
 from stylizer.training.loop import Say, run
 from stylizer.training.parallel import World
-from stylizer.training.run import follow, picture_grid
-from stylizer.training.settings import write_settings
+from stylizer.training.run import follow, picture_grid, set_rate
+from stylizer.training.settings import check_settings, write_settings
 from stylizer.training.watch import LOOK, SEEN, variety
 
 
@@ -81,6 +82,9 @@ class ToonifySettings:
     bf16: bool = True
     checkpoint_s: float = 100.0
     samples_every: int = 1000
+
+    def __post_init__(self) -> None:
+        check_settings(self, "pairs", "batch_128", "batch_256", "early_256", "r1_every", "samples_every")
 
     @property
     def steps(self) -> int:
@@ -138,6 +142,7 @@ class Critic:
     def restore(self, state: dict[str, Any]) -> None:
         self.net.load_state_dict(state["net"])
         self.optimizer.load_state_dict(state["optimizer"])
+        set_rate(self.optimizer, self.settings.lr / 2)
 
     def judge(
         self, made: Tensor, wanted: Tensor, rng: np.random.Generator, step: int
@@ -229,8 +234,7 @@ class Trainer:
         if s.in_parts(self.done):
             batch = turned(batch, rng) if s.heads else cut_parts(batch, rng)
         z, share = self._invented(len(batch.photo), rng)
-        for group in self.optimizer.param_groups:
-            group["lr"] = s.rate(self.done)
+        set_rate(self.optimizer, s.rate(self.done))
         self.optimizer.zero_grad(set_to_none=True)
         photo = not s.style_only and (self.done < s.photo_steps or rng.random() < s.photo_share)
         batch = batch.of(self.world)
@@ -355,7 +359,7 @@ def train(
     """
     folder.mkdir(parents=True, exist_ok=True)
     world = world or World()
-    if world.first:
+    if world.first and not (folder / "checkpoint.pt").is_file():
         write_settings(settings, folder / "settings.toml")
     store = PairStore.open(data) if isinstance(data, Path) else PairStore.joined(data)
     if store.photo.shape[1] != settings.side:
@@ -364,12 +368,15 @@ def train(
     if world.first:
         seen = dict.fromkeys([data] if isinstance(data, Path) else data)
         plans = [json.loads((one / "store.json").read_text(encoding="utf-8")) for one in seen]
-        (folder / "data.json").write_text(json.dumps(plans), encoding="utf-8")
+        write_whole(folder / "data.json", json.dumps(plans))
     trainer = Trainer(settings, store, config, world)
     if begin_from is not None and not (folder / "checkpoint.pt").is_file():
         fresh = trainer.begin_from(load_file(begin_from))
         say(f"begins from {begin_from}; new are: {', '.join(fresh) or 'none'}")
     every, seconds = settings.samples_every, settings.checkpoint_s
     steps, work = settings.steps, settings.work
-    run(folder, trainer, steps, say, samples_every=every, checkpoint_s=seconds, world=world, work=work)
+    run(
+        folder, trainer, steps, say,
+        samples_every=every, checkpoint_s=seconds, world=world, work=work, settings=settings,
+    )  # fmt: skip
     return trainer

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from stylizer.errors import ModelMissing, ModelRejected
+from stylizer.errors import BadInput, ModelMissing, ModelRejected
 from stylizer.toml import parse_toml, toml_value
 
 CARD = "card.toml"
@@ -78,6 +78,14 @@ class Card(BaseModel):
         return value
 
     @classmethod
+    def made(cls, **fields: object) -> Self:
+        """The card of a style that is made here. Raises BadInput naming each wrong field."""
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as error:
+            raise BadInput(f"the style's card: {_wrong(error)}") from None
+
+    @classmethod
     def read(cls, folder: Path) -> Self:
         """The card in `folder`. Raises ModelMissing without one, ModelRejected naming each wrong field."""
         path = folder / CARD
@@ -88,8 +96,7 @@ class Card(BaseModel):
         except OSError as error:
             raise ModelRejected(f"{path}: {error.strerror}") from None
         except ValidationError as error:
-            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise ModelRejected(f"{path}: {wrong}") from None
+            raise ModelRejected(f"{path}: {_wrong(error)}") from None
         except ValueError as error:
             raise ModelRejected(f"{path} is not TOML: {error}") from None
         if card.name != folder.name:
@@ -116,6 +123,10 @@ class Card(BaseModel):
                 rows = (f"{toml_value(name)} = {toml_value(value)}" for name, value in table.items())
                 lines += ["", f"[{key}]", *rows]
         return "\n".join(lines) + "\n"
+
+
+def _wrong(error: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}, got {e['input']!r:.80}" for e in error.errors())
 
 
 def title_of(name: str) -> str:

@@ -1,6 +1,5 @@
 """`stylizer models …` and `stylizer styles …`."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Column, Table
 
+from stylizer.cli_report import valid_json
 from stylizer.config import Settings
 from stylizer.errors import BadInput, ModelMissing, ModelRejected
 from stylizer.weights.manifest import Part
@@ -96,7 +96,7 @@ def list_styles(as_json: AsJson = False) -> None:
     good, bad = Registry(Settings.load()).styles()
     if as_json:
         entries = [s.card.model_dump(mode="json") | {"origin": s.origin, "folder": str(s.folder)} for s in good]
-        typer.echo(json.dumps(entries, indent=2, ensure_ascii=False))
+        typer.echo(valid_json(entries))
     else:
         columns = ("name", "title", "kind", "licence")
         rows: list[Row] = [s.card.model_dump(mode="json", include=set(columns)) | {"origin": s.origin} for s in good]
@@ -146,7 +146,7 @@ def _bar(bars: Progress, name: str) -> Callable[[int, int], None]:
 
 def _show(rows: list[Row], columns: tuple[str, ...], as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        typer.echo(valid_json(rows))
         return
     table = Table(*(Column(name, overflow="fold") for name in columns), box=None, pad_edge=False)
     for row in rows:

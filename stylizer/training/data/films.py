@@ -30,15 +30,22 @@ def load_films(clips: list[str], *, most_frames: int = 3000) -> list[Tensor]:
         if name.startswith("drawn:"):
             films += [_tensor(clip(name.removeprefix("drawn:"), count, seed)) for count, seed in DRAWN]
         else:
-            films.append(_tensor(np.stack([_fitted(p) for p in _pictures(Path(name), most_frames)])))
+            films.append(_tensor(np.stack(_alike(name, [_fitted(p) for p in _pictures(Path(name), most_frames)]))))
     return films
+
+
+def _alike(name: str, frames: list[PixelsU8]) -> list[PixelsU8]:
+    """At least two, all of one size."""
+    sizes = {f"{frame.shape[1]}x{frame.shape[0]}" for frame in frames}
+    if len(frames) < 2 or len(sizes) > 1:
+        held = f"{len(frames)} pictures" + (f" of several shapes: {', '.join(sorted(sizes))}" if len(sizes) > 1 else "")
+        raise BadInput(f"{name}: holds {held}; a clip needs two at least, all of one shape")
+    return frames
 
 
 def _pictures(path: Path, most: int) -> Iterator[PixelsU8]:
     if path.is_dir():
         files = sorted(f for f in path.iterdir() if f.suffix.lower() in SUFFIXES)
-        if len(files) < 2:
-            raise BadInput(f"{path}: holds {len(files)} pictures, a clip needs two at least")
         yield from (read_picture(f) for f in files[:most])
         return
     if not path.is_file():

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from stylizer.convert import SIZE
 from stylizer.errors import BadInput, Unreadable
+from stylizer.files import made_whole, write_whole
 from stylizer.frame import Frame, PixelsU8, u8_from_unit
 from stylizer.media import FILM_SUFFIXES, Reader
 from stylizer.picture import SUFFIXES, read_picture, read_rgba
@@ -51,7 +52,7 @@ def make_pictures(
                 for picture in _people(pipeline, file, every_s) if side == "photo" and pipeline else _drawings(file):
                     part.write(np.ascontiguousarray(picture).tobytes())
                     count += 1
-            except Unreadable as error:
+            except BadInput as error:  # broken, or too large
                 say(f"left out: {error}")
             if number % 20 == 0 or number == len(files):
                 say(f"{number}/{len(files)} files, {count} {side}s")
@@ -73,11 +74,12 @@ def _files(source: Path) -> list[Path]:
 
 def _finish(target: Path, side: str, count: int, source: Path) -> None:
     raw = np.memmap(target / f"{side}.part", np.uint8, "r", shape=(count, SIZE, SIZE, 4))
-    np.save(target / f"{side}.npy", raw)
+    with made_whole(target / f"{side}.npy") as whole, whole.open("wb") as file:
+        np.save(file, raw)
     del raw
     (target / f"{side}.part").unlink()
     about = {"count": count, "size": SIZE, "side": side, "source": source.name}
-    (target / "store.json").write_text(json.dumps(about), encoding="utf-8")
+    write_whole(target / "store.json", json.dumps(about))
 
 
 def _people(pipeline: Pipeline, file: Path, every_s: float) -> Iterator[PixelsU8]:

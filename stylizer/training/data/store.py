@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -10,7 +12,8 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from stylizer.errors import BadInput
+from stylizer.errors import BadInput, Unavailable
+from stylizer.files import write_whole
 from stylizer.training.data.characters import draw_pair
 from stylizer.training.data.characters.hand import hand_named
 
@@ -81,9 +84,11 @@ def make_store(
     """Draws what is missing and yields how many pairs there are, after each. The same seed gives the same bytes.
 
     hand: whose drawings, see characters.hand. assets: MakeHuman's, then the pairs are `humans`, or with `heads` their
-    heads alone. Raises BadInput when the folder holds a store of another kind.
+    heads alone. Raises BadInput when the folder holds a store of another kind, Unavailable when a process is killed.
     """
     hand_named(hand)
+    if seed < 0:
+        raise BadInput(f"seed: must be 0 or more, got {seed}")
     folder.mkdir(parents=True, exist_ok=True)
     what = {"hand": hand} | ({} if assets is None else {"data": "heads" if heads else "humans"})
     plan, about = {"count": count, "seed": seed, "size": size, **what}, folder / "plan.json"
@@ -92,16 +97,21 @@ def make_store(
     if not about.is_file():
         for name, tail in _NAMES:
             open_memmap(folder / f"{name}.npy", "w+", np.uint8, (count, size, size, *tail)).flush()
-        about.write_text(json.dumps(plan), encoding="utf-8")
+        write_whole(about, json.dumps(plan))
     progress = folder / "done.txt"
     done = int(progress.read_text(encoding="utf-8")) if progress.is_file() else 0
-    with get_context("spawn").Pool(processes) as pool:
-        jobs = ((str(folder), i, seed + i, size, hand, assets, heads) for i in range(done, count))
-        for i in pool.imap(_draw_into, jobs, chunksize=16):
-            if i % 100 == 99:
-                progress.write_text(str(i + 1), encoding="utf-8")
-            yield i + 1
-    (folder / "store.json").write_text(json.dumps(plan), encoding="utf-8")
+    jobs = ((str(folder), i, seed + i, size, hand, assets, heads) for i in range(done, count))
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        try:
+            for i in pool.map(_draw_into, jobs, chunksize=16):
+                if i % 100 == 99:
+                    write_whole(progress, str(i + 1))
+                yield i + 1
+        except BrokenProcessPool:  # a Pool of multiprocessing would wait for it for ever
+            raise Unavailable(
+                f"{folder}: a process that draws was killed, for want of memory or disk; the same command goes on"
+            ) from None
+    write_whole(folder / "store.json", json.dumps(plan))
 
 
 def _draw_into(job: tuple[str, int, int, int, str, Path | None, bool]) -> int:

@@ -1,0 +1,24 @@
+"""Files that are whole or not there."""
+
+from pathlib import Path
+
+import pytest
+
+from stylizer.files import made_whole, write_whole
+
+
+def test_what_fails_in_the_middle_leaves_the_old_file_and_no_part(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    write_whole(path, "steps = 3 # 歩\n")
+    with pytest.raises(KeyboardInterrupt), made_whole(path) as part:
+        part.write_bytes(b"ste")
+        raise KeyboardInterrupt
+    assert path.read_text(encoding="utf-8") == "steps = 3 # 歩\n"
+    assert [file.name for file in tmp_path.iterdir()] == ["settings.toml"]
+
+
+def test_of_a_link_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "file")
+    write_whole(tmp_path / "link", b"x")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "far" / "file").read_bytes() == b"x"
