@@ -63,9 +63,7 @@ class PersonDetector:
         """uint8 [H, W, 3] -> the persons, highest score first."""
         picture, scale, left, top = letterbox(pixels, self.size)
         boxes, scores = pick(self._net(unit_from_u8(picture)), self.min_score)
-        height, width = pixels.shape[:2]
-        found = [Box(*row).moved(-left, -top).scaled(1 / scale, 1 / scale) for row in boxes.tolist()]
-        return [Detection(box.within(width, height), score) for box, score in zip(found, scores.tolist(), strict=True)]
+        return in_frame(pixels, [Box(*row) for row in boxes.tolist()], scores.tolist(), scale, left, top)
 
 
 def letterbox(pixels: PixelsU8, size: int) -> tuple[PixelsU8, float, int, int]:
@@ -79,6 +77,16 @@ def letterbox(pixels: PixelsU8, size: int) -> tuple[PixelsU8, float, int, int]:
     left, top = (size - w) // 2, (size - h) // 2
     square[top : top + h, left : left + w] = cv2.resize(pixels, (w, h), interpolation=method)
     return square, scale, left, top
+
+
+def in_frame(
+    pixels: PixelsU8, boxes: Sequence[Box], scores: Sequence[float], scale: float, left: int, top: int
+) -> list[Detection]:
+    """Boxes in pixels of the square that `letterbox` gave -> in those of the frame; none that lies beside it, in the
+    grey."""
+    height, width = pixels.shape[:2]
+    inside = [box.moved(-left, -top).scaled(1 / scale, 1 / scale).within(width, height) for box in boxes]
+    return [Detection(box, score) for box, score in zip(inside, scores, strict=True) if box.area > 0]
 
 
 def pick(rows: Tensor, min_score: float) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,7 @@ from stylizer.engines import Engine, OnnxNet
 from stylizer.errors import ModelRejected
 from stylizer.frame import PixelsU8, unit_from_u8
 from stylizer.stages.box import Box, distinct
-from stylizer.stages.detect import Detection, letterbox
+from stylizer.stages.detect import Detection, in_frame, letterbox
 from stylizer.stages.matte import SegmentationMatte
 
 DETECTOR_PX = 224
@@ -52,9 +52,7 @@ class PoseDetector:
         rows, scores = outputs[12][likely] + np.tile(_anchors()[likely] * DETECTOR_PX, (1, 6)) * _POINTS, scores[likely]
         boxes = _bodies(rows)
         keep = distinct(boxes, scores, NMS_IOU)
-        height, width = pixels.shape[:2]
-        found = [Box(*row).moved(-left, -top).scaled(1 / scale, 1 / scale) for row in boxes[keep].tolist()]
-        return [Detection(box.within(width, height), float(s)) for box, s in zip(found, scores[keep], strict=True)]
+        return in_frame(pixels, [Box(*row) for row in boxes[keep].tolist()], scores[keep].tolist(), scale, left, top)
 
 
 class PoseMatte(SegmentationMatte):

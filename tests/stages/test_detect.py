@@ -90,6 +90,7 @@ def test_a_checkpoint_gives_ultralytics_own_boxes(checkpoint: Path, reference: T
     detector.min_score = threshold = float(output[0, 4].quantile(0.9))
     (wanted,) = non_max_suppression(output, threshold, 0.45, classes=[0], multi_label=True, max_det=10_000)
     wanted[:, :4] = scale_boxes((320, 320), wanted[:, :4], pixels.shape)
+    wanted = wanted[(wanted[:, 2:4] > wanted[:, :2]).all(1)]  # some lie in the grey beside the picture
     found = detector(pixels)
     assert len(found) == len(wanted) > 5
     for got, want in zip(found, wanted.tolist(), strict=True):
@@ -186,6 +187,13 @@ def test_only_persons_above_the_score_remain_and_each_once() -> None:
     boxes, scores = pick(rows, 0.4)
     assert boxes.tolist() == [[40, 30, 60, 70], [140, 30, 160, 70]]
     assert scores.tolist() == pytest.approx([0.9, 0.7])
+
+
+def test_a_box_beside_the_frame_is_nobody() -> None:
+    """Of a frame as wide as this most of the square is grey; a box without area would divide the tracker by zero."""
+    rows = torch.tensor([[160.0, 60, 100, 100, 0.9], [160, 150, 20, 30, 0.8]])
+    (found,) = PersonDetector(lambda picture: rows, 320)(np.zeros((32, 320, 3), np.uint8))
+    assert found.box == Box(150, 0, 170, 21)
 
 
 def test_an_output_of_another_kind_is_refused() -> None:
