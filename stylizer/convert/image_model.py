@@ -52,6 +52,14 @@ class ImageModelConverter:
         shape = (1, 3, side, side) if config.layout == "NCHW" else (1, side, side, 3)
         self._net = engine.read(path, {self._input: shape})
         self._output = self._net.outputs[0]
+        self._check(path, torch.zeros(shape))
+
+    def _check(self, path: Path, picture: Tensor) -> None:
+        got = self._net(**{self._input: picture})[self._output].shape
+        if len(got) != 4 or got[1 if self._config.layout == "NCHW" else 3] not in (1, 3):
+            raise ModelRejected(
+                f"{path}: gives {list(got)} for a picture {list(picture.shape)}; wanted is a picture, grey or RGB"
+            )
 
     def warm_up(self) -> None:
         self._run(torch.zeros(1, 3, SIZE, SIZE))

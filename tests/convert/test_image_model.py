@@ -1,0 +1,61 @@
+"""Picture-to-picture networks of others: each layout and range of values, and what is no such network."""
+
+from pathlib import Path
+from typing import Literal
+
+import onnx
+import pytest
+import torch
+from onnx import NodeProto, TensorProto, helper
+
+from stylizer.controls import defaults
+from stylizer.convert.image_model import ImageModelConfig, ImageModelConverter
+from stylizer.engines.openvino import OpenVinoEngine
+from stylizer.errors import ModelRejected
+
+SHAPES: dict[str, list[str | int | None]] = {"NCHW": ["n", 3, "h", "w"], "NHWC": ["n", "h", "w", 3]}
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> OpenVinoEngine:
+    return OpenVinoEngine(1, tmp_path_factory.mktemp("openvino"))
+
+
+def network(path: Path, step: NodeProto, layout: str = "NCHW") -> Path:
+    """An ONNX file of one step from x to y."""
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, SHAPES[layout])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    graph = helper.make_graph([step], "one", [x], [y])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    return path
+
+
+@pytest.mark.parametrize("values", ["unit", "signed", "255"])
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+def test_what_goes_through_unchanged_comes_back_in_place(
+    engine: OpenVinoEngine, tmp_path: Path, layout: Literal["NCHW", "NHWC"], values: Literal["unit", "signed", "255"]
+) -> None:
+    same = network(tmp_path / "same.onnx", helper.make_node("Identity", ["x"], ["y"]), layout)
+    convert = ImageModelConverter(same, ImageModelConfig(layout, values), engine)
+    picture = torch.linspace(0, 1, 256).expand(1, 3, 256, 256).clone()
+    picture[:, 0] = 0.75
+    drawn, alpha = convert(picture, torch.ones(1, 1, 256, 256), [defaults()], [None])
+    torch.testing.assert_close(drawn, picture, atol=0.004, rtol=0)  # bf16
+    assert bool((alpha == 1).all())
+
+
+@pytest.mark.parametrize(
+    "step, gives",
+    [
+        (helper.make_node("ReduceMean", ["x"], ["y"], axes=[2, 3], keepdims=0), r"\[1, 3\]"),
+        (helper.make_node("Concat", ["x", "x"], ["y"], axis=1), r"\[1, 6, 256, 256\]"),
+    ],
+    ids=["a vector", "six channels"],
+)
+def test_what_gives_no_picture_is_refused_by_name(
+    engine: OpenVinoEngine, tmp_path: Path, step: NodeProto, gives: str
+) -> None:
+    """Six channels would load, and then fail at every frame."""
+    path = network(tmp_path / "other.onnx", step)
+    with pytest.raises(ModelRejected, match=rf"other\.onnx: gives {gives} for a picture \[1, 3, 256, 256\]"):
+        ImageModelConverter(path, ImageModelConfig(), engine)
