@@ -1,5 +1,6 @@
 """Visitors apart: whoever fails, nobody gets another's pixels, and nobody sees the raw camera."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -130,3 +131,16 @@ def test_in_another_view_the_person_is_looked_for_at_once(change: str) -> None:
     (result,) = line.step([Frame(pixels, 6000)], [state])
     assert "detect" in state.stages_ms and state.error is None and reds(result.pixels) == {90}
     assert state.tracker.body is not None and state.tracker.body[2:] == (pixels.shape[1], pixels.shape[0])
+
+
+def test_a_drawing_without_numbers_is_a_fault_of_one_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A norm without an epsilon, say, of an even picture: 0 / 0."""
+    line, drawn = pipeline(Trouble()), Scene.__call__
+    state = line.new_state(CONTROLS)
+    (good,) = line.step([Frame(camera(90), 0)], [state])
+    monkeypatch.setattr(Scene, "__call__", lambda *given: tuple(t * math.nan for t in drawn(*given)))
+    (kept,) = line.step([Frame(camera(90), 3000)], [state])
+    assert isinstance(state.error, FloatingPointError) and (kept.pixels == held(good.pixels)).all()
+    monkeypatch.setattr(Scene, "__call__", drawn)
+    (after,) = line.step([Frame(camera(90), 6000)], [state])
+    assert state.error is None and reds(after.pixels) == {90}

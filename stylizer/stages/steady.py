@@ -60,10 +60,14 @@ def settled(
 
     person, drawing: colours [1, 3, H, W] unit, straight, and opacity [1, 1, H, W]. With other controls, a clock that
     ran backwards, or a drawing of another size than the person, the new drawing is taken as it is.
+
+    Raises FloatingPointError where one of them holds NaN or infinity: remembered, it would be in every drawing to come.
     """
     foreground, matte = (t[0].float().cpu().numpy() for t in person)
     given = np.concatenate((foreground * matte, matte))
     now = torch.cat(drawing, 1)[0].float().cpu().numpy()
+    if not np.isfinite(now.sum() + given.sum()):
+        raise FloatingPointError("a network gave numbers that are not finite")
     if before is None or before.controls is not controls or time_s < before.time_s:
         return Drawn(given, now, time_s, controls)
     if not given.shape == now.shape == before.drawing.shape:

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
@@ -52,3 +53,12 @@ def test_other_controls_and_a_clock_that_ran_backwards_begin_anew() -> None:
     before = settled(None, one, one, 1.0, CONTROLS)
     for time_s, controls in ((1.1, {"style": "b"}), (0.9, CONTROLS)):
         assert (settled(before, one, two, time_s, controls).drawing == np.float32(0.54)).all()
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+@pytest.mark.parametrize("which", ["person", "drawing"])
+def test_numbers_that_are_not_finite_are_not_remembered(which: str, bad: float) -> None:
+    given = {"person": torch.full(SHAPE, 0.5), "drawing": torch.full(SHAPE, 0.5)}
+    given[which][..., 7, 7] = bad
+    with pytest.raises(FloatingPointError, match="not finite"):
+        settled(None, _split(given["person"]), _split(given["drawing"]), 0, CONTROLS)
