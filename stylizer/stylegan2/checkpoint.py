@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from stylizer.errors import ModelRejected, Unreadable
+from stylizer.errors import ModelRejected, StylizerError, Unreadable
 from stylizer.stylegan2.files import fill_network
 from stylizer.stylegan2.generator import Generator, GeneratorConfig
 from stylizer.stylegan2.layers import activate, make_taps
@@ -46,11 +46,14 @@ ROSINALITY: tuple[Rule, ...] = (
     (r"style\.(\d+)\.(weight|bias)", lambda m: f"mapping.layers.{int(m[1]) - 1}.{m[2]}"),  # 0 is the norm of z
     (r"input\.input", lambda m: "synthesis.const"),
     (rf"conv1\.{_PART}", lambda m: f"synthesis.blocks.4.conv1.{_ROSINALITY_LAYER[m[1]]}"),
-    (rf"convs\.(\d+)\.{_PART}", lambda m: f"synthesis.blocks.{_at(int(m[1]))}.{_ROSINALITY_LAYER[m[2]]}"),
+    (rf"convs\.(\d{{1,2}})\.{_PART}", lambda m: f"synthesis.blocks.{_at(int(m[1]))}.{_ROSINALITY_LAYER[m[2]]}"),
     (rf"to_rgb1\.{_PART}", lambda m: f"synthesis.blocks.4.to_rgb.{_ROSINALITY_LAYER[m[1]]}"),
-    (rf"to_rgbs\.(\d+)\.{_PART}", lambda m: f"synthesis.blocks.{8 << int(m[1])}.to_rgb.{_ROSINALITY_LAYER[m[2]]}"),
+    (
+        rf"to_rgbs\.(\d{{1,2}})\.{_PART}",
+        lambda m: f"synthesis.blocks.{8 << int(m[1])}.to_rgb.{_ROSINALITY_LAYER[m[2]]}",
+    ),
     (r"noises\.noise_0", lambda m: "synthesis.blocks.4.conv1.noise_const"),
-    (r"noises\.noise_(\d+)", lambda m: f"synthesis.blocks.{_at(int(m[1]) - 1)}.noise_const"),
+    (r"noises\.noise_(\d{1,2})", lambda m: f"synthesis.blocks.{_at(int(m[1]) - 1)}.noise_const"),
     (r".*\.kernel", None),
 )
 
@@ -63,11 +66,17 @@ def import_generator(path: Path) -> Generator:
     """
     if not path.is_file():
         raise Unreadable(f"{path}: there is no such file")
-    if zipfile.is_zipfile(path) or path.read_bytes()[: len(LEGACY_TORCH)] == LEGACY_TORCH:
-        weights, mapping_rate = _from_rosinality(path)
-    else:
-        weights, mapping_rate = _from_nvidia(path)
-    return _assembled(path, weights, mapping_rate)
+    try:
+        with path.open("rb") as file:
+            legacy = file.read(len(LEGACY_TORCH)) == LEGACY_TORCH
+        read = _from_rosinality if legacy or zipfile.is_zipfile(path) else _from_nvidia
+        return _assembled(path, *read(path))
+    except StylizerError:
+        raise
+    except OSError as error:
+        raise Unreadable(f"{path}: {error.strerror}") from None
+    except Exception as error:  # any: whatever stands where a tensor, a table or a size was awaited
+        raise ModelRejected(f"{path}: not a StyleGAN2 generator ({type(error).__name__}: {str(error)[:80]})") from None
 
 
 def _at(index: int) -> str:

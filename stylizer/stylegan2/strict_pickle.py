@@ -115,5 +115,5 @@ def read_pickle(path: Path) -> Any:
         raise ModelRejected(f"{path}: refused, {refusal}") from None
     except OSError as error:
         raise Unreadable(f"{path}: {error.strerror}") from None
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+    except Exception as error:  # any: a file tells the reader what to do, and a broken one tells it anything
         raise Unreadable(f"{path}: not a pickle that can be read ({type(error).__name__}: {error})") from None

@@ -300,3 +300,38 @@ def test_what_is_neither_is_said(tmp_path: Path) -> None:
         import_generator(tmp_path / "a.pkl")
     with pytest.raises(Unreadable, match="no such file"):
         import_generator(tmp_path / "b.pkl")
+
+
+def _nvidia_record(state: object) -> bytes:
+    """One object whose attributes are `state`."""
+    told = pickle.dumps({"class_name": "G", "state": state}, 2)[2:-1]
+    return b"\x80\x02ctorch_utils.persistence\n_reconstruct_persistent_obj\n" + told + b"\x85R."
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x80\x04\x8e" + (1 << 62).to_bytes(8, "little") + b"a.",  # bytes of a length that no memory has
+        b"\x80\x04\x8e" + b"\xff" * 8 + b"a.",
+        _nvidia_record({"_modules": 5}),
+        _nvidia_record({"_parameters": "many"}),
+    ],
+    ids=["memory", "overflow", "modules", "parameters"],
+)
+def test_a_pickle_that_tells_anything_is_refused_by_name(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "net.pkl").write_bytes(content)
+    with pytest.raises((ModelRejected, Unreadable), match=r"net\.pkl"):
+        import_generator(tmp_path / "net.pkl")
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "name, value", [("to_rgbs.9999999999.bias", 0), ("convs.9999999999.conv.weight", 0), (1, 0), ("style.1.bias", 9)]
+)
+def test_a_checkpoint_of_absurd_names_or_sizes_is_refused_at_once(
+    name: object, value: int, network: Network, tmp_path: Path
+) -> None:
+    """A block's size is 2 to the power of the number in its name: of the first that was 35 seconds."""
+    torch.save({"g_ema": _rosinality(network) | {name: torch.zeros(value)}}, tmp_path / "net.pt")
+    with pytest.raises(ModelRejected, match=r"net\.pt"):
+        import_generator(tmp_path / "net.pt")
