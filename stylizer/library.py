@@ -5,7 +5,7 @@ from threading import Lock
 
 from stylizer.convert import Converter
 from stylizer.convert.image_model import ImageModelConfig, ImageModelConverter
-from stylizer.convert.toonify import load_style
+from stylizer.convert.toonify import check_style, load_style
 from stylizer.convert.toonify_converter import ToonifyConverter
 from stylizer.engines import Engine
 from stylizer.errors import ModelRejected, NotFound
@@ -60,6 +60,8 @@ class Library:
 
     def try_out(self, style: Style) -> None:
         """Loads and runs a style that is not in the library (yet). Raises what is wrong with it."""
+        if style.card.kind == Kind.TOONIFY:
+            check_style(style.weights)
         self._open(style).warm_up()
 
     def _open(self, style: Style) -> Converter:

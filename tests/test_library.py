@@ -1,14 +1,19 @@
 """Styles by name: one that loads holds up nobody who plays another."""
 
+import json
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from stylizer.config import Settings
 from stylizer.engines.torch_eager import TorchEngine
+from stylizer.errors import ModelRejected
 from stylizer.library import Library
 from stylizer.weights.registry import EMBEDDED, Registry
 from tests.web.doubles import wait_for
@@ -53,3 +58,16 @@ def test_a_style_brought_in_is_found_and_one_taken_away_plays_on(tmp_path: Path)
     shutil.rmtree(registry.pulled / "styles")
     library.refresh()
     assert library.names == ("anime",) and library.get("paper") is playing
+
+
+def test_a_stranger_is_checked_before_anything_of_its_size_is_built(tmp_path: Path) -> None:
+    registry = Registry(Settings.load(models=(), cache=tmp_path / "cache"))
+    library = Library(registry, TorchEngine(torch.device("cpu"), 1, tmp_path))
+    style = registry.style(library.names[0])
+    shutil.copytree(style.folder, tmp_path / "stranger")
+    with safe_open(style.weights, "pt") as file:
+        header, weights = dict(file.metadata()), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    header["config"] = json.dumps({**json.loads(header["config"]), "z_dim": 10**12})
+    save_file(weights, tmp_path / "stranger" / "weights.safetensors", metadata=header)
+    with pytest.raises(ModelRejected, match="wanted is .*1000000000000"):
+        library.try_out(replace(style, folder=tmp_path / "stranger"))

@@ -16,7 +16,7 @@ from stylizer.convert.tones import MAPS, toned, tones_of
 from stylizer.errors import ModelRejected
 from stylizer.frame import signed_from_unit, unit_from_signed
 from stylizer.stylegan2.blend import blend
-from stylizer.stylegan2.files import fill_network, read_network, write_network
+from stylizer.stylegan2.files import check_fit, fill_network, read_network, write_network
 from stylizer.stylegan2.mapping import Mapping, seeded_z, truncate
 from stylizer.stylegan2.synthesis import Synthesis, SynthesisConfig
 
@@ -189,10 +189,29 @@ def load_style(path: Path) -> ToonifyNet:
     Raises ModelMissing when there is no file, ModelRejected naming the weight or the header entry that is wrong.
     """
     values, weights = read_network(path, format=FORMAT)
-    try:
-        config = ToonifyConfig.from_dict(values)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelRejected(f"{path}: the header's config is not usable ({error})") from None
-    net = ToonifyNet(config)
+    net = _built(path, values, weights)
     fill_network(net, weights, str(path))
     return net.eval().requires_grad_(False)
+
+
+def check_style(path: Path) -> None:
+    """For a stranger's file, whose header may name any size: none is built that the file does not fill.
+
+    Raises what `load_style` raises. The first time takes a second: torch loads what it needs for it.
+    """
+    values, weights = read_network(path, format=FORMAT)
+    with torch.device("meta"):  # shapes without memory
+        net = _built(path, values, weights)
+    check_fit(net, weights, str(path))
+
+
+def _built(path: Path, values: dict[str, Any], weights: dict[str, Tensor]) -> ToonifyNet:
+    try:
+        config = ToonifyConfig.from_dict(values)
+        for each in filter(None, (config, config.head)):
+            layers = max(each.mapping_layers, each.encoder.blocks * len(each.encoder.widths))
+            if layers > len(weights):
+                raise ValueError(f"{layers} layers, of {len(weights)} weights in the file")
+        return ToonifyNet(config)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelRejected(f"{path}: the header's config is not usable ({str(error)[:200]})") from None

@@ -27,25 +27,33 @@ def read_network(path: Path, *, format: str) -> tuple[dict[str, Any], dict[str, 
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except OSError as error:
+        raise ModelRejected(f"{path}: {error.strerror or error}") from None
     except SafetensorError as error:
         raise ModelRejected(f"{path}: not a safetensors file ({error})") from None
     if header.get("format") != format:
         raise ModelRejected(f"{path}: its format is {header.get('format')!r}, wanted is {format!r}")
     try:
         config = json.loads(header["config"])
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, RecursionError) as error:
         raise ModelRejected(f"{path}: the header's config is not usable ({error})") from None
     return config, weights
 
 
 def fill_network(net: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
     """Loads weights whose names and shapes must all fit. Raises ModelRejected naming the first that does not."""
+    check_fit(net, weights, where)
+    for name, value in weights.items():
+        if not torch.isfinite(value.float()).all():  # eight bits have no such question of their own
+            raise ModelRejected(f"{where}: {name} holds numbers that are not finite")
+    net.load_state_dict(weights)
+
+
+def check_fit(net: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
+    """`fill_network` without filling it; the network may be on torch's device "meta", where it takes no memory."""
     wanted = net.state_dict()
     for name in sorted(set(weights) ^ set(wanted)):
         raise ModelRejected(f"{where}: {name} is {'missing' if name in wanted else 'unknown'}")
     for name, value in weights.items():
         if value.shape != wanted[name].shape:
             raise ModelRejected(f"{where}: {name} is {list(value.shape)}, wanted is {list(wanted[name].shape)}")
-        if not torch.isfinite(value.float()).all():  # eight bits have no such question of their own
-            raise ModelRejected(f"{where}: {name} holds numbers that are not finite")
-    net.load_state_dict(weights)

@@ -9,7 +9,16 @@ from torch import Tensor
 
 from encoders.feature16 import EncoderConfig
 from stylizer.convert.tones import toned_channels
-from stylizer.convert.toonify import ToonifyConfig, ToonifyNet, draw, load_style, network_input, save_style
+from stylizer.convert.toonify import (
+    FORMAT,
+    ToonifyConfig,
+    ToonifyNet,
+    check_style,
+    draw,
+    load_style,
+    network_input,
+    save_style,
+)
 from stylizer.errors import ModelMissing, ModelRejected
 from stylizer.stylegan2.synthesis import SynthesisConfig
 
@@ -139,6 +148,43 @@ def test_a_wrong_file_is_refused_with_the_reason(net: ToonifyNet, tmp_path: Path
     _spoil(path, kind)
     with pytest.raises(ModelRejected, match=words):
         load_style(path)
+
+
+def _with_config(net: ToonifyNet, path: Path, text: str) -> None:
+    """A style whose header says of its sizes what is in `text`."""
+    save_file(net.state_dict(), path, metadata={"format": FORMAT, "config": text})
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "field, value, words",
+    [
+        ("z_dim", 10**12, r"mapping\.layers\.0\.weight is \[6, 12\], wanted is \[6, 1000000000000\]"),
+        ("z_dim", "5", "config is not usable"),
+        ("z_dim", -1, "config is not usable"),
+        ("mapping_layers", 10**9, "1000000000 layers, of"),
+        ("encoder", {**TINY.to_dict()["encoder"], "blocks": 10**9}, "layers, of"),
+        ("encoder", {**TINY.to_dict()["encoder"], "fine_widths": None}, "config is not usable"),
+        ("encoder", {**TINY.to_dict()["encoder"], "channels": 10**8}, "is .*, wanted is .*, 100000000,"),
+    ],
+)
+def test_a_header_that_names_any_size_costs_neither_memory_nor_time(
+    net: ToonifyNet, tmp_path: Path, field: str, value: object, words: str
+) -> None:
+    path = tmp_path / "weights.safetensors"
+    _with_config(net, path, json.dumps(TINY.to_dict() | {field: value}))
+    with pytest.raises(ModelRejected, match=words):
+        check_style(path)
+
+
+def test_a_good_file_stands_the_check_and_a_nested_header_does_not(net: ToonifyNet, tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_style(net, path)
+    check_style(path)
+    _with_config(net, path, "[" * 100_000)
+    for read in (check_style, load_style):
+        with pytest.raises(ModelRejected, match="config is not usable"):
+            read(path)
 
 
 def test_no_file_and_no_safetensors_are_told_apart(tmp_path: Path) -> None:
