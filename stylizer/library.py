@@ -53,18 +53,25 @@ class Library:
             raise NotFound(f"no style is called {name!r}; there are {', '.join(self.names) or 'none'}")
         with self._lock:
             if name not in self._loaded:
-                converter = self._open(self._registry.style(name))
-                converter.warm_up()
-                self._loaded[name] = converter
+                self._loaded[name] = self._open(self._registry.style(name))
             return self._loaded[name]
 
     def try_out(self, style: Style) -> None:
         """Loads and runs a style that is not in the library (yet). Raises what is wrong with it."""
         if style.card.kind == Kind.TOONIFY:
             check_style(style.weights)
-        self._open(style).warm_up()
+        self._open(style)
 
     def _open(self, style: Style) -> Converter:
+        """Warmed up. What the engine says of a network that does not run here becomes ModelRejected."""
+        try:
+            converter = self._read(style)
+            converter.warm_up()
+        except RuntimeError as error:
+            raise ModelRejected(f"style {style.card.name} does not run here ({str(error)[:200]})") from None
+        return converter
+
+    def _read(self, style: Style) -> Converter:
         if style.card.kind == Kind.TOONIFY:
             return ToonifyConverter(load_style(style.weights), self._engine, style.card.own_colours)
         try:

@@ -32,8 +32,8 @@ class ImageModelConfig:
             raise ModelRejected(
                 f"[network]: layout {self.layout!r}, values {self.values!r}; allowed: NCHW | NHWC, unit | signed | 255"
             )
-        if not 32 <= self.size <= 1024:
-            raise ModelRejected(f"[network]: size {self.size} px; allowed is 32 to 1024")
+        if not isinstance(self.size, int) or not 32 <= self.size <= 1024:
+            raise ModelRejected(f"[network]: size {self.size!r} px; allowed is 32 to 1024")
 
 
 class ImageModelConverter:
@@ -52,14 +52,17 @@ class ImageModelConverter:
         shape = (1, 3, side, side) if config.layout == "NCHW" else (1, side, side, 3)
         self._net = engine.read(path, {self._input: shape})
         self._output = self._net.outputs[0]
-        self._check(path, torch.zeros(shape))
+        self._check(path, torch.rand(shape, generator=torch.Generator().manual_seed(0)))
 
     def _check(self, path: Path, picture: Tensor) -> None:
-        got = self._net(**{self._input: picture})[self._output].shape
-        if len(got) != 4 or got[1 if self._config.layout == "NCHW" else 3] not in (1, 3):
+        drawn = self._net(**{self._input: picture})[self._output]
+        got = drawn.shape
+        if len(got) != 4 or got[0] != 1 or got[1 if self._config.layout == "NCHW" else 3] not in (1, 3):
             raise ModelRejected(
                 f"{path}: gives {list(got)} for a picture {list(picture.shape)}; wanted is a picture, grey or RGB"
             )
+        if not drawn.isfinite().all():
+            raise ModelRejected(f"{path}: gives numbers that are not finite")
 
     def warm_up(self) -> None:
         self._run(torch.zeros(1, 3, SIZE, SIZE))

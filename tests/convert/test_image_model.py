@@ -1,5 +1,6 @@
 """Picture-to-picture networks of others: each layout and range of values, and what is no such network."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -8,10 +9,13 @@ import pytest
 import torch
 from onnx import NodeProto, TensorProto, helper
 
+from stylizer.config import Settings
 from stylizer.controls import defaults
 from stylizer.convert.image_model import ImageModelConfig, ImageModelConverter
 from stylizer.engines.openvino import OpenVinoEngine
 from stylizer.errors import ModelRejected
+from stylizer.library import Library
+from stylizer.weights import Kind, Registry
 
 SHAPES: dict[str, list[str | int | None]] = {"NCHW": ["n", 3, "h", "w"], "NHWC": ["n", "h", "w", 3]}
 
@@ -49,8 +53,9 @@ def test_what_goes_through_unchanged_comes_back_in_place(
     [
         (helper.make_node("ReduceMean", ["x"], ["y"], axes=[2, 3], keepdims=0), r"\[1, 3\]"),
         (helper.make_node("Concat", ["x", "x"], ["y"], axis=1), r"\[1, 6, 256, 256\]"),
+        (helper.make_node("Concat", ["x", "x"], ["y"], axis=0), r"\[2, 3, 256, 256\]"),
     ],
-    ids=["a vector", "six channels"],
+    ids=["a vector", "six channels", "two pictures"],
 )
 def test_what_gives_no_picture_is_refused_by_name(
     engine: OpenVinoEngine, tmp_path: Path, step: NodeProto, gives: str
@@ -59,3 +64,28 @@ def test_what_gives_no_picture_is_refused_by_name(
     path = network(tmp_path / "other.onnx", step)
     with pytest.raises(ModelRejected, match=rf"other\.onnx: gives {gives} for a picture \[1, 3, 256, 256\]"):
         ImageModelConverter(path, ImageModelConfig(), engine)
+
+
+def test_what_gives_no_finite_numbers_is_refused_by_name(engine: OpenVinoEngine, tmp_path: Path) -> None:
+    path = network(tmp_path / "other.onnx", helper.make_node("Acosh", ["x"], ["y"]))  # below 1 there is none
+    with pytest.raises(ModelRejected, match=r"other\.onnx: gives numbers that are not finite"):
+        ImageModelConverter(path, ImageModelConfig(), engine)
+
+
+def test_a_size_is_a_whole_number() -> None:
+    with pytest.raises(ModelRejected, match=r"size 64\.5 px"):
+        ImageModelConfig(size=64.5)  # type: ignore[arg-type]
+
+
+def test_what_needs_more_than_the_machine_has_is_refused_in_words(engine: OpenVinoEngine, tmp_path: Path) -> None:
+    """As a style that is brought in: ten million pictures side by side and above one another."""
+    registry = Registry(Settings.load(models=(), cache=tmp_path))
+    path = network(tmp_path / "vast.onnx", helper.make_node("Tile", ["x", "times"], ["y"]))
+    model = onnx.load(path)
+    model.graph.initializer.append(helper.make_tensor("times", TensorProto.INT64, [4], [1, 1, 10**7, 10**7]))
+    onnx.save(model, path)
+    told = {"name": "vast", "kind": Kind.IMAGE_MODEL, "weights": path.name, "network": {}}
+    known = registry.styles()[0][0]
+    style = replace(known, card=known.card.model_copy(update=told), folder=tmp_path)
+    with pytest.raises(ModelRejected, match="style vast does not run here"):
+        Library(registry, engine).try_out(style)
