@@ -13,6 +13,7 @@ import encoders
 import stylizer
 from stylizer.engines import Compiled
 from stylizer.engines.export import export
+from stylizer.engines.kept import trim
 from stylizer.engines.onnx import OnnxReader, Runner
 from stylizer.errors import Unavailable
 from stylizer.logs import log
@@ -28,6 +29,7 @@ class OpenVinoEngine(OnnxReader):
 
     def compile(self, net: nn.Module, example: tuple[Tensor, ...], any_size: bool = False) -> Compiled:
         run = Runner(self.on_cpu(self.converted(net, tuple(t[:1] for t in example), any_size), self.precision))
+        self._trim()
 
         def call(*inputs: Tensor) -> tuple[Tensor, ...]:
             # On a CPU a batch of N costs N times one, so samples go one after the other through one compiled shape.
@@ -45,6 +47,12 @@ class OpenVinoEngine(OnnxReader):
         if any_size:
             model.reshape(dict(zip(model.inputs, shapes, strict=True)))
         return model
+
+    def _trim(self) -> None:
+        try:
+            trim(self.cache)
+        except OSError as error:
+            log.warning("networks that were long not used cannot be removed", reason=str(error))
 
     def _kept(self, path: Path) -> ov.Model | None:
         """None as well for what a power cut or a cleaner has left of it."""

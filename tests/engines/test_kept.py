@@ -1,5 +1,6 @@
 """What is kept between two starts is broken, gone, or cannot be written: networks run all the same."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from openvino import opset13 as op
 from torch import Tensor, nn
 
+from stylizer.engines.kept import trim
 from stylizer.engines.openvino import OpenVinoEngine
 from stylizer.engines.torch_eager import TorchEngine
 
@@ -78,3 +80,24 @@ def test_the_reference_engine_needs_no_cache_either(tmp_path: Path) -> None:
     net = TorchEngine(torch.device("cpu"), 1, taken / "openvino").read(tmp_path / "abs.xml")
     (y,) = net(**{net.inputs[0]: -ONE[0]}).values()
     assert torch.equal(y, ONE[0])
+
+
+def test_what_nobody_used_for_longest_makes_room(tmp_path: Path) -> None:
+    for name, made, read in [("a", 10, 50), ("b", 20, 20), ("c", 30, 30), ("d", 40, 0)]:
+        (tmp_path / name).write_bytes(b"x" * 100)
+        os.utime(tmp_path / name, (read, made))
+    (tmp_path / "folder").mkdir()
+    trim(tmp_path, 400)
+    assert len(list(tmp_path.iterdir())) == 5
+    trim(tmp_path, 299)
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "d", "folder"}
+    trim(tmp_path / "none", 0)
+
+
+def test_a_slider_does_not_fill_the_disk(exporter: Exporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every strength that it rests at is another network."""
+    monkeypatch.setattr("stylizer.engines.kept.trim.__defaults__", (20_000,))
+    for _ in range(12):
+        assert result(tmp_path) == [6.0]
+    assert len(exporter.written) == 12
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 20_000
