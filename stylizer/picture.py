@@ -1,7 +1,6 @@
 """Single pictures, from bytes and back. The size is read from the header before a pixel is decoded."""
 
 import io
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,8 @@ SUFFIXES = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
 }
+
+MAX_SIDE_PX = {"WEBP": 16383, "JPEG": 65500}
 
 ORIENTATION = 0x112  # EXIF's tag
 TURNS = {
@@ -57,9 +58,9 @@ def _decode(data: bytes, name: str, max_pixels: int, formats: tuple[str, ...]) -
             return _upright(_in_8_bits(picture)).convert("RGBA")
     except UnidentifiedImageError:
         raise Unreadable(f"{name}: no picture that can be read; allowed are {', '.join(formats)}") from None
-    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
-        if isinstance(error, BadInput):
-            raise
+    except BadInput:
+        raise
+    except Exception as error:  # any: of a broken file Pillow's decoders fail with whatever Python raises there
         raise Unreadable(f"{name}: the picture is broken ({error})") from None
 
 
@@ -79,6 +80,10 @@ def _in_8_bits(picture: Image.Image) -> Image.Image:
 
 
 def encode_picture(pixels: PixelsU8, format: str = "PNG") -> bytes:
+    """Raises BadInput for a side that is longer than the format can say."""
+    height, width = pixels.shape[:2]
+    if max(width, height) > (limit := MAX_SIDE_PX.get(format, width + height)):
+        raise BadInput(f"picture: {width}x{height} pixels, {format} holds {limit} on a side; PNG holds more")
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, format=format, quality=92)
     return out.getvalue()

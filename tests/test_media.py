@@ -248,6 +248,22 @@ def test_picture_size_is_refused_before_decoding() -> None:
         decode_picture(data[: len(data) // 2], "upload")
 
 
+def test_a_broken_picture_is_refused_whatever_its_decoder_raises() -> None:
+    data = io.BytesIO()
+    Image.new("RGB", (8, 6)).save(data, "TIFF")
+    strips, floats = struct.pack("<HH", 0x111, 4), struct.pack("<HH", 0x111, 11)  # where rows begin: at 0.5, say
+    assert data.getvalue().count(strips) == 1
+    with pytest.raises(Unreadable, match="upload: the picture is broken"):
+        decode_picture(data.getvalue().replace(strips, floats), "upload")
+
+
+@pytest.mark.parametrize("format, side", [("WEBP", 16383), ("JPEG", 65500)])
+def test_a_picture_too_wide_for_its_format_is_refused_in_words(format: str, side: int) -> None:
+    assert encode_picture(np.zeros((1, side, 3), np.uint8), format)
+    with pytest.raises(BadInput, match=f"{side + 1}x1 pixels, {format} holds {side} on a side"):
+        encode_picture(np.zeros((1, side + 1, 3), np.uint8), format)
+
+
 def test_frame_that_is_no_picture_is_refused() -> None:
     wrong: list[np.ndarray] = [np.zeros((0, 5, 3), np.uint8), np.zeros((5, 5), np.uint8), np.zeros((5, 5, 3))]
     for pixels in wrong:
