@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from stylizer.config import Settings
 from tests.docker.relay import SECRET, START, free_udp_port, needs_coturn, own_address, relay, running
 
 USER = "4102444800:tester"  # valid until 2100
@@ -78,3 +79,32 @@ def test_a_weak_secret_is_refused(secret: str, tmp_path: Path) -> None:
     result = subprocess.run([str(START)], env=environment, capture_output=True, text=True, timeout=10)
     assert result.returncode == 1
     assert f"has {len(secret)} characters" in result.stderr
+
+
+@pytest.mark.parametrize("written", [f"{SECRET}\r\n", f"  {SECRET}\t\n\n", SECRET])
+def test_the_relay_reads_a_secret_as_the_worker_does(
+    written: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file written on Windows ends its line with two characters: the relay would have refused everybody."""
+    (tmp_path / "stylizer_turn_secret").write_bytes(written.encode())
+    monkeypatch.setenv("STYLIZER_SECRETS", str(tmp_path))
+    assert Settings.load().turn_secret.get_secret_value() == SECRET
+    result = _start(tmp_path, tmp_path / "stylizer_turn_secret")
+    assert f"static-auth-secret={SECRET}\n" in result.stdout
+
+
+@pytest.mark.parametrize("written", [f"{SECRET} and more\n", f"{SECRET}\n{SECRET}\n"])
+def test_a_secret_of_which_the_relay_would_take_a_part_is_refused(written: str, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(written)
+    result = _start(tmp_path, tmp_path / "secret")
+    assert result.returncode == 1 and "one line without blanks" in result.stderr
+
+
+def _start(folder: Path, secret: Path) -> subprocess.CompletedProcess[str]:
+    """start.sh with a relay that only shows its settings."""
+    relay = folder / "turnserver"
+    relay.write_text('#!/bin/sh\nexec cat "$2"\n')
+    relay.chmod(0o755)
+    paths = {"TURN_SECRET_FILE": str(secret), "TMPDIR": str(folder), "PATH": f"{folder}:/usr/bin:/bin"}
+    environment = {"ALLOWED_PEERS": "172.28.84.10", **paths}
+    return subprocess.run([str(START)], env=environment, capture_output=True, text=True, timeout=10)
