@@ -90,21 +90,21 @@ def test_the_relay_reads_a_secret_as_the_worker_does(
     monkeypatch.setenv("STYLIZER_SECRETS", str(tmp_path))
     assert Settings.load().turn_secret.get_secret_value() == SECRET
     result = _start(tmp_path, tmp_path / "stylizer_turn_secret")
-    assert f"static-auth-secret={SECRET}\n" in result.stdout
+    assert f"static-auth-secret={SECRET}\n".encode() in result.stdout
 
 
 @pytest.mark.parametrize("written", [f"{SECRET} and more\n", f"{SECRET}\n{SECRET}\n"])
 def test_a_secret_of_which_the_relay_would_take_a_part_is_refused(written: str, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text(written)
     result = _start(tmp_path, tmp_path / "secret")
-    assert result.returncode == 1 and "one line without blanks" in result.stderr
+    assert result.returncode == 1 and b"one line without blanks" in result.stderr
 
 
-def _start(folder: Path, secret: Path) -> subprocess.CompletedProcess[str]:
+def _start(folder: Path, secret: Path) -> subprocess.CompletedProcess[bytes]:
     """start.sh with a relay that only shows its settings."""
     relay = folder / "turnserver"
     relay.write_text('#!/bin/sh\nexec cat "$2"\n')
     relay.chmod(0o755)
     paths = {"TURN_SECRET_FILE": str(secret), "TMPDIR": str(folder), "PATH": f"{folder}:/usr/bin:/bin"}
     environment = {"ALLOWED_PEERS": "172.28.84.10", **paths}
-    return subprocess.run([str(START)], env=environment, capture_output=True, text=True, timeout=10)
+    return subprocess.run([str(START)], env=environment, capture_output=True, timeout=10)  # text would lose a \r
