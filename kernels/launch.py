@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 FOLDER = Path(__file__).parent
-MAX_ELEMENTS = 2**31 - 1  # indices in the kernels are C ints
+MAX_ELEMENTS = 2**31 - 1024  # indices in the kernels are C ints, and the last block may stick out
 
 Scalar = np.int32 | np.float32  # CuPy would pass a Python int as long long, unchecked
 

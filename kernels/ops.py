@@ -64,8 +64,9 @@ def checked_layer(kind: Kind, x: "cp.ndarray", w: "cp.ndarray", b: "cp.ndarray",
     expect("b", b, (layer.cout,))
     if rung == 3 and (layer.cin % 16 or layer.cout % 16):
         raise ValueError(f"rung 3 needs C and K to be multiples of 16, got w {list(w.shape)}")
-    if layer.out_size**2 * layer.cout > MAX_ELEMENTS:
-        raise ValueError(f"x {list(x.shape)} gives more than {MAX_ELEMENTS} values")
+    for name, values in (("x", x.size), ("w", w.size), ("the result", layer.out_size**2 * layer.cout)):
+        if values > MAX_ELEMENTS:
+            raise ValueError(f"{name} of {values} values, at most {MAX_ELEMENTS} are allowed")
     return layer
 
 
@@ -82,6 +83,8 @@ def instance_norm(x: "cp.ndarray", gamma: "cp.ndarray", beta: "cp.ndarray") -> "
     """x [S, S, C], gamma, beta [C] -> new array: each channel with mean beta and deviation gamma. C a multiple of 8."""
     if x.ndim != 3 or x.shape[0] != x.shape[1] or x.shape[2] % 8:
         raise ValueError(f"x must be [S, S, C], C a multiple of 8, got {list(x.shape)}")
+    if x.size > MAX_ELEMENTS:
+        raise ValueError(f"x of {x.size} values, at most {MAX_ELEMENTS} are allowed")
     for name, array, shape in (("x", x, x.shape), ("gamma", gamma, x.shape[2:]), ("beta", beta, x.shape[2:])):
         expect(name, array, tuple(shape))
     layer = Layer("norm", "conv", 2 * x.shape[0], 1, x.shape[2], 1.0, norm=True)

@@ -1,5 +1,7 @@
 """What launchers refuse, each by name: CuPy itself checks no argument."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -61,6 +63,25 @@ def test_arrays_that_do_not_fit_are_refused_by_name(change: dict[str, object], m
     arguments = {"x": X, "w": W, "b": B, "slope": 0.2, "rung": 3} | change
     with pytest.raises(ValueError, match=message):
         ops.checked_layer("conv", **arguments)
+
+
+class Large:
+    """An array that nobody here has the memory for."""
+
+    dtype, flags = np.dtype(np.float32), X.flags
+
+    def __init__(self, *shape: int) -> None:
+        self.shape, self.ndim, self.size = shape, len(shape), math.prod(shape)
+
+
+def test_an_array_of_more_values_than_a_c_int_counts_is_refused() -> None:
+    """Though the result, of fewer channels, is small enough."""
+    ops = pytest.importorskip("kernels.ops", reason="cupy is not installed", exc_type=ImportError)
+    w, b = np.zeros((4, 4, 16, 1), np.float32), np.zeros(1, np.float32)
+    with pytest.raises(ValueError, match="x of 4294967296 values, at most 2147482624 are allowed"):
+        ops.checked_layer("conv", Large(16384, 16384, 16), w, b, 0.2, 1)
+    with pytest.raises(ValueError, match="x of 4294967296 values"):
+        ops.instance_norm(Large(16384, 16384, 16), b, b)
 
 
 def test_arrays_that_fit_describe_a_layer() -> None:
