@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from threading import Lock
 
 from stylizer.convert import Converter
+from stylizer.convert.compiled import CompiledNetworks
 from stylizer.convert.image_model import ImageModelConfig, ImageModelConverter
 from stylizer.convert.toonify import check_style, load_style
 from stylizer.convert.toonify_converter import ToonifyConverter
@@ -24,6 +25,7 @@ class Library:
         self.refused: list[ModelRejected] = []
         self.refresh()
         self._loaded: dict[str, Converter] = {}
+        self._compiled = CompiledNetworks.on(engine.device)
         self._lock = Lock()
 
     def refresh(self) -> None:
@@ -60,7 +62,7 @@ class Library:
         """Loads and runs a style that is not in the library (yet). Raises what is wrong with it."""
         if style.card.kind == Kind.TOONIFY:
             check_style(style.weights)
-        self._open(style)
+        Library(self._registry, self._engine)._open(style)  # one of its own: no network of this style stays
 
     def _open(self, style: Style) -> Converter:
         """Warmed up. What the engine says of a network that does not run here becomes ModelRejected."""
@@ -73,7 +75,8 @@ class Library:
 
     def _read(self, style: Style) -> Converter:
         if style.card.kind == Kind.TOONIFY:
-            return ToonifyConverter(load_style(style.weights), self._engine, style.card.own_colours)
+            net = load_style(style.weights)
+            return ToonifyConverter(net, self._engine, style.card.own_colours, compiled=self._compiled)
         try:
             config = ImageModelConfig(**style.card.network)  # type: ignore[arg-type]
         except TypeError as error:

@@ -5,7 +5,7 @@ stays is compiled in the background, and until then the mixed weights run in tor
 """
 
 import threading
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from stylizer.controls import defaults
 from stylizer.convert import SIZE, Controls, Look
+from stylizer.convert.compiled import CompiledNetworks
 from stylizer.convert.ink import ink, occupied
 from stylizer.convert.looks import Looks
 from stylizer.convert.own_colours import own_colours
@@ -30,7 +31,6 @@ RARER = 5  # after each failure 2**5 times as many calls until it is compiled ag
 WIDTHS = (128, 192)  # px that are enough for who stands upright; the network's cost goes with the width
 HEAD_INK = 0.5  # of the control `ink`: a network for heads draws lines, too; with all of it an eye is hatched over
 GRID_PX = 16  # of the features: a picture moved by so much gives the same features, moved
-KEPT = 20  # compiled networks: all sizes of strengths 1.0, 0.0 and a few favourites; each holds some 10 MB
 
 Key = tuple[int, int, int]  # strength in STEPS, height and width in px
 
@@ -39,14 +39,21 @@ class ToonifyConverter:
     """See convert.Converter."""
 
     def __init__(
-        self, net: ToonifyNet, engine: Engine, colours: float = 0.0, inked: float = 1.0, sides: Sequence[int] = ()
+        self,
+        net: ToonifyNet,
+        engine: Engine,
+        colours: float = 0.0,
+        inked: float = 1.0,
+        sides: Sequence[int] = (),
+        compiled: CompiledNetworks | None = None,
     ) -> None:
         """colours: see own_colours; 0..1, less as far as another look is taken. inked: share of the control `ink`.
 
         sides: px of the squares that the first frames will bring; by default those of what the network is for.
+        compiled: shared with other styles.
         """
         self._net, self._engine, self._own_colours = net, engine, colours
-        self._compiled: OrderedDict[Key, Compiled] = OrderedDict()
+        self._compiled = compiled = CompiledNetworks.on(engine.device) if compiled is None else compiled
         self._mixed: tuple[int, Compiled] | None = None
         self._calls: dict[Key, int] = {}
         self._failed: Counter[Key] = Counter()
@@ -54,7 +61,7 @@ class ToonifyConverter:
         self._looks = Looks(net)
         self._inked = inked
         self._sides = sides or ((SIZE,) if net.head else (SIZE, SIDE_PX))
-        self.closeup = ToonifyConverter(net.head, engine, colours, HEAD_INK, HEADS) if net.head else self
+        self.closeup = ToonifyConverter(net.head, engine, colours, HEAD_INK, HEADS, compiled) if net.head else self
 
     def warm_up(self) -> None:
         with ThreadPoolExecutor() as both:  # most of it is the conversion, in a process of its own
@@ -108,9 +115,8 @@ class ToonifyConverter:
         whole = slice(0, width)
         for part in (columns, whole) if columns != whole else (whole,):
             key = strength, height, part.stop - part.start
-            if key in self._compiled:
-                self._compiled.move_to_end(key)
-                return self._compiled[key], part
+            if (compiled := self._compiled.get((self._net, key))) is not None:
+                return compiled, part
             self._ask_for(key)
         if self._mixed is None or self._mixed[0] != strength:
             self._mixed = strength, self._in_torch(strength)
@@ -140,9 +146,8 @@ class ToonifyConverter:
     def _compile(self, key: Key) -> None:
         strength, height, width = key
         net = self._net.at_strength(strength / STEPS)
-        self._compiled[key] = self._engine.compile(net, self._example(height, width), any_size=True)
-        while len(self._compiled) > KEPT:
-            self._compiled.popitem(last=False)
+        compiled = self._engine.compile(net, self._example(height, width), any_size=True)
+        self._compiled.keep((self._net, key), compiled)
         log.debug("style compiled", strength=strength / STEPS, size=f"{width}x{height}")
 
     def _in_torch(self, strength: int) -> Compiled:

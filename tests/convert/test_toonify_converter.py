@@ -1,8 +1,10 @@
 """A style played live: strengths that move and rest, looks of several visitors in one batch."""
 
 import errno
+import gc
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import pytest
@@ -13,11 +15,14 @@ from stylizer import controls as table
 from stylizer import styles
 from stylizer.config import EngineName, Settings
 from stylizer.convert import SIZE
+from stylizer.convert.compiled import CompiledNetworks
 from stylizer.convert.looks import Looks
 from stylizer.convert.toonify import HEAD, ToonifyConfig, ToonifyNet, draw, load_style
 from stylizer.convert.toonify_converter import RARER, SETTLED_AFTER, STEPS, ToonifyConverter, columns_of
 from stylizer.engines import Compiled, choose
 from stylizer.engines.torch_eager import TorchEngine
+from stylizer.library import Library
+from stylizer.weights.registry import Registry
 
 STYLES = Path(styles.__path__[0])
 NOBODY = [None]  # without a reference
@@ -82,14 +87,55 @@ def test_strength_that_rests_is_compiled_while_other_modules_run(converter: Toon
     deadline = time.monotonic() + 150
     for _ in range(SETTLED_AFTER):
         converter(picture, alpha, [wish], NOBODY)
-    while (key, SIZE, SIZE) not in converter._compiled and time.monotonic() < deadline:
+    while converter._compiled.get((converter._net, (key, SIZE, SIZE))) is None and time.monotonic() < deadline:
         converter(picture, alpha, [wish], NOBODY)
     done.set()
     thread.join()
-    assert (key, SIZE, SIZE) in converter._compiled and not faults
+    assert converter._compiled.get((converter._net, (key, SIZE, SIZE))) is not None and not faults
     torch.testing.assert_close(
         converter(picture, alpha, [wish], NOBODY)[0], in_torch, atol=0.1, rtol=0
     )  # bf16 twice over
+
+
+class Counting(TorchEngine):
+    """Compiles nothing: the module itself. alive: how many of those are still there."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(torch.device("cpu"), 1, folder)
+        self._made: list[weakref.ref[nn.Module]] = []
+
+    def compile(self, net: nn.Module, example: tuple[torch.Tensor, ...], any_size: bool = False) -> Compiled:
+        self._made.append(weakref.ref(net))
+        return super().compile(net, example, any_size)
+
+    @property
+    def alive(self) -> int:
+        gc.collect()
+        return sum(made() is not None for made in self._made)
+
+
+def test_all_styles_together_keep_no_more_networks_than_memory_bears(tmp_path: Path) -> None:
+    """On a CPU each takes 34 MB. Until now every style had room for twenty, and its network for heads for as many."""
+    engine, shared = Counting(tmp_path), CompiledNetworks(5)
+    small = ToonifyNet(ToonifyConfig()).eval().requires_grad_(False)
+    styles = [ToonifyConverter(small.with_head(ToonifyNet(HEAD)), engine, compiled=shared) for _ in range(2)]
+    for style in styles:
+        style.warm_up()
+    assert engine.alive == 5, "of the three sizes of each, with that of the figure, one had to go"
+    picture, alpha = torch.rand(1, 3, 256, 256), torch.ones(1, 1, 256, 256)
+    for strength in range(4):
+        for _ in range(SETTLED_AFTER):
+            styles[0](picture, alpha, [visitor(style_strength=strength / 10)], NOBODY)
+        assert styles[0]._compiler is not None
+        styles[0]._compiler.join()
+    assert engine.alive <= 5 + 1, "and the one that torch plays until it is compiled"
+
+
+def test_a_library_s_styles_share_that_room(tmp_path: Path) -> None:
+    library = Library(Registry(Settings.load(cache=tmp_path)), Counting(tmp_path))
+    first, second = (library.get(name) for name in library.names[:2])
+    assert isinstance(first, ToonifyConverter) and isinstance(second, ToonifyConverter)
+    assert first._compiled is second._compiled
 
 
 class FullDisk(TorchEngine):
