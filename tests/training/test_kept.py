@@ -3,6 +3,9 @@
 import multiprocessing
 import pickle
 import struct
+import subprocess
+import sys
+import time
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +34,7 @@ from stylizer.training.settings import read_settings, write_settings
 from stylizer.training.stylegan2 import GanSettings, GanTrainer
 from stylizer.training.toonify import Critic, ToonifySettings
 from tests.convert.test_toonify import TINY
+from tests.training.processes import environment
 from tests.training.test_loop import Counting
 
 SMALL = GanSettings(
@@ -148,6 +152,35 @@ def test_a_drawing_process_that_is_killed_hangs_nothing_and_the_store_goes_on(tm
     assert len(make_batch(PairStore.open(tmp_path), 44, np.random.default_rng(0)).photo) == 44  # more than there are
     with pytest.raises(BadInput, match="seed"):
         next(make_store(tmp_path / "other", 1, seed=-1))
+
+
+def test_a_command_that_is_killed_leaves_no_process_that_draws(tmp_path: Path) -> None:
+    script = """
+import multiprocessing, os, pathlib, sys
+from stylizer.training.data.store import make_store
+if __name__ == "__main__":
+    for _ in make_store(pathlib.Path(sys.argv[1]) / "pairs", 999, seed=5, size=64, processes=1):
+        print(*(process.pid for process in multiprocessing.active_children()), flush=True)
+        os.kill(os.getpid(), 9)
+"""
+    (tmp_path / "script.py").write_text(script)
+    command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path)]
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as killed:
+        assert killed.stdout is not None
+        drawing = int(killed.stdout.readline())
+        killed.wait()
+    deadline = time.monotonic() + 20
+    while _runs(drawing):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _runs(pid: int) -> bool:
+    """A zombie that nobody has waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_a_picture_too_large_is_passed_over(tmp_path: Path) -> None:

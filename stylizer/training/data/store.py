@@ -1,11 +1,13 @@
 """Drawn pairs on disk: three arrays mapped into memory, made once by several processes, continued after a stop."""
 
 import json
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 import numpy as np
@@ -101,7 +103,7 @@ def make_store(
     progress = folder / "done.txt"
     done = int(progress.read_text(encoding="utf-8")) if progress.is_file() else 0
     jobs = ((str(folder), i, seed + i, size, hand, assets, heads) for i in range(done, count))
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn"), _end_with_parent) as pool:
         try:
             for i in pool.map(_draw_into, jobs, chunksize=16):
                 if i % 100 == 99:
@@ -112,6 +114,18 @@ def make_store(
                 f"{folder}: a process that draws was killed, for want of memory or disk; the same command goes on"
             ) from None
     write_whole(folder / "store.json", json.dumps(plan))
+
+
+def _end_with_parent() -> None:
+    """Else a process that draws would wait for ever for the next pair of a command that was killed."""
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="watch the parent", daemon=True).start()
 
 
 def _draw_into(job: tuple[str, int, int, int, str, Path | None, bool]) -> int:
