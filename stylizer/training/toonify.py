@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -31,13 +32,13 @@ from encoders.losses import (
     weighted_l1,
 )
 from stylizer.convert.toonify import HEAD, SIZE, ToonifyConfig, ToonifyNet, network_input
-from stylizer.errors import BadInput
+from stylizer.errors import BadInput, ModelRejected
 from stylizer.files import write_whole
 from stylizer.frame import unit_from_signed
 from stylizer.stylegan2.discriminator import Discriminator, DiscriminatorConfig
 from stylizer.stylegan2.synthesis import Synthesis
 from stylizer.training.batch import FACE, PART, Batch, cut_parts, make_batch, turned
-from stylizer.training.data.store import PairStore
+from stylizer.training.data.store import PairStore, plan_of
 from stylizer.training.looks import recolour
 from stylizer.training.loop import Say, run
 from stylizer.training.parallel import World
@@ -342,6 +343,13 @@ def _grey(batch: Batch) -> Tensor:
     return torch.full_like(batch.backdrop, 0.9)
 
 
+def _weights_of(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ModelRejected(f"{path}: not a safetensors file ({error})") from None
+
+
 def train(
     folder: Path,
     data: Path | Sequence[Path],
@@ -367,11 +375,11 @@ def train(
         raise BadInput(f"{data}: its pairs have {store.photo.shape[1]} px, {what} is trained on {settings.side}")
     if world.first:
         seen = dict.fromkeys([data] if isinstance(data, Path) else data)
-        plans = [json.loads((one / "store.json").read_text(encoding="utf-8")) for one in seen]
+        plans = [plan_of(one / "store.json") for one in seen]
         write_whole(folder / "data.json", json.dumps(plans))
     trainer = Trainer(settings, store, config, world)
     if begin_from is not None and not (folder / "checkpoint.pt").is_file():
-        fresh = trainer.begin_from(load_file(begin_from))
+        fresh = trainer.begin_from(_weights_of(begin_from))
         say(f"begins from {begin_from}; new are: {', '.join(fresh) or 'none'}")
     every, seconds = settings.samples_every, settings.checkpoint_s
     steps, work = settings.steps, settings.work

@@ -1,6 +1,7 @@
 """What a stop, a wrong call or a second training must not take away."""
 
 import multiprocessing
+import os
 import pickle
 import struct
 import subprocess
@@ -32,7 +33,7 @@ from stylizer.training.next_frame_run import run as run_next_frame
 from stylizer.training.run import RunLog, load_state, save_atomically
 from stylizer.training.settings import read_settings, write_settings
 from stylizer.training.stylegan2 import GanSettings, GanTrainer
-from stylizer.training.toonify import Critic, ToonifySettings
+from stylizer.training.toonify import Critic, ToonifySettings, _weights_of
 from tests.convert.test_toonify import TINY
 from tests.training.processes import environment
 from tests.training.test_loop import Counting
@@ -150,8 +151,19 @@ def test_a_drawing_process_that_is_killed_hangs_nothing_and_the_store_goes_on(tm
     assert not (tmp_path / "store.json").exists()
     assert list(make_store(tmp_path, 40, seed=5, size=64, processes=1))[-1] == 40
     assert len(make_batch(PairStore.open(tmp_path), 44, np.random.default_rng(0)).photo) == 44  # more than there are
-    with pytest.raises(BadInput, match="seed"):
-        next(make_store(tmp_path / "other", 1, seed=-1))
+    for seed, size in ((-1, 64), (1, 513)):  # there is noise for 512 px
+        with pytest.raises(BadInput, match="seed must be 0 or more, size 64 to 512"):
+            next(make_store(tmp_path / "other", 1, seed=seed, size=size))
+    os.truncate(tmp_path / "drawing.npy", 1000)
+    for torn in (lambda: PairStore.open(tmp_path), lambda: Pictures.open(tmp_path, "drawing")):
+        with pytest.raises(BadInput, match=r"drawing\.npy: cannot be read"):
+            torn()
+    (tmp_path / "plan.json").write_text('{"cou')
+    with pytest.raises(BadInput, match=r"plan\.json: is torn"):
+        next(make_store(tmp_path, 40, seed=5, size=64))
+    (tmp_path / "style.safetensors").write_bytes(b"notes")
+    with pytest.raises(ModelRejected, match=r"style\.safetensors"):
+        _weights_of(tmp_path / "style.safetensors")
 
 
 def test_a_command_that_is_killed_leaves_no_process_that_draws(tmp_path: Path) -> None:

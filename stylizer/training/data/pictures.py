@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stylizer.errors import BadInput
+from stylizer.training.data.store import mapped
 
 SIDES = ("photo", "drawing")
 
@@ -31,7 +32,7 @@ class Pictures:
         array = folder / f"{side}.npy"
         if not (folder / "store.json").is_file() or not array.is_file():
             raise BadInput(f"{folder}: no finished data set with {side}s; make it with `stylizer train data`")
-        return cls(np.load(array, mmap_mode="r"))
+        return cls(mapped(array))
 
     def batch(self, n: int, rng: np.random.Generator) -> Tensor:
         """n random pictures, half of them mirrored: [n, 4, S, S] unit, straight."""

@@ -9,6 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.lib.format import open_memmap
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from stylizer.errors import BadInput, Unavailable
 from stylizer.files import write_whole
 from stylizer.training.data.characters import draw_pair
+from stylizer.training.data.characters.camera import NOISE_PX
 from stylizer.training.data.characters.hand import hand_named
 
 PixelsU8 = NDArray[np.uint8]
@@ -54,11 +56,11 @@ class PairStore:
 
     @classmethod
     def open(cls, folder: Path) -> "PairStore":
-        """Raises BadInput when the store is not there or not complete."""
+        """Raises BadInput when the store is not there, not complete or torn."""
         about = folder / "store.json"
         if not about.is_file():
             raise BadInput(f"{folder}: no finished store of pairs; make it with `stylizer train data characters`")
-        return cls(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name, _ in _NAMES))
+        return cls(*(mapped(folder / f"{name}.npy") for name, _ in _NAMES))
 
     @classmethod
     def joined(cls, folders: Sequence[Path]) -> "PairStore":
@@ -70,6 +72,24 @@ class PairStore:
                     f"{folder}: pairs of {store.photo.shape[1]} px, {folders[0]}: of {stores[0].photo.shape[1]} px"
                 )
         return cls(*(Lots([getattr(store, name) for store in stores]) for name, _ in _NAMES))
+
+
+def mapped(path: Path) -> PixelsU8:
+    """The array in a .npy file, mapped into memory. Raises BadInput when it is not there, torn or none."""
+    try:
+        array: PixelsU8 = np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise BadInput(f"{path}: cannot be read ({error}); make the data set again") from None
+    return array
+
+
+def plan_of(file: Path) -> dict[str, Any]:
+    """What a data set's `plan.json` or `store.json` says. Raises BadInput when it is torn."""
+    try:
+        plan: dict[str, Any] = json.loads(file.read_bytes())
+    except ValueError:
+        raise BadInput(f"{file}: is torn; make the data set again, in another folder") from None
+    return plan
 
 
 def make_store(
@@ -89,13 +109,13 @@ def make_store(
     heads alone. Raises BadInput when the folder holds a store of another kind, Unavailable when a process is killed.
     """
     hand_named(hand)
-    if seed < 0:
-        raise BadInput(f"seed: must be 0 or more, got {seed}")
+    if seed < 0 or not 64 <= size <= NOISE_PX:
+        raise BadInput(f"seed must be 0 or more, size 64 to {NOISE_PX} px; got {seed} and {size}")
     folder.mkdir(parents=True, exist_ok=True)
     what = {"hand": hand} | ({} if assets is None else {"data": "heads" if heads else "humans"})
     plan, about = {"count": count, "seed": seed, "size": size, **what}, folder / "plan.json"
-    if about.is_file() and json.loads(about.read_text(encoding="utf-8")) != plan:
-        raise BadInput(f"{folder}: holds {about.read_text(encoding='utf-8')}, wanted is {json.dumps(plan)}")
+    if about.is_file() and (held := plan_of(about)) != plan:
+        raise BadInput(f"{folder}: holds {json.dumps(held)}, wanted is {json.dumps(plan)}")
     if not about.is_file():
         for name, tail in _NAMES:
             open_memmap(folder / f"{name}.npy", "w+", np.uint8, (count, size, size, *tail)).flush()

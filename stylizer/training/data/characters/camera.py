@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 Picture = NDArray[np.float32]
 
 
+NOISE_PX = 512  # side of the noise that everything is made of: the largest picture
+
+
 @cache
 def _clouds() -> Picture:
-    """Smooth noise [12, 512, 512] of six grain sizes, standard deviation 1."""
+    """Smooth noise [12, NOISE_PX, NOISE_PX] of six grain sizes, standard deviation 1."""
     rng, fields = np.random.default_rng(5), []
     for grain in (2, 3, 5, 8, 14, 30, 2, 3, 5, 8, 14, 30):
-        field = rng.normal(0, 1, (512 // grain + 2, 512 // grain + 2)).astype(np.float32)
-        field = cv2.resize(field, (512, 512), interpolation=cv2.INTER_CUBIC)
+        field = rng.normal(0, 1, (NOISE_PX // grain + 2, NOISE_PX // grain + 2)).astype(np.float32)
+        field = cv2.resize(field, (NOISE_PX, NOISE_PX), interpolation=cv2.INTER_CUBIC)
         fields.append((field - field.mean()) / field.std())
     return np.stack(fields)
 
@@ -25,10 +28,10 @@ def cloud(rng: Generator, size: int, grain: int, *, stretch: bool = False) -> Pi
     """Smooth noise [size, size]; grain 0 fine .. 5 coarse; `stretch` makes it long in a random direction: folds."""
     field = _clouds()[grain + 6 * int(rng.integers(2))]
     if not stretch:
-        y, x = rng.integers(0, 512 - size, 2) if size < 512 else (0, 0)
+        y, x = rng.integers(0, NOISE_PX - size, 2) if size < NOISE_PX else (0, 0)
         return np.asarray(field[y : y + size, x : x + size])
     angle, longer = rng.uniform(0, 180), rng.uniform(2, 5)
-    m = cv2.getRotationMatrix2D((256, 256), angle, 1.0)
+    m = cv2.getRotationMatrix2D((NOISE_PX / 2, NOISE_PX / 2), angle, 1.0)
     m[0] *= longer
     m[:, 2] += rng.uniform(0, 256, 2) - 128
     return np.asarray(cv2.warpAffine(field, m, (size, size), borderMode=cv2.BORDER_REFLECT), np.float32)
