@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from stylizer.controls import CONTROLS, Value, checked, control, defaults
 from stylizer.errors import BadInput, NotFound
@@ -111,20 +112,27 @@ class Morph:
         return between(self.start, self.end, 1.0 if self.over else self.done_beats / self.beats)
 
 
+class Past(NamedTuple):
+    """What was played: all controls, and the modulators of the preset."""
+
+    controls: Mapping[str, Value]
+    sound: tuple[Modulator, ...]
+
+
 class History:
-    """What the controls were, gesture by gesture."""
+    """What was played, gesture by gesture."""
 
     def __init__(self) -> None:
-        self._states: list[dict[str, Value]] = []
+        self._states: list[Past] = []
         self._last: tuple[frozenset[str], float] = (frozenset(), -1e9)
 
-    def note(self, before: Mapping[str, Value], names: frozenset[str], time_s: float) -> None:
-        """before: all controls as they were before `names` changed."""
+    def note(self, before: Past, names: frozenset[str], time_s: float) -> None:
+        """before: as it was before the controls `names` changed."""
         if names != self._last[0] or time_s - self._last[1] > ONE_GESTURE_S:
-            self._states = [*self._states[1 - HISTORY :], dict(before)]
+            self._states = [*self._states[1 - HISTORY :], before]
         self._last = (names, time_s)
 
-    def back(self) -> dict[str, Value] | None:
-        """All controls as they were one gesture ago; None at the beginning."""
+    def back(self) -> Past | None:
+        """As it was one gesture ago; None at the beginning."""
         self._last = (frozenset(), -1e9)
         return self._states.pop() if self._states else None

@@ -21,7 +21,7 @@ from stylizer.vj.inputs.clock import Tempo
 from stylizer.vj.inputs.modulation import Modulator, Modulators
 from stylizer.vj.loop import Loop, open_loop
 from stylizer.vj.moment import Moment
-from stylizer.vj.presets import History, Morph, Preset
+from stylizer.vj.presets import History, Morph, Past, Preset
 from stylizer.vj.strobe import StrobeGuard
 
 METER_FRAMES = 100  # over which fps and step times are told
@@ -104,7 +104,7 @@ class VjSession:
                 wanted = after["model_a"], after["model_b"]
                 if models is not None and names == wanted:  # else another hand chose one while these were loaded
                     if after != self._controls:
-                        self._history.note(self._controls, frozenset(values), time.monotonic())
+                        self._history.note(self._past(), frozenset(values), time.monotonic())
                     self._controls, self._models, self._morph = after, models, None
                     return
             names, models = wanted, self._prepared(after)
@@ -114,18 +114,21 @@ class VjSession:
         end = preset.values
         if beats <= 0:
             self.apply(end)
-            return self._follow(preset)
+            return self._follow(preset.sound)
         self._prepared(end)  # a bad model is told now, not in the middle of the way
         with self._lock:
-            self._history.note(self._controls, frozenset(end), time.monotonic())
+            self._history.note(self._past(), frozenset(end), time.monotonic())
             self._morph = Morph(dict(self._controls), end, beats)
-        self._follow(preset)
+        self._follow(preset.sound)
 
-    def _follow(self, preset: Preset) -> None:
-        """The preset's modulators take the place of the last preset's; those set by hand stay."""
+    def _past(self) -> Past:
+        return Past(dict(self._controls), self._preset_sound)
+
+    def _follow(self, sound: tuple[Modulator, ...]) -> None:
+        """A preset's modulators take the place of the last preset's; those set by hand stay."""
         by_hand = tuple(row for row in self.modulators.rows if row not in self._preset_sound)
-        self._preset_sound = preset.sound
-        self.modulators.rows = by_hand + preset.sound
+        self._preset_sound = sound
+        self.modulators.rows = by_hand + sound
 
     def undo(self) -> bool:
         """Back to before the last gesture; False when there is none left."""
@@ -133,9 +136,11 @@ class VjSession:
             before = self._history.back()
         if before is None:
             return False
-        models = self._prepared(before)
+        models = self._prepared(before.controls)
         with self._lock:
-            self._controls, self._models, self._morph = before, models, None
+            self._controls, self._models, self._morph = dict(before.controls), models, None
+        if before.sound != self._preset_sound:
+            self._follow(before.sound)
         return True
 
     def preset(self, name: str, title: str) -> Preset:

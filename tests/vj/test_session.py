@@ -12,6 +12,7 @@ from kernels.weights import random_weights
 from stylizer.controls import defaults
 from stylizer.errors import BadInput, NotFound
 from stylizer.frame import PixelsU8
+from stylizer.vj import presets
 from stylizer.vj.bank import Bank, Model
 from stylizer.vj.inputs.modulation import Modulator
 from stylizer.vj.loop import open_loop
@@ -99,6 +100,24 @@ def test_undo_goes_back_gesture_by_gesture(bank: Bank) -> None:
     assert playing.undo() and playing.controls["rate"] == 1.0
     assert playing.undo() and playing.controls == defaults("vj")
     assert not playing.undo()
+
+
+@pytest.mark.parametrize("beats", [0, 4])
+def test_undo_of_a_preset_takes_what_sound_drove_along(
+    bank: Bank, beats: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was plugged in by hand stays; what was unplugged by hand since stays away."""
+    monkeypatch.setattr(presets, "ONE_GESTURE_S", 0.0)
+    by_hand, first, second = (Modulator("level", name, 0.5) for name in ("zoom", "hue", "rate"))
+    playing = session(bank)
+    playing.modulators.rows = (by_hand,)
+    playing.play(Preset("first", "First", SMALL | {"hue": 0.1}, (first,)))
+    playing.play(Preset("second", "Second", SMALL | {"hue": 0.3}, (second,)), beats=beats)
+    assert set(playing.modulators.rows) == {by_hand, second}
+    assert playing.undo() and set(playing.modulators.rows) == {by_hand, first} and playing.controls["hue"] == 0.1
+    playing.modulators.rows = (by_hand,)
+    playing.apply({"hue": 0.4})
+    assert playing.undo() and playing.modulators.rows == (by_hand,)
 
 
 def test_a_morph_takes_its_beats_and_arrives_exactly(bank: Bank) -> None:
