@@ -30,8 +30,9 @@ def run(settings: Settings) -> None:
     check_port_free(open_to_all.host, open_to_all.port, "STYLIZER_PORT")
     check_port_free(settings.host, settings.studio_port, "STYLIZER_STUDIO_PORT")
     launch.end_when_told()  # uvicorn raises the signal again once it is done
-    studio, status = launch.start(settings), 0
+    studio, status = None, 0
     try:
+        studio = launch.start(settings)
         server = make_server(open_to_all)
         told = open_to_all, addresses(settings)[1], lambda: server.should_exit
         threading.Thread(target=_announce, args=told, daemon=True).start()
@@ -40,7 +41,8 @@ def run(settings: Settings) -> None:
     except (KeyboardInterrupt, SystemExit):
         out.print("ended")
     finally:
-        launch.stop(studio)
+        if studio is not None:
+            launch.stop(studio)
     sys.stdout.flush()
     os._exit(status)  # a network that is just being compiled would abort the interpreter's own end
 
