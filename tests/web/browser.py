@@ -39,6 +39,11 @@ def chromium_path() -> str:
 
 
 Launch = Callable[[Path | None], Browser]
+CAMERAS = (  # every camera that a page was given, in `cameras`
+    "window.cameras = []; const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);"
+    "navigator.mediaDevices.getUserMedia = async (c) => {"
+    "const stream = await real(c); cameras.push(...stream.getTracks()); return stream; };"
+)
 
 
 @contextlib.contextmanager

@@ -1,25 +1,22 @@
 """Days with nobody behind the booth: hasty fingers, styles that are gone, answers that never come."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route
 
 from stylizer.config import Settings
-from tests.web.browser import visit
+from tests.web.browser import CAMERAS, visit
 from tests.web.doubles import ColourPipeline, Running, free_port, running, wait_for
 from web.api.app import create_app
 from web.api.doors import RateLimit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 LIVE = "body[data-state=live]:not([data-rest])"
-CAMERAS = (
-    "window.cameras = []; const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);"
-    "navigator.mediaDevices.getUserMedia = async (c) => {"
-    "const stream = await real(c); cameras.push(...stream.getTracks()); return stream; };"
-)
 
 
 @pytest.fixture(scope="module")
@@ -106,17 +103,21 @@ def test_a_worker_that_has_lost_the_style_is_found_again_with_another(page: Page
         assert page.evaluate("() => window.same"), "without a reload"
 
 
-def test_an_offer_that_is_never_answered_is_made_again(worker: Running, page: Page) -> None:
-    held: list[Route] = []
+def test_whatever_is_never_answered_is_asked_again(worker: Running, page: Page) -> None:
+    """For a place, then with an offer: the network loses the first of each."""
+    lost: list[str] = []
 
     def first_is_lost(route: Route) -> None:
-        held.append(route)
-        if len(held) > 1:
+        path = urlsplit(route.request.url).path.rpartition("/")[2]
+        if path in lost:
             route.continue_()
+        else:
+            lost.append(path)
 
-    page.route("**/offer", first_is_lost)
+    page.route(re.compile("/(streams|offer)$"), first_is_lost)
     page.goto(f"{worker.base}/?auto=camera")
-    page.wait_for_selector(LIVE)
+    page.wait_for_selector(LIVE, timeout=40_000)
+    assert lost == ["streams", "offer"]
 
 
 def test_a_kiosk_that_breaks_waits_with_its_fresh_start_for_the_worker(page: Page) -> None:

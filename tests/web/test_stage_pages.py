@@ -4,12 +4,13 @@ import base64
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from stylizer.controls import CONTROLS
 from tests.web.axe import serious
-from tests.web.browser import Launch, browsers, visit, wait_unique, watch
+from tests.web.browser import CAMERAS, Launch, browsers, save_mjpeg, visit, wait_unique, watch
 from tests.web.doubles import free_port, wait_for
 from tests.web.stages import KEY, Staged, pict, staged
 from web.documents import PAGES
@@ -91,6 +92,24 @@ def test_two_windows_play_one_show_and_stay_in_step(show: Staged, browser: Brows
         watch(one, "#view")
         wait_unique(one, 5)
         one.wait_for_function("() => /\\d+ ms/.test(document.querySelector('#view_fps').textContent)")
+        assert faults == []
+
+
+def test_two_taps_on_the_camera_open_one_and_the_next_closes_it(show: Staged, launch: Launch, tmp_path: Path) -> None:
+    film = save_mjpeg(tmp_path / "camera.mjpeg", [np.full((240, 320, 3), grey, np.uint8) for grey in (60, 200)], 15)
+    with visit(launch(film)) as context:
+        page = context.new_page()
+        page.add_init_script(CAMERAS)
+        faults = _opened(page, show)
+        page.evaluate("() => { const button = document.querySelector('#camera'); button.click(); button.click(); }")
+        page.wait_for_selector("#camera[aria-pressed=true]")
+        page.wait_for_selector("button.choice[value=whole][aria-pressed=true]")
+        wait_for(lambda: show.stage.show.session.guest_pixels is not None, 10)
+        assert page.evaluate("() => cameras.map((track) => track.readyState)") == ["live"]
+        page.click("#camera")
+        page.wait_for_selector("#camera[aria-pressed=false]")
+        assert page.evaluate("() => cameras.map((track) => track.readyState)") == ["ended"]
+        page.click("#undo")
         assert faults == []
 
 

@@ -1,6 +1,6 @@
 // The booth: asks for the camera, shows the stylized mirror, says in words what is happening, rests when nobody is there.
 
-import { call, Refusal } from "/shared/api.js";
+import { ANSWER_MS, call, Refusal } from "/shared/api.js";
 import { Mirror } from "/shared/mirror.js";
 import { problem } from "/shared/problems.js";
 import { camera, clip } from "/shared/sources.js";
@@ -159,11 +159,13 @@ function showStats(stats) {
   $("numbers").textContent = parts.join(" · ");
 }
 
+const ask = (path) => call("GET", path, { withinMs: ANSWER_MS });
+
 /** Waits until the worker is warm, then knows its table, styles and ladder. */
 async function worker() {
   for (;;) {
     try {
-      const [ready, rows] = await Promise.all([call("GET", "/ready"), call("GET", "/v1/controls"), lookForStyles()]);
+      const [ready, rows] = await Promise.all([ask("/ready"), ask("/v1/controls"), lookForStyles()]);
       [ladder, table] = [ready.ladder, rows];
       return buildSheets();
     } catch {
@@ -175,7 +177,7 @@ async function worker() {
 
 /** Those that were brought in since the last visitor, too. */
 async function lookForStyles() {
-  ({ styles, titles } = await call("GET", "/v1/styles"));
+  ({ styles, titles } = await ask("/v1/styles"));
 }
 
 async function begin(open) {

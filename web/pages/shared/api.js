@@ -10,6 +10,8 @@ export class Refusal extends Error {
   }
 }
 
+export const ANSWER_MS = 6000; // for what is answered at once: a network in between may never answer, and the next try does better
+
 /** Sends one request; a `body` that is a Blob goes as it is, others as JSON. `token`: the stream's, if it has one. `withinMs`: given up after that. Throws Refusal, or TypeError when nobody answers. */
 export async function call(method, path, { body, token, keepalive = false, withinMs } = {}) {
   const headers = {};

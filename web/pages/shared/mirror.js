@@ -4,7 +4,7 @@
 // place in the queue), loading, reconnecting, blocked (no path through the network), refused (detail: the worker's
 // sentence, and third the code of its kind).
 
-import { call, Refusal } from "./api.js";
+import { ANSWER_MS, call, Refusal } from "./api.js";
 
 const RETRY_MS = [0, 300, 1200, 2700, 4800, 7000]; // LiveKit's curve; its last step repeats
 const BUSY_MS = 3000; // between two asks for a place
@@ -13,7 +13,6 @@ const STALL_MS = 3000; // no new picture for this long: a new connection
 const PACE_STEP = 0.2; // smaller changes of the wanted rate are let be
 const SILENT = 5; // of the worker's statistics, one a second, without a new camera picture: it only repeats the last one
 const CONNECT_MS = 8000;
-const ANSWER_MS = 6000; // for an offer's answer: the worker gives up after five seconds, a network in between may never
 const GATHER_MS = 1000; // without STUN all candidates are there at once; a dead relay must not hold everything up
 const START_KBIT = 1500; // Chromium would begin at 300 kbit/s and send the first seconds small and blurred
 
@@ -103,7 +102,7 @@ export class Mirror {
   }
 
   async #open() {
-    const stream = await call("POST", "/v1/streams", { body: { controls: this.#controls, ticket: this.#ticket, resume: this.#resume } });
+    const stream = await call("POST", "/v1/streams", { body: { controls: this.#controls, ticket: this.#ticket, resume: this.#resume }, withinMs: ANSWER_MS });
     this.#resume = null;
     if (!this.#wanted) {
       call("DELETE", `/v1/streams/${stream.id}`, { token: stream.token, keepalive: true }).catch(() => {});

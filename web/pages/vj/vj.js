@@ -19,7 +19,7 @@ const TONES = { live: "good", connecting: "wait", lost: "wait", key: "bad" };
 
 const key = location.hash.slice(1);
 let state = "connecting", controls = {}, shelf = { models: [], presets: [] }, wiring = null, keys = [], beats = 4, view = {}, panel = null, saying = 0;
-let mirror = null, source = null, sending = null, recorded;
+let mirror = null, source = null, opening = false, sending = null, recorded;
 
 /** detail: the worker's own sentence, English, small below. */
 const say = (text, bad = false, detail = "") => {
@@ -108,15 +108,19 @@ function sendCamera() {
 }
 
 async function toggleCamera() {
+  if (opening) return; // a second tap would open a second one, which nothing could close
   if (source) {
     source.stop();
     source = null;
   } else {
+    opening = true;
     try {
       source = await openCamera();
       source.onEnd(() => source && toggleCamera());
     } catch (error) {
       return say(t(`camera_${error.kind ?? "unknown"}`), true);
+    } finally {
+      opening = false;
     }
     if (controls.inject === "none") change({ inject: "whole" });
   }
