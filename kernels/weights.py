@@ -19,7 +19,7 @@ from kernels.pict import MAX_FILE_BYTES, MAX_JSON_BYTES, BadWeights, Weights, re
 SIZE = 256  # pixels of a side, in and out
 LEAK = 0.2  # slope of the encoders' LeakyReLU
 EPSILON = 1e-5  # added to the variance
-MAX_FILTERS = 256
+MAX_FILTERS = 224  # of encoder 1: the weights of more do not fit into a block's 48 KB of shared memory
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,10 @@ import pytest
 pytest.importorskip("cupy", reason="the CUDA compiler comes with cupy, which is not installed")
 
 from kernels.compile import CARDS, all_kernels, occupancy  # noqa: E402  after the skip
-from kernels.launch import Kernel  # noqa: E402
+from kernels.conv import first  # noqa: E402
+from kernels.launch import Kernel, Ref  # noqa: E402
 from kernels.nvrtc import Usage, compile_cubin, parse_usage  # noqa: E402
+from kernels.weights import MAX_FILTERS, unet_layers  # noqa: E402
 
 LOG = """ptxas info    : Compiling entry function 'k' for 'sm_90'
 ptxas info    : Function properties for k
@@ -33,6 +35,13 @@ def test_kernel_compiles_and_spills_nothing(arch: str, function: str) -> None:
     assert cubin[:4] == b"\x7fELF"
     assert 0 < usage.registers <= 255 and usage.shared_bytes <= 48 << 10
     assert usage.spill_bytes == 0
+
+
+def test_the_widest_network_that_is_taken_fits_into_shared_memory() -> None:
+    """Encoder 1 keeps all its weights there; no other layer needs more for more filters."""
+    layer = unet_layers(MAX_FILTERS)[0]
+    launch = first(layer, Ref("x"), Ref("w"), Ref("b"), Ref("y"), y_stride=2 * MAX_FILTERS)
+    assert compile_cubin(launch.kernel, "sm_75")[1].shared_bytes <= 48 << 10
 
 
 def test_the_report_of_ptxas_is_read() -> None:
