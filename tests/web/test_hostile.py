@@ -5,6 +5,7 @@ import contextlib
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import av
@@ -21,7 +22,9 @@ from fastapi import FastAPI, WebSocket
 from websockets.sync.client import connect
 
 from stylizer.config import Settings
+from stylizer.picture import encode_picture
 from tests.web.doubles import ColourPipeline, PaintedTrack, Running, Visitor, running, visiting, wait_for
+from tests.web.test_service import Troubled
 from web import compat, compat_http
 from web.api import doors, stills
 from web.api.app import create_app
@@ -140,6 +143,24 @@ def test_only_so_many_pictures_are_on_their_way_in(worker: Running, monkeypatch:
         slow.close()
         wait_for(lambda: service.uploads == 0, WAIT_S)
         assert http.post("/v1/stylize", content=b"a third").status_code == 415, "it is read, and is no picture"
+
+
+def test_pictures_that_wait_to_be_drawn_count_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are held whole: without a bound they pile up behind a slow machine."""
+    monkeypatch.setattr(stills, "MAX_UPLOADS", 1)
+    pipeline, picture = Troubled(), encode_picture(np.full((8, 8, 3), 90, np.uint8))
+    with (
+        running(create_app(Settings.load(), pipeline)) as worker,
+        worker.client() as http,
+        worker.client() as other,
+        ThreadPoolExecutor() as beside,
+    ):
+        pipeline.gate.clear()
+        first = beside.submit(other.post, "/v1/stylize", content=picture)
+        wait_for(lambda: worker.app.state.service.ready.worker.busy_s > 0, WAIT_S)
+        assert http.post("/v1/stylize", content=picture).status_code == 503
+        pipeline.gate.set()
+        assert first.result().status_code == 200 and http.post("/v1/stylize", content=picture).status_code == 200
 
 
 # ---------------------------------------------------------------- peers

@@ -1,6 +1,8 @@
 """The studio's live page and the worker behind it, without a browser and without networks."""
 
+import tempfile
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -81,6 +83,23 @@ def test_a_style_that_is_gone_gives_way_to_the_first(worker: Worker, pipeline: C
     assert not app.exception and app.selectbox(key="control.style").value == "blue"
     assert bridge.session.controls["style"] == "blue"
     bridge.close()
+
+
+def _compare() -> None:
+    from web.studio import compare_page
+
+    compare_page.page()
+
+
+def test_a_comparison_that_finds_no_room_for_its_film_is_told_in_words(
+    worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "worker", lambda: worker)
+    app = AppTest.from_function(_compare, default_timeout=60).run()
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file"))
+    app.button[0].click().run()
+    assert not app.exception and "Not a directory" in app.error[0].value
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

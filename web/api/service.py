@@ -66,7 +66,7 @@ class Service:
         self.connections = Connections.allowed_by(settings)
         self.stills = ThreadPoolExecutor(STILL_THREADS, thread_name_prefix="still")
         self.recorders = ThreadPoolExecutor(RECORDERS, thread_name_prefix="keepsake")
-        self.uploads = 0  # pictures that are on their way in
+        self.uploads = 0  # pictures of POST /v1/stylize that were not answered yet
         self.recording: set[str] = set()  # streams whose clip is being made
         self.shelf = Shelf()
         self.turns = Turns()

@@ -10,13 +10,14 @@ from stylizer.controls import CONTROLS, Value
 from stylizer.errors import BadInput, NoCapacity
 from stylizer.picture import decode_picture, encode_picture
 from web.api.deps import ReadyDep, ServiceDep, problems
+from web.api.service import Ready, Service
 from web.compat_http import form_in_memory
 from web.errors import TooLarge
 
 router = APIRouter(prefix="/v1", tags=["one picture"])
 
 FORMATS = ("JPEG", "PNG", "WEBP")
-MAX_UPLOADS = 8  # at once: what they have sent so far is held in memory
+MAX_UPLOADS = 8  # at once, from the first byte to the answer: all that while they are held in memory
 MAX_PIXELS = 40_000_000  # an 8K picture has 33 million
 FORM_OVERHEAD_BYTES = 64 * 1024  # boundaries and fields around a multipart picture
 OutputFormat = Literal["png", "jpeg", "webp"]
@@ -66,12 +67,17 @@ async def stylize(
     the picture; 503 busy.
     """
     if service.uploads >= MAX_UPLOADS:
-        raise NoCapacity(f"{MAX_UPLOADS} pictures are on their way in; please try again in a moment")
+        raise NoCapacity(f"{MAX_UPLOADS} pictures are on their way; please try again in a moment")
     service.uploads += 1
     try:
-        body = await _read(request, service.settings.max_upload_bytes)
+        stylized = await _stylized(request, ready, service, output)
     finally:
         service.uploads -= 1
+    return Response(stylized, media_type=f"image/{output}", headers={"Cache-Control": "no-store"})
+
+
+async def _stylized(request: Request, ready: Ready, service: Service, output: OutputFormat) -> bytes:
+    body = await _read(request, service.settings.max_upload_bytes)
     fields = {k: v for k, v in request.query_params.items() if k != "format"}
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         body, form_fields = await _picture_of_form(request, body)
@@ -82,8 +88,7 @@ async def stylize(
         pixels = decode_picture(body, "picture", MAX_PIXELS, FORMATS)
         return encode_picture(ready.worker.stylize(pixels, controls), output.upper())
 
-    stylized = await asyncio.get_running_loop().run_in_executor(service.stills, work)
-    return Response(stylized, media_type=f"image/{output}", headers={"Cache-Control": "no-store"})
+    return await asyncio.get_running_loop().run_in_executor(service.stills, work)
 
 
 async def _read(request: Request, limit: int) -> bytes:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from stylizer.controls import CONTROLS
 from stylizer.errors import StylizerError
@@ -24,12 +25,7 @@ def page() -> None:
     upload = where.file_uploader(t("own_film"), type=SUFFIXES, key="compare.film")
     seconds = how_long.slider(t("seconds"), 1.0, MAX_SECONDS, 3.0, step=0.5, key="compare.seconds")
     if go.button(t("draw_both"), type="primary", icon=":material/compare:", width="stretch"):
-        with tempfile.TemporaryDirectory() as folder:
-            film = resources.CLIP
-            if upload is not None:
-                film = Path(folder) / f"film{Path(upload.name).suffix.lower()}"
-                film.write_bytes(upload.getvalue())
-            _draw(film, ways, seconds)
+        _draw(upload, ways, seconds)
     if shown := st.session_state.get("compare.made"):
         made, words = shown
         st.video(made, loop=True, autoplay=True, muted=True)
@@ -65,12 +61,17 @@ def _words(way: dict[str, object]) -> str:
     return t("way_seed" if way["seed"] else "way", style=style, strength=strength, ink=ink, seed=way["seed"])
 
 
-def _draw(film: Path, ways: list[dict[str, object]], seconds: float) -> None:
+def _draw(upload: UploadedFile | None, ways: list[dict[str, object]], seconds: float) -> None:
     bar = st.progress(0.0, t("drawing_both"))
     try:
-        made, _ = side_by_side(resources.worker(), film, ways, seconds, lambda share: bar.progress(share))
+        with tempfile.TemporaryDirectory() as folder:
+            film = resources.CLIP
+            if upload is not None:
+                film = Path(folder) / f"film{Path(upload.name).suffix.lower()}"
+                film.write_bytes(upload.getvalue())
+            made, _ = side_by_side(resources.worker(), film, ways, seconds, lambda share: bar.progress(share))
         st.session_state["compare.made"] = made, [_words(way) for way in ways]
-    except StylizerError as error:
+    except (StylizerError, OSError) as error:  # a film that is larger than the place for it, say
         st.error(said(error))
     finally:
         bar.empty()
