@@ -155,8 +155,7 @@ class Writer:
         pixels = _even(frame.pixels)
         if self._container is None:
             self._open(frame, pixels)
-        picture = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-        picture = picture.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
+        picture = encodable(pixels)
         picture.pts, picture.time_base = frame.pts, frame.time_base
         assert self._container
         self._container.mux(self._video.encode(picture))
@@ -195,11 +194,22 @@ class Writer:
         self._video.pix_fmt = "yuv420p"
         self._video.time_base = self._video.codec_context.time_base = frame.time_base
         self._video.options = {"preset": "veryfast", "crf": "20"}
-        colours = self._video.codec_context  # said, or players guess by the size
-        colours.colorspace = colours.color_primaries = colours.color_trc = BT709
-        colours.color_range = ColorRange.MPEG
+        say_colours(self._video)
         if self._source.has_sound:
             self._sound = Soundtrack(self._source.path, self._container, self._source.starts_s)
+
+
+def encodable(pixels: PixelsU8) -> av.VideoFrame:
+    """uint8 [H, W, 3], H and W even -> what an encoder takes, in the colours of HDTV."""
+    picture = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+    return picture.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
+
+
+def say_colours(stream: VideoStream) -> None:
+    """Those of `encodable`: unless a film says what its colours are, players guess by its size."""
+    codec = stream.codec_context
+    codec.colorspace = codec.color_primaries = codec.color_trc = BT709
+    codec.color_range = ColorRange.MPEG
 
 
 def reason(error: Exception) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -210,6 +211,23 @@ def test_a_file_is_heard_step_by_step(tmp_path: Path) -> None:
     assert period_s == pytest.approx(0.5, abs=0.01)
     with pytest.raises(Unreadable, match="none.wav"):
         read_sound(tmp_path / "none.wav")
+
+
+def test_files_may_have_any_name_and_say_their_colours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with FilmFile(Path("12:30.mp4"), Fraction(30)) as film:
+        film.write(np.full((16, 16, 3), (180, 20, 60), np.uint8))
+    with av.open(str(tmp_path / "12:30.mp4")) as made:
+        assert made.streams.video[0].codec_context.colorspace == 1  # H.273: BT.709
+        assert next(made.decode(video=0)).to_ndarray(format="rgb24")[8, 8] == pytest.approx([180, 20, 60], abs=4)
+    with wave.open("12:31.wav", "wb") as file:
+        file.setparams((1, 2, RATE, 0, "NONE", ""))
+        file.writeframes(bytes(2 * RATE))
+    assert len(read_sound(Path("12:31.wav"))) == RATE
+    begun = "1a45dfa3a34286810142f7810142f2810442f381084282886d6174726f736b614287810442858102185380670100000000"
+    Path("begun.mkv").write_bytes(bytes.fromhex(begun))  # FFmpeg's "end of file" is an error of a kind of its own
+    with pytest.raises(Unreadable, match="begun.mkv"):
+        read_sound(Path("begun.mkv"))
 
 
 class Session:

@@ -9,6 +9,7 @@ import av
 import numpy as np
 
 from stylizer.errors import Unreadable
+from stylizer.soundtrack import BROKEN, url_of
 from stylizer.vj.inputs.audio import F32, HOP, Ear, Heard
 
 RATE = 48_000
@@ -17,13 +18,13 @@ RATE = 48_000
 def read_sound(path: Path) -> F32:
     """The first sound of a film or sound file, mono, 48 kHz, -1..1. Raises Unreadable."""
     try:
-        with av.open(str(path)) as container:
+        with av.open(url_of(path)) as container:
             if not container.streams.audio:
                 raise Unreadable(f"{path}: holds no sound")
             resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
             frames = [made for frame in container.decode(audio=0) for made in resampler.resample(frame)]
             frames += resampler.resample(None)
-    except (OSError, ValueError) as error:  # FFmpegError is one or the other
+    except (OSError, *BROKEN) as error:
         raise Unreadable(f"{path}: no sound that can be read ({type(error).__name__})") from None
     parts = [frame.to_ndarray().reshape(-1) for frame in frames]
     return np.concatenate(parts).astype(np.float32) if parts else np.zeros(0, np.float32)

@@ -11,7 +11,8 @@ import av
 
 from stylizer.errors import BadInput
 from stylizer.frame import PixelsU8
-from stylizer.media import FILM_SUFFIXES
+from stylizer.media import FILM_SUFFIXES, encodable, say_colours
+from stylizer.soundtrack import url_of
 from stylizer.vj.outputs.outlet import fitted
 
 WAITING = 8  # frames between the show and the encoder: a third of a second, then frames are dropped and counted
@@ -56,7 +57,7 @@ class FilmFile:
             self._open(width, height)
         if (width, height) != self._size:
             raise BadInput(f"{self.path}: a picture of {width}x{height} in a film of {self._size[0]}x{self._size[1]}")
-        picture = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+        picture = encodable(pixels)
         picture.pts, picture.time_base = self.frames if pts is None else pts, 1 / self.rate
         assert self._container
         self._container.mux(self._video.encode(picture))
@@ -74,11 +75,12 @@ class FilmFile:
         if width % 2 or height % 2:
             raise BadInput(f"{self.path}: H.264 wants even sides, got {width}x{height}")
         self._size = (width, height)
-        self._container = av.open(str(self.path), "w", options=self._container_options)
+        self._container = av.open(url_of(self.path), "w", options=self._container_options)
         self._video = self._container.add_stream("libx264", rate=self.rate)
         self._video.width, self._video.height, self._video.pix_fmt = width, height, "yuv420p"
         self._video.time_base = self._video.codec_context.time_base = 1 / self.rate
         self._video.options = self._options
+        say_colours(self._video)
 
 
 class Recorder:
