@@ -10,7 +10,7 @@ import numpy as np
 
 from stylizer.errors import BadInput
 from stylizer.training.parallel import World
-from stylizer.training.run import RunLog, StopAsked, alone_in, first_line, load_state, save_atomically
+from stylizer.training.run import RunLog, StopAsked, alone_in, first_line, is_finite, load_state, save_atomically
 from stylizer.training.settings import Dataclass, write_settings
 from stylizer.training.watch import first_not_finite, troubles
 
@@ -128,7 +128,10 @@ class _Keeper:
         self.log.close()
 
     def _save(self) -> None:
-        save_atomically(self.trainer.state(), self.folder / "checkpoint.pt")
+        state = self.trainer.state()
+        if not is_finite(state):
+            raise BadInput(f"{self.folder}: weights broke at step {self.trainer.done}; lower the learning rate")
+        save_atomically(state, self.folder / "checkpoint.pt")
 
     def _show(self) -> None:
         self.trainer.samples(self.folder / f"samples_{self.trainer.done:06d}.png")

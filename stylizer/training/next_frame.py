@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from kernels.pict import Weights
 from kernels.weights import filters_of, random_weights
 from stylizer.convert.pix2pix import Unet256, weights_of
-from stylizer.errors import ModelRejected
+from stylizer.errors import BadInput, ModelRejected
 from stylizer.frame import PixelsU8, u8_from_unit
 from stylizer.training.patch_discriminator import PatchDiscriminator
 from stylizer.training.rollouts import Batch, Rollouts, grain
-from stylizer.training.run import load_state, set_rate
+from stylizer.training.run import is_finite, load_state, set_rate
 
 L1_WEIGHT = 100.0
 DROPOUT_LAYERS = (8, 9, 10)  # decoders 8, 7, 6
@@ -114,8 +114,13 @@ class NextFrameTrainer:
         self.mean.load_state_dict(state)
 
     def save(self, path: Path) -> None:
-        """All that `load` needs to go on as if nothing had happened, but for the pool of dreams, which starts anew."""
+        """All that `load` needs to go on as if nothing had happened, but for the pool of dreams, which starts anew.
+
+        Raises BadInput when weights are no numbers any more: the file stays as it was.
+        """
         state = {name: part.state_dict() for name, part in self._parts().items()}
+        if not is_finite(state):
+            raise BadInput(f"{path}: weights broke at step {self.steps}; lower --learning-rate")
         torch.save({"plan": asdict(self.plan), "steps": self.steps} | state, path)
 
     def load(self, path: Path) -> None:

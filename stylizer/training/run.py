@@ -29,6 +29,15 @@ def save_atomically(state: Mapping[str, Any], path: Path) -> None:
         os.fsync(file.fileno())
 
 
+def is_finite(state: object) -> bool:
+    """Whether every tensor in it, however deep, holds numbers. A step may break the weights and have a good loss."""
+    if isinstance(state, Mapping):
+        return all(is_finite(value) for value in state.values())
+    if isinstance(state, list | tuple):
+        return all(is_finite(value) for value in state)
+    return not isinstance(state, Tensor) or bool(state.isfinite().all())
+
+
 def load_state(path: Path) -> dict[str, Any] | None:
     """What `save_atomically` wrote; None before the first time. Admits tensors and plain containers only."""
     if not path.is_file():

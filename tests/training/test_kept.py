@@ -101,6 +101,23 @@ def test_two_trainings_do_not_share_a_folder(tmp_path: Path) -> None:
     assert trainer.done == 1
 
 
+def test_weights_that_broke_are_not_saved_though_their_loss_was_good(tmp_path: Path) -> None:
+    class Breaking(Counting):
+        def state(self) -> dict[str, Any]:
+            weights = torch.tensor([1.0, float("nan") if self.done == 3 else 2.0])
+            return super().state() | {"nets": [{"weight": weights}]}
+
+    with pytest.raises(BadInput, match="weights broke at step 3"):
+        run(tmp_path, Breaking(), 5, silent, samples_every=9, checkpoint_s=0)
+    kept = load_state(tmp_path / "checkpoint.pt")
+    assert kept is not None and kept["step"] == 2
+    trainer = NextFrameTrainer([torch.zeros(3, 3, 256, 256, dtype=torch.uint8)], Plan(filters=1, places=1, batch=1))
+    next(trainer.mean.parameters()).fill_(float("inf"))
+    with pytest.raises(BadInput, match="weights broke at step 0"):
+        trainer.save(tmp_path / "state.pt")
+    assert not (tmp_path / "state.pt").exists()
+
+
 @pytest.mark.parametrize("content", [b"", b"hello world", pickle.dumps(print), b"PK\x05\x06" + bytes(18), bytes(99)])
 def test_what_is_no_checkpoint_is_named_in_one_line(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(content)
