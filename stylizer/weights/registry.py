@@ -83,7 +83,7 @@ class Registry:
         for file, path in self._present(part):
             _refuse_changed(self._check(file, path))
             return Found(part, file, path)
-        names, folders = ", ".join(f.file for f in part.files), ", ".join(map(str, self.folders))
+        names, folders = ", ".join(f.file for f in part.files), ", ".join(map(_told, self.folders))
         cure = f"`stylizer models pull {part.name}` brings it" if part.pullable else "set STYLIZER_MODELS to its folder"
         if package := next((file.package for file in part.files if file.package), None):
             cure = f"the package {package} brings it"
@@ -115,7 +115,12 @@ class Registry:
         good: dict[str, Style] = {}
         bad: list[ModelRejected] = []
         for root, origin in self._style_roots():
-            for folder in sorted(path.parent for path in root.glob(f"*/{CARD}")):
+            try:
+                folders = sorted(path.parent for path in root.glob(f"*/{CARD}"))
+            except OSError as error:
+                bad.append(ModelRejected(f"{root}: {error.strerror}"))
+                continue
+            for folder in folders:
                 try:
                     style = Style(Card.read(folder), folder, origin)
                     good.setdefault(style.card.name, style)
@@ -130,7 +135,7 @@ class Registry:
         """
         for root, origin in self._style_roots():
             folder = root / name
-            if folder.parent == root and (folder / CARD).is_file():
+            if folder.parent == root and _is_there(folder / CARD):
                 style = Style(Card.read(folder), folder, origin)
                 if not style.weights.is_file():
                     raise ModelMissing(f"style {name}: {style.weights} is not there")
@@ -199,11 +204,20 @@ def new_client() -> httpx.Client:
 
 
 def _is_there(path: Path) -> bool:
-    """Raises ModelRejected where the machine does not let us see."""
+    """False, too, in a folder that we may not look into: the next one may have it."""
     try:
         return path.is_file()
+    except OSError:
+        return False
+
+
+def _told(folder: Path) -> str:
+    """With what keeps us from looking into it."""
+    try:
+        (folder / CARD).is_file()
     except OSError as error:
-        raise ModelRejected(f"{path}: {error.strerror}") from None
+        return f"{folder} ({error.strerror})"
+    return str(folder)
 
 
 def _compare(path: Path, expected: str | None) -> Check:

@@ -103,9 +103,7 @@ def test_undo_goes_back_gesture_by_gesture(bank: Bank) -> None:
 
 
 @pytest.mark.parametrize("beats", [0, 4])
-def test_undo_of_a_preset_takes_what_sound_drove_along(
-    bank: Bank, beats: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_undo_of_a_preset_takes_what_sound_drove_along(bank: Bank, beats: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was plugged in by hand stays; what was unplugged by hand since stays away."""
     monkeypatch.setattr(presets, "ONE_GESTURE_S", 0.0)
     by_hand, first, second = (Modulator("level", name, 0.5) for name in ("zoom", "hue", "rate"))

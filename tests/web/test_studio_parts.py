@@ -165,6 +165,22 @@ def test_runs_are_read_as_training_leaves_them(tmp_path: Path) -> None:
     assert "Invalid value" in str(run.settings()["settings.toml"]), "half written"
 
 
+def _training() -> None:
+    from web.studio import training_page
+
+    training_page.page()
+
+
+def test_a_folder_of_runs_or_a_log_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resources, "settings", lambda: Settings.load(runs=Path("/" + "x" * 300)))
+    app = AppTest.from_function(_training, default_timeout=60).run()
+    assert not app.exception and "File name too long" in app.warning[0].value
+    (tmp_path / "first" / "log.jsonl").mkdir(parents=True)
+    monkeypatch.setattr(resources, "settings", lambda: Settings.load(runs=tmp_path))
+    app = AppTest.from_function(_training, default_timeout=60).run()
+    assert not app.exception and "Is a directory" in app.warning[0].value
+
+
 def test_a_preset_goes_into_a_file_and_back() -> None:
     controls = defaults("person") | {"seed": 7, "background": "blur", "mirror": True}
     preset = as_preset('Festival "evening" 夜\a\r', controls)
@@ -208,6 +224,8 @@ def test_a_preset_that_cannot_be_written_or_read_costs_nobody_the_old_one(
         presets.keep(as_preset("Evening", {"seed": 8}))
     (tmp_path / "presets" / "broken.toml").mkdir()
     assert {name: dict(preset.controls) for name, preset in presets.kept().items()} == {"evening": {"seed": 7}}
+    monkeypatch.setattr(resources, "settings", lambda: Settings.load(cache=Path("/" + "x" * 300)))
+    assert presets.kept() == {}
 
 
 def test_before_and_after_belong_together(worker: Worker) -> None:

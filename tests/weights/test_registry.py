@@ -256,9 +256,20 @@ def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
     (folder / "weights.safetensors").symlink_to("/proc/self/mem")
     with pytest.raises(ModelRejected, match=r"weights\.safetensors: Input/output error"):
         registry(tmp_path, {}).style("anime")
-    too_long = Path("/" + "x" * 300)
-    with pytest.raises(ModelRejected, match=r"x/best\.pt: File name too long"):
-        registry(tmp_path, parts_at("unused"), too_long).find("person")
+
+
+def test_a_folder_that_may_not_be_looked_into_is_named_and_hides_no_other(tmp_path: Path) -> None:
+    """As one of another user; this one's name is too long for everybody."""
+    make_style(tmp_path / "embedded", "ink")
+    reg = registry(tmp_path, parts_at("unused"), Path("/" + "x" * 300))
+    with pytest.raises(ModelMissing, match=r"in /x+ \(File name too long\), "):
+        reg.find("person")
+    good, bad = reg.styles()
+    assert [style.card.name for style in good] == ["ink"] and "xxx/styles: File name too long" in str(bad[0])
+    assert reg.style("ink").origin == "embedded"
+    reg.pulled.mkdir(parents=True)
+    (reg.pulled / "best.pt").write_bytes(BODY)
+    assert reg.find("person").path == reg.pulled / "best.pt"
 
 
 def test_what_cannot_be_written_at_a_pull_is_named(tmp_path: Path) -> None:

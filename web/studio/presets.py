@@ -32,8 +32,13 @@ def as_preset(title: str, controls: Mapping[str, Value]) -> Preset:
 
 def kept() -> dict[str, Preset]:
     """Those of this machine; one that cannot be read is left out and named on the page."""
-    presets = {}
-    for path in sorted(_folder().glob("*.toml")):
+    presets: dict[str, Preset] = {}
+    try:
+        paths = sorted(_folder().glob("*.toml"))
+    except OSError as fault:
+        st.caption(f":material/warning: {fault}")
+        return presets
+    for path in paths:
         try:
             presets[path.stem] = parse_preset(path.read_bytes(), path.stem, path.name, "person")
         except (BadInput, OSError) as fault:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from web.studio import picture, resources
 from web.studio.runs import Run, curves, runs
-from web.studio.strings import t
+from web.studio.strings import said, t
 
 LOOK_S = 20.0
 STILL_RUNNING_S = 120.0
@@ -15,7 +15,11 @@ STILL_RUNNING_S = 120.0
 def page() -> None:
     st.subheader(t("training_runs"))
     root = resources.settings().runs
-    found = runs(root)
+    try:
+        found = runs(root)
+    except OSError as error:
+        st.warning(said(error))
+        return
     if not found:
         command = f"stylizer train toonify --out {root / 'first'}"
         st.info(t("no_run", folder=root.absolute(), command=command))
@@ -26,7 +30,11 @@ def page() -> None:
 
 @st.fragment(run_every=LOOK_S)
 def _show(run: Run) -> None:
-    rows = run.rows()
+    try:
+        rows, settings = run.rows(), run.settings()
+    except OSError as error:
+        st.warning(said(error))
+        return
     if not rows:
         st.caption(t("empty_log"))
         return
@@ -41,8 +49,8 @@ def _show(run: Run) -> None:
             st.vega_lite_chart(_curve(name, points), height=170)
     _samples(run)
     with st.expander(t("settings")):
-        settings = [{t("setting"): name, t("value"): str(value)} for name, value in run.settings().items()]
-        st.table(settings, hide_index=True, border="horizontal")
+        table = [{t("setting"): name, t("value"): str(value)} for name, value in settings.items()]
+        st.table(table, hide_index=True, border="horizontal")
 
 
 def _curve(name: str, points: list[tuple[float, float]]) -> dict[str, object]:
