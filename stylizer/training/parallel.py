@@ -10,10 +10,13 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+PATIENCE = timedelta(days=2)  # until the first has made a data set: NCCL would wait ten minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ def joined(threads: int = 0) -> Iterator[World]:
     if size == 1:
         yield World(device=device)
         return
-    dist.init_process_group("nccl" if on_gpu else "gloo")
+    dist.init_process_group("nccl" if on_gpu else "gloo", timeout=PATIENCE)
     try:
         yield World(rank, size, device)
     finally:

@@ -209,6 +209,7 @@ def test_two_processes_hold_the_same_weights_and_see_different_pictures(blocks: 
     one, two = (torch.load(tmp_path / f"rank{i}.pt", weights_only=True) for i in (0, 1))
     assert one["seen"] != two["seen"]
     assert one["p"] == two["p"]
+    assert min(one["patience_s"], two["patience_s"]) > 24 * 3600, "the first may draw or cut out for hours"
     for name, value in one["net"].items():
         torch.testing.assert_close(value, two["net"][name], rtol=0, atol=0)
     assert (tmp_path / "run" / "checkpoint.pt").is_file()
@@ -217,6 +218,7 @@ def test_two_processes_hold_the_same_weights_and_see_different_pictures(blocks: 
 TWO = """
 from pathlib import Path
 import torch
+import torch.distributed as dist
 from stylizer.training.data.pictures import Pictures
 from stylizer.training.gan_runs import train_generator
 from stylizer.training.parallel import joined
@@ -227,6 +229,7 @@ with joined(1) as world:
     settings = read_settings(GanSettings, Path("{settings}"))
     trainer = train_generator(Path("{out}") / "run", Path("{blocks}"), "photo", settings, lambda line: None, world)
     seen = torch.randn(()).item()  # torch's numbers differ from rank to rank, as z and the batch do
-    state = dict(net=trainer.net.state_dict(), p=trainer.controller.p, seen=seen)
+    patience_s = dist.group.WORLD._get_backend(world.device).options._timeout.total_seconds()
+    state = dict(net=trainer.net.state_dict(), p=trainer.controller.p, seen=seen, patience_s=patience_s)
     torch.save(state, Path("{out}") / f"rank{{world.rank}}.pt")
 """
