@@ -24,6 +24,7 @@ DEFAULT_RATE = Fraction(25)
 FILM_FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 FILM_SUFFIXES = tuple(FILM_FORMATS)
 BT709 = 1  # H.273's number of HDTV's colours
+ROUNDED = 0.02  # so near to square are pixels of films that were scaled to even sides
 WIDEST = 4  # a pixel's sides, one over the other; a header that says more is wrong
 
 
@@ -224,7 +225,7 @@ def _estimate(container: av.container.InputContainer, rate: Fraction) -> int:
 def _upright(decoded: av.VideoFrame, aspect: Fraction | None) -> PixelsU8:
     """aspect: a pixel's width over its height."""
     pixels = decoded.to_ndarray(format="rgb24")
-    if aspect and aspect != 1 and 1 / WIDEST <= aspect <= WIDEST:  # DV, DVD, HDV: square pixels of the same height
+    if aspect and abs(aspect - 1) > ROUNDED and 1 / WIDEST <= aspect <= WIDEST:  # DV, DVD, HDV
         pixels = cv2.resize(pixels, (max(1, round(decoded.width * aspect)), decoded.height))
     turns = round(decoded.rotation / 90) % 4  # phones write the sensor's way up and a note how to turn it
     return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels

@@ -17,6 +17,7 @@ from stylizer.media import Reader, Writer
 from stylizer.picture import decode_picture, encode_picture
 
 SIZE = (64, 48)  # width, height
+ONE = Fraction(1)
 
 
 def ramp(index: int, size: tuple[int, int] = SIZE) -> np.ndarray:
@@ -25,13 +26,19 @@ def ramp(index: int, size: tuple[int, int] = SIZE) -> np.ndarray:
 
 
 def film(
-    path: Path, frames: int = 12, rate: int = 24, audio: str | None = "aac", *, begins_s: int = 0, aspect: int = 1
+    path: Path,
+    frames: int = 12,
+    rate: int = 24,
+    audio: str | None = "aac",
+    *,
+    begins_s: int = 0,
+    aspect: Fraction = ONE,
 ) -> Path:
     """aspect: a pixel's width over its height."""
     with av.open(str(path), "w") as out:
         video = out.add_stream("libx264", rate=rate)
         video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
-        video.codec_context.sample_aspect_ratio = Fraction(aspect)
+        video.codec_context.sample_aspect_ratio = aspect
         sound = out.add_stream(audio, rate=44_100) if audio else None
         for i in range(frames):
             picture = av.VideoFrame.from_ndarray(ramp(i), format="rgb24")
@@ -91,8 +98,9 @@ def test_a_film_without_a_clock_lasts_as_long_as_its_frames(tmp_path: Path) -> N
 
 
 def test_pixels_that_are_not_square_become_so(tmp_path: Path) -> None:
-    with Reader(film(tmp_path / "in.mp4", audio=None, aspect=2)) as reader:
-        assert next(iter(reader)).size == (2 * SIZE[0], SIZE[1])
+    for aspect, width in ((Fraction(2), 128), (Fraction(8, 9), 57), (Fraction(99, 100), 64), (Fraction(99), 64)):
+        with Reader(film(tmp_path / "in.mp4", audio=None, aspect=aspect)) as reader:
+            assert next(iter(reader)).size == (width, SIZE[1])
 
 
 def test_a_film_says_what_its_colours_are(tmp_path: Path) -> None:
