@@ -56,11 +56,9 @@ class OpenVinoEngine(OnnxReader):
 
     def _kept(self, path: Path) -> ov.Model | None:
         """None as well for what a power cut or a cleaner has left of it."""
-        if not path.is_file():
-            return None
         try:
-            return self.core.read_model(path)
-        except RuntimeError as error:
+            return self.core.read_model(path) if path.is_file() else None
+        except (OSError, RuntimeError) as error:
             log.warning("a kept network cannot be read and is converted anew", file=str(path), reason=_last(error))
             return None
 

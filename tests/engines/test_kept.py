@@ -72,6 +72,11 @@ def test_where_nothing_can_be_kept_networks_run_and_a_line_says_so(
     assert not exporter.written[0].exists(), "the temporary folder is gone"
 
 
+def test_a_cache_that_may_not_be_looked_into_ends_no_start(exporter: Exporter) -> None:
+    """As one of another user; this one's name is too long for everybody."""
+    assert result(Path("/" + "x" * 300)) == [6.0]
+
+
 def test_the_reference_engine_needs_no_cache_either(tmp_path: Path) -> None:
     taken = tmp_path / "cache"
     taken.write_text("")
