@@ -21,6 +21,7 @@ class Thirds(Protocol):
     def see(self, frames: Sequence[Frame], states: Sequence[VisitorState]) -> list[Any]: ...
     def draw(self, jobs: list[Any]) -> list[Any]: ...
     def finish(self, jobs: list[Any]) -> list[Frame]: ...
+    def look(self, jobs: list[Any]) -> None: ...
 
 
 class Lanes:
@@ -49,6 +50,7 @@ class Lanes:
             jobs = self._pipeline.draw(jobs)
             hand.over_to(self._finishing)
             deliver(self._pipeline.finish(jobs))
+            self._pipeline.look(jobs)
         finally:
             hand.free()
         return True
