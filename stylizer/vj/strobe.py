@@ -1,7 +1,7 @@
 """Flash limit: no more than three flashes in any second reach the audience (WCAG 2.2, success criterion 2.3.1).
 
-A flash is a pair of opposing changes of relative luminance by 10 % or more. Judged on sixteen tiles, a quarter of them
-together, which is the area that the criterion allows.
+A flash is a pair of opposing changes: of relative luminance by 10 % or more, or to and from a saturated red, which
+harms at any luminance. Judged on sixteen tiles, a quarter of them together: the area that the criterion allows.
 """
 
 from collections import deque
@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-SWING = 0.1
+SWING, RED_SWING = 0.1, 20 / 320  # of luminance; of R - G - B, as broadcasters' test of it has it
+SATURATED = 0.8  # share of red in a colour, from which on it counts
 SWINGS_PER_S = 5  # six would be three whole flashes: the last one is never let through
 TILES = 4  # per side
 AREA = 4  # tiles that must swing together
@@ -27,43 +28,43 @@ class StrobeGuard:
     def reset(self) -> None:
         self.holding = False
         self._shown: Tensor | None = None
-        self._extreme = torch.zeros(TILES * TILES)
-        self._rising = torch.zeros(TILES * TILES, dtype=torch.bool)
+        self._extreme = torch.zeros(2, TILES * TILES)
+        self._rising = torch.zeros(2, TILES * TILES, dtype=torch.bool)
         self._swings: deque[tuple[float, Tensor]] = deque()
 
     def step(self, picture: Tensor, time_s: float, dt_s: float) -> Tensor:
         """picture float32 [1, 3, H, W] in 0..1 -> what may be shown of it."""
         if self._shown is None or self._shown.shape != picture.shape:
             self._shown = picture
-            self._extreme = _luminance(picture)
+            self._extreme = _levels(picture)
             return picture
         while self._swings and self._swings[0][0] <= time_s - 1.0:
             self._swings.popleft()
-        now = _luminance(picture)
+        now = _levels(picture)
         spent = self._recent() >= SWINGS_PER_S
         swinging = self._turned(now)
-        hold = int((spent & swinging).sum()) >= AREA or (self.holding and int(spent.sum()) >= AREA)
+        hold = _wide(spent & swinging) or (self.holding and _wide(spent))
         self.interventions += hold and not self.holding
         self.holding = hold
         if hold:
             picture = torch.lerp(self._shown, picture, min(1.0, dt_s / HOLD_S))
-            now = _luminance(picture)
+            now = _levels(picture)
             swinging = self._turned(now)
         self._note(now, swinging, time_s)
         self._shown = picture
         return picture
 
     def _recent(self) -> Tensor:
-        """[16]: swings of each tile in the last second."""
-        total = torch.zeros(TILES * TILES)
+        """[2, 16]: swings of each tile in the last second."""
+        total = torch.zeros_like(self._extreme)
         for _, tiles in self._swings:
             total += tiles
         return total
 
     def _turned(self, now: Tensor) -> Tensor:
-        """[16] bool: tiles that moved by a swing against their last direction."""
+        """[2, 16] bool: tiles that moved by a swing against their last direction."""
         change = now - self._extreme
-        return (change.abs() >= SWING) & ((change > 0) != self._rising)
+        return (change.abs() >= torch.tensor([[SWING], [RED_SWING]])) & ((change > 0) != self._rising)
 
     def _note(self, now: Tensor, swinging: Tensor, time_s: float) -> None:
         if swinging.any():
@@ -73,8 +74,14 @@ class StrobeGuard:
         self._extreme = torch.where(swinging | further, now, self._extreme)
 
 
-def _luminance(picture: Tensor) -> Tensor:
-    """[16]: mean relative luminance of the tiles."""
-    linear = F.adaptive_avg_pool2d(picture.float(), TILES * 4)[0].clamp(0, 1) ** 2.2
-    weighted = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return F.avg_pool2d(weighted[None], 4).flatten().cpu()
+def _wide(tiles: Tensor) -> bool:
+    """[2, 16] bool: so many of either kind that they count."""
+    return int(tiles.sum(1).max()) >= AREA
+
+
+def _levels(picture: Tensor) -> Tensor:
+    """[2, 16]: each tile's mean relative luminance, and mean of what is a saturated red in it."""
+    red, green, blue = linear = F.adaptive_avg_pool2d(picture.float(), TILES * 4)[0].clamp(0, 1) ** 2.2
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    saturated = (red - green - blue).clamp(min=0) * (red >= SATURATED * linear.sum(0))
+    return F.avg_pool2d(torch.stack([luminance, saturated]), 4).flatten(1).cpu()

@@ -10,7 +10,7 @@ from kernels.weights import random_weights
 from stylizer.vj.bank import Bank, Model
 from stylizer.vj.guard import CollapseGuard
 from stylizer.vj.session import VjSession
-from stylizer.vj.strobe import SWING, StrobeGuard
+from stylizer.vj.strobe import RED_SWING, SWING, StrobeGuard
 from tests.conftest import Rng
 from tests.vj.conftest import SMALL
 
@@ -114,6 +114,24 @@ def test_at_most_three_flashes_a_second_come_through(hz: int, size: float) -> No
         given.append(level**2.2)
         picture = guard.step(torch.full((1, 3, 64, 64), level), frame / rate, 1 / rate)
         shown.append(float(picture.mean()) ** 2.2)
+    assert flashes(given, rate) > 3
+    assert flashes(shown, rate) <= 3
+    assert guard.interventions >= 1
+
+
+@pytest.mark.parametrize("hz", [4, 10])
+def test_red_flashes_of_one_luminance_are_limited_as_well(hz: int) -> None:
+    """Red against a green that is as bright."""
+    guard, rate = StrobeGuard(), 60
+    red, green = (torch.tensor(c)[None, :, None, None].expand(1, 3, 64, 64) for c in ((1.0, 0, 0), (0, 0.5761, 0)))
+    shown: list[float] = []
+    given: list[float] = []
+    for frame in range(4 * rate):
+        colour = (red, green)[frame * 2 * hz // rate % 2]
+        picture = guard.step(colour, frame / rate, 1 / rate)
+        for reds, each in ((given, colour), (shown, picture)):
+            r, g, b = each.mean((0, 2, 3)).tolist()
+            reds.append(SWING / RED_SWING * max(r**2.2 - g**2.2 - b**2.2, 0) * (r**2.2 >= 0.8 * (r**2.2 + g**2.2)))
     assert flashes(given, rate) > 3
     assert flashes(shown, rate) <= 3
     assert guard.interventions >= 1
