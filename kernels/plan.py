@@ -12,12 +12,13 @@ import numpy as np
 
 from kernels import conv
 from kernels.launch import Buffer, Kernel, Launch, Plan, Ref, ceil_div
-from kernels.pict import Weights
+from kernels.pict import BadWeights, Weights
 from kernels.prepare import by_phase, fragments, last_layer, only_pixel, pad_filters
 from kernels.weights import SIZE, Layer, filters_of, unet_layers
 
 RUNGS = (1, 2, 3, 4, 5, 6)
 PICTURE = SIZE * SIZE * 3
+LARGEST_HALF = float(np.finfo(np.float16).max)
 
 
 class Place(NamedTuple):
@@ -49,11 +50,14 @@ def target_of(layer: Layer) -> Place:
 def unet_plan(weights: Weights, rung: int) -> Plan:
     """Launches, memory and prepared weights of the whole network.
 
-    "picture" [256, 256, 3] float32 in 0..1 -> "result", the same. Raises BadWeights, or ValueError for another rung.
+    "picture" [256, 256, 3] float32 in 0..1 -> "result", the same. Raises BadWeights, from rung 4 on for numbers that
+    fp16 does not hold as well, or ValueError for another rung.
     """
     if rung not in RUNGS:
         raise ValueError(f"rung must be one of {RUNGS}, got {rung}")
     weights = pad_filters(weights)
+    if rung >= 4:
+        _check_halves(weights)
     layers = unet_layers(filters_of(weights))
     plan = Plan()
     plan.buffers |= {"picture": Buffer(PICTURE, np.float32), "result": Buffer(PICTURE, np.float32)}
@@ -67,6 +71,14 @@ def unet_plan(weights: Weights, rung: int) -> Plan:
     else:
         _fused(plan, layers, weights)
     return plan
+
+
+def _check_halves(weights: Weights) -> None:
+    """Beyond its largest number fp16 has only infinity, and a picture of that is black."""
+    for name, values in weights.items():
+        most = float(np.abs(values).max())
+        if most > LARGEST_HALF:
+            raise BadWeights(f"{name!r} holds {most:g}; fp16 holds at most {LARGEST_HALF:g}: take a rung below 4")
 
 
 def _fp32(plan: Plan, layers: tuple[Layer, ...], weights: Weights, rung: int) -> None:

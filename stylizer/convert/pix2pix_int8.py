@@ -27,8 +27,10 @@ from kernels.weights import SIZE, filters_of, load_weights, save_weights
 from stylizer.convert.pix2pix import Unet256, weights_of
 from stylizer.convert.pix2pix_openvino import WIDE, unet_model
 from stylizer.errors import Unavailable
+from stylizer.logs import log
 
 CALIBRATION_FRAMES = 16
+LEAST_PSNR_DB = 35.0  # against the network itself: less would be seen
 TRIAL_FRAMES = 4  # other frames than those of the calibration: the PSNR is stated on them
 RECIPE = 3  # counted up when anything below changes what comes out
 
@@ -55,9 +57,16 @@ def float_unet(weights: Mapping[str, F32], threads: int, precision: str | None =
 
 
 def int8_unet(weights: Mapping[str, F32], threads: int, cache: Path) -> Run | None:
-    """Of weights that were quantised before; None where they were not, or where what was kept cannot be read."""
+    """Of weights that were quantised before; None where they were not, where what was kept cannot be read, and where
+    it is further than LEAST_PSNR_DB from the network's own pictures."""
     kept = _kept(int8_path(weights, cache))
-    return None if kept is None else _compiled(kept[0], "int8", threads)
+    if kept is None:
+        return None
+    model, stated = kept
+    if stated < LEAST_PSNR_DB:
+        log.warning("int8 would be seen: a wide model stays in floating point", psnr_db=stated, least=LEAST_PSNR_DB)
+        return None
+    return _compiled(model, "int8", threads)
 
 
 def quantize_apart(weights: Mapping[str, F32], cache: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from kernels.feedback import Settings, lerp
 from kernels.launch import Buffer, Ref, ints
+from kernels.pict import BadWeights
 from kernels.plan import unet_plan
 from kernels.weights import random_weights
 
@@ -32,6 +33,15 @@ def test_crossfade_takes_multiples_of_16_bytes(nbytes: int) -> None:
 def test_there_are_six_rungs(rung: int) -> None:
     with pytest.raises(ValueError, match=f"rung must be one of .*, got {rung}"):
         unet_plan(random_weights(1), rung)
+
+
+@pytest.mark.parametrize("rung", [4, 5, 6])
+def test_a_weight_beyond_fp16_is_refused_where_halves_are_used(rung: int) -> None:
+    weights = random_weights(2)
+    weights["generator/encoder_3/batch_normalization/gamma"][1] = -7e4
+    with pytest.raises(BadWeights, match="encoder_3/batch_normalization/gamma' holds 70000; fp16 holds at most 65504"):
+        unet_plan(weights, rung)
+    assert unet_plan(weights, 3).frame
 
 
 def test_sizes_stay_within_a_c_int() -> None:

@@ -79,6 +79,7 @@ def test_a_wide_model_is_quantised_once_and_then_runs_in_int8(
 ) -> None:
     """Two filters stand for 48: the way is the same and takes seconds. Off-line the quantising is waited for."""
     monkeypatch.setattr("stylizer.vj.rest.WIDE", 2)
+    monkeypatch.setattr("stylizer.convert.pix2pix_int8.LEAST_PSNR_DB", 0.0)  # made-up weights suffer more
     weights = {n: w * 10 if n.endswith("kernel") else w for n, w in random_weights(2).items()}
     picture = rng.unit_f32(1, 3, 256, 256)
     rest = Rest(1, tmp_path, wait=True)
@@ -97,6 +98,8 @@ def test_a_wide_model_is_quantised_once_and_then_runs_in_int8(
     monkeypatch.setattr("stylizer.vj.rest.quantize_apart", None)  # a second start quantises nothing
     found = again.run("own", lambda: weights, own=True)
     assert found is not None and np.array_equal(found(picture), drawn)
+    monkeypatch.setattr("stylizer.convert.pix2pix_int8.LEAST_PSNR_DB", 100.0)
+    assert int8_unet(weights, 1, tmp_path) is None, "what would be seen is not played"
 
 
 def test_a_cache_that_cannot_be_written_leaves_a_wide_model_in_floating_point(
