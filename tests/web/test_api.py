@@ -293,8 +293,12 @@ def test_a_picture_comes_back_stylized(http: httpx.Client, form: str) -> None:
     )  # JPEG and WebP lose a little
 
 
-def test_a_form_works_as_well_and_the_answer_takes_the_form_asked_for(http: httpx.Client) -> None:
-    answer = http.post("/v1/stylize?format=webp", files={"image": ("a.png", _picture())}, data={"style": "blue"})
+@pytest.mark.parametrize("kind", ["multipart/form-data", "Multipart/Form-Data"])
+def test_a_form_works_as_well_and_the_answer_takes_the_form_asked_for(http: httpx.Client, kind: str) -> None:
+    files = {"image": ("a.png", _picture())}
+    request = http.build_request("POST", "/v1/stylize?format=webp", files=files, data={"style": "blue"})
+    request.headers["Content-Type"] = request.headers["Content-Type"].replace("multipart/form-data", kind)
+    answer = http.send(request)
     assert answer.status_code == 200
     assert Image.open(io.BytesIO(answer.content)).format == "WEBP"
 

@@ -79,7 +79,7 @@ async def stylize(
 async def _stylized(request: Request, ready: Ready, service: Service, output: OutputFormat) -> bytes:
     body = await _read(request, service.settings.max_upload_bytes)
     fields = {k: v for k, v in request.query_params.items() if k != "format"}
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+    if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         body, form_fields = await _picture_of_form(request, body)
         fields |= form_fields
     controls = {name: value_from_text(name, text) for name, text in fields.items()}
