@@ -10,7 +10,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,13 +19,14 @@ import numpy as np
 from stylizer.budget import CAMERA_FPS, Budget
 from stylizer.controls import Value
 from stylizer.engines import LANES
-from stylizer.errors import BadInput, NoCapacity, NotFound, StylizerError, Unavailable
+from stylizer.errors import NoCapacity, NotFound, StylizerError, Unavailable
 from stylizer.frame import Frame, PixelsU8, check_pixels
 from stylizer.histogram import Histogram
 from stylizer.lanes import Lanes, Thirds
 from stylizer.logs import log
 from stylizer.reference import Reference
 from stylizer.stages.outline import Outline
+from stylizer.still import Still
 from stylizer.visitor import VisitorState
 
 WINDOW_S, WINDOW = 10.0, 300  # rates and percentiles are taken over so many seconds, of so many results at most
@@ -194,13 +194,6 @@ class LiveSession:
             see(frame, result)
 
 
-@dataclass(frozen=True, slots=True)
-class _Still:
-    pixels: PixelsU8
-    state: VisitorState
-    result: "Future[PixelsU8]"
-
-
 class Worker:
     """The pipeline's threads, one for each lane: each takes new frames of those who have waited longest.
 
@@ -224,7 +217,7 @@ class Worker:
         self.wake = threading.Condition()
         self._clock = clock
         self._sessions: dict[str, LiveSession] = {}
-        self._stills: deque[_Still] = deque()
+        self._stills: deque[Still] = deque()
         self._lanes = Lanes(pipeline)
         self._turns = 0
         self._running = False
@@ -283,7 +276,7 @@ class Worker:
         for session in list(self._sessions.values()):
             session.leave()
         while self._stills:
-            self._stills.popleft().result.set_exception(Unavailable("the worker is shutting down"))
+            self._stills.popleft().refuse(Unavailable("the worker is shutting down"))
 
     def join(self, controls: Mapping[str, object] | None = None) -> LiveSession:
         """A place for one more visitor. Raises NoCapacity when all are taken, BadInput for wrong controls."""
@@ -302,7 +295,7 @@ class Worker:
 
     def stylize(self, pixels: PixelsU8, controls: Mapping[str, object] | None = None) -> PixelsU8:
         """One picture, in turn with the live frames; blocks. Raises what the pipeline raises, and NoCapacity."""
-        still = _Still(pixels, self.pipeline.new_state(controls), Future())
+        still = Still(pixels, self.pipeline.new_state(controls))
         with self.wake:
             if not self._running:
                 raise Unavailable("the worker is not running")
@@ -323,7 +316,7 @@ class Worker:
     def _step(self) -> None:
         """What has waited longest, as soon as there is anything, through both lanes."""
         batch: list[tuple[LiveSession, Frame]] = []
-        stills: list[_Still] = []
+        stills: list[Still] = []
 
         def take() -> tuple[list[Frame], list[VisitorState]] | None:
             self._next(batch, stills)
@@ -337,7 +330,7 @@ class Worker:
 
         def deliver(results: Sequence[Frame]) -> None:
             for still in stills:
-                _answer(still, results[0].pixels)
+                still.answer(results[0].pixels)
             for (session, frame), result in zip(batch, results, strict=not stills):
                 if session.here:
                     try:
@@ -351,10 +344,12 @@ class Worker:
         except Exception as error:  # the pipeline answers for its stages; what still comes must not end the show
             log.exception("step failed", visitors=len(batch))
             refusal = Unavailable("the picture could not be drawn")
-            _refuse(stills, error if isinstance(error, StylizerError) else refusal)
+            for still in stills:
+                still.refuse(error if isinstance(error, StylizerError) else refusal)
         finally:
             self._began_s.pop(threading.current_thread().name, None)
-            _refuse(stills, Unavailable("the pipeline's thread ended over this picture"))
+            for still in stills:
+                still.refuse(Unavailable("the pipeline's thread ended over this picture"))
 
     def _measure(self, session: LiveSession, frame: Frame) -> None:
         stages_ms = session._state.stages_ms
@@ -365,7 +360,7 @@ class Worker:
         for stage, ms in stages_ms.items():
             self.stages.setdefault(stage, Histogram()).add(ms / 1000)
 
-    def _next(self, batch: list[tuple[LiveSession, Frame]], stills: list[_Still]) -> None:
+    def _next(self, batch: list[tuple[LiveSession, Frame]], stills: list[Still]) -> None:
         """Waits for a frame, a still or the end; frames and stills take turns. Fills one of the two, or neither."""
         with self.wake:
             self.wake.wait_for(self._has_work, IDLE_S)
@@ -383,19 +378,3 @@ class Worker:
 
     def _has_work(self) -> bool:
         return not self._running or bool(self._stills) or any(s._pending is not None for s in self._sessions.values())
-
-
-def _refuse(stills: Sequence[_Still], why: StylizerError) -> None:
-    """Those that have no answer yet: whoever waits for one would wait for ever."""
-    for still in stills:
-        if not still.result.done():
-            still.result.set_exception(why)
-
-
-def _answer(still: _Still, picture: PixelsU8) -> None:
-    if still.state.error:
-        still.result.set_exception(Unavailable("the picture could not be drawn: a stage failed on it"))
-    elif still.state.nobody:
-        still.result.set_exception(BadInput("picture: nobody was found in it; it must show a person"))
-    else:
-        still.result.set_result(picture)
