@@ -21,7 +21,6 @@ class Thirds(Protocol):
     def see(self, frames: Sequence[Frame], states: Sequence[VisitorState]) -> list[Any]: ...
     def draw(self, jobs: list[Any]) -> list[Any]: ...
     def finish(self, jobs: list[Any]) -> list[Frame]: ...
-    def look(self, jobs: list[Any]) -> None: ...
 
 
 class Lanes:
@@ -50,7 +49,6 @@ class Lanes:
             jobs = self._pipeline.draw(jobs)
             hand.over_to(self._finishing)
             deliver(self._pipeline.finish(jobs))
-            self._pipeline.look(jobs)
         finally:
             hand.free()
         return True

@@ -72,7 +72,6 @@ class LiveSession:
         self.id = secrets.token_urlsafe(12)
         self.on_result: Callable[[], None] | None = None  # called in the worker's thread: hand over, do not work there
         self._worker, self._state, self._clock = worker, state, clock
-        state.live = True
         self._pending: Frame | None = None
         self._offered_s = self._served_s = clock()  # the pending frame came, and this visitor was last served
         self._result: Frame | None = None

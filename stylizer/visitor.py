@@ -1,6 +1,5 @@
 """All that is remembered of one visitor between two frames, in one value."""
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,25 +11,23 @@ from stylizer.stages.matte import MatteState
 from stylizer.stages.mesh import Points
 from stylizer.stages.outline import Outline
 from stylizer.stages.steady import Drawn
-from stylizer.stages.track import Glance, SubjectTracker
+from stylizer.stages.track import SubjectTracker
 
 
 @dataclass(slots=True)
 class VisitorState:
     """Belongs to one visitor; the pipeline, which all share, remembers nothing.
 
-    live: somebody waits for each picture, and `Pipeline.look` is called behind it. controls: replaced as a whole, never
-    changed in place, so that a step sees one set. subject: which of the tracker's subjects the memory of matte and face
-    belongs to. drawn, head: the last drawing of the figure, and of the head from nearer. view: width and height of the
-    last frame in pixels, and whether it was mirrored. looked_at_s, faced_at_s: frame time of the last look for the
-    person and for the face. look_s: what the last look took. glances: what looks have found behind frames and no later
-    frame was told. backdrop: the visitor's own background picture. reference: whose look they take on. last: the newest
-    good output, made at last_good_s. error: what went wrong in the last step, if anything. nobody: the last step found
-    no one in view. outline: where the person stands, as of outlined_at_s; empty with nobody in view.
+    controls: replaced as a whole, never changed in place, so that a step sees one set. subject: which of the
+    tracker's subjects the memory of matte and face belongs to. view: width and height of the last frame in pixels, and
+    whether it was mirrored. looked_at_s, faced_at_s: frame time of the last look for the person and for the face.
+    drawn, head: the last drawing of the figure, and of the head from nearer. look_s: what the last look took.
+    backdrop: the visitor's own background picture. reference: whose look they take on. last: the newest good output,
+    made at last_good_s. error: what went wrong in the last step, if anything. nobody: the last step found no one in
+    view. outline: where the person stands, as of outlined_at_s; empty with nobody in view.
     """
 
     controls: Mapping[str, Value] = field(default_factory=defaults)
-    live: bool = False
     tracker: SubjectTracker = field(default_factory=SubjectTracker)
     square: CropTracker = field(default_factory=CropTracker)
     matte: MatteState | None = None
@@ -42,7 +39,6 @@ class VisitorState:
     looked_at_s: float | None = None
     look_s: float = 0.0
     faced_at_s: float | None = None
-    glances: deque[Glance] = field(default_factory=deque)
     backdrop: PixelsU8 | None = None
     reference: Reference | None = None
     last: PixelsU8 | None = None
@@ -64,11 +60,10 @@ class VisitorState:
         """Whatever was followed is looked for anew: a memory that went bad must not spoil every frame to come."""
         self.tracker.reset()
         self.square.reset()
-        self.glances.clear()
         self.matte = self.face = self.drawn = self.head = self.looked_at_s = self.faced_at_s = None
 
     def reset(self) -> None:
         """Forgets the person and every picture of them; the controls, the backdrop and the reference stay."""
-        fresh = VisitorState(controls=self.controls, live=self.live, backdrop=self.backdrop, reference=self.reference)
+        fresh = VisitorState(controls=self.controls, backdrop=self.backdrop, reference=self.reference)
         for name in self.__slots__:
             setattr(self, name, getattr(fresh, name))

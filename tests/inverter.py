@@ -55,6 +55,3 @@ class Inverter:
 
     def finish(self, jobs: list[Frame]) -> list[Frame]:
         return [frame.with_pixels(255 - frame.pixels) for frame in jobs]
-
-    def look(self, jobs: list[Frame]) -> None:
-        pass

@@ -38,9 +38,6 @@ class Stages:
     def finish(self, jobs: list[Frame]) -> list[Frame]:
         return jobs
 
-    def look(self, jobs: list[Frame]) -> None:
-        pass
-
 
 def film(count: int) -> list[Frame]:
     return [Frame(np.zeros((2, 2, 3), np.uint8), pts=i) for i in range(count)]

@@ -1,7 +1,6 @@
 """Follows one person from frame to frame and keeps their box steady."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from stylizer.stages.box import Box
 from stylizer.stages.bystanders import Crossing
@@ -53,26 +52,6 @@ def look_every(least_s: float, cost_s: float, moved: float | None) -> float:
     return min(max(least_s * (REST if calm else 1), cost_s / LOOK_SHARE), max(least_s, RELEASE_S))
 
 
-@dataclass(slots=True)
-class Glance:
-    """A look at a frame that is taken after its picture was shown, and what it found.
-
-    time_s: the frame's. generation, target: whom the tracker followed there, and where. looks, turns: for
-    people, for the head of the target. extent: of the subject's matte there, px. error: what broke the look off.
-    """
-
-    time_s: float
-    generation: int
-    target: Box
-    looks: bool
-    turns: bool
-    extent: Box | None = None
-    people: Sequence[Detection] = ()
-    head: Box | None = None
-    error: Exception | None = None
-    stages_ms: dict[str, float] = field(default_factory=dict)
-
-
 class SubjectTracker:
     """Memory of one visitor: whom we follow, and where. Time comes with the frames; the clock is never read.
 
@@ -97,9 +76,8 @@ class SubjectTracker:
         self._head_target: Box | None = None
         self._anchor: tuple[Box, Box] | None = None
         self._crossing: Crossing | None = None
-        self._extent: Box | None = None
         self._seen_s = 0.0
-        self.time_s = 0.0
+        self._time_s = 0.0
 
     def update(self, detections: Sequence[Detection] | None, time_s: float) -> Box | None:
         """One frame at `time_s`; `detections` None when nobody looked. Returns the smoothed body.
@@ -108,28 +86,13 @@ class SubjectTracker:
         held for 1 s of looks in vain, behind somebody else for 3 s, and then released. A time before the last frame's
         (a film starts again) begins anew.
         """
-        if time_s < self.time_s:
+        if time_s < self._time_s:
             self.reset()
         if detections is not None:
             self._match([d.box for d in detections], time_s)
-        self._step(time_s - self.time_s)
-        self.time_s = time_s
+        self._step(time_s - self._time_s)
+        self._time_s = time_s
         return self.body
-
-    def recall(self, glance: Glance) -> None:
-        """Takes in what was found in an earlier frame: what has moved since then is carried on as far as the matte has.
-
-        A subject who is followed no more is not found again by that.
-        """
-        if self.target is None or glance.generation != self.generation:
-            return
-        there, newest = glance.target, self._extent
-        if glance.looks and self._match([d.box for d in glance.people], glance.time_s):
-            there = self.target
-            self.see_extent(glance.extent, looked=True)
-            self.see_extent(newest, looked=False)
-        if glance.head is not None and glance.generation == self.generation:
-            self.see_head(_along(glance.head, there, self.target))
 
     def see_head(self, head: Box | None) -> None:
         """The head found in `target`; None when it was looked for in vain: then it stays where it was on the body."""
@@ -144,7 +107,6 @@ class SubjectTracker:
         side of the extent has moved since: the detector's box and the matte's differ by hair and shadow, their motion
         does not. While somebody else is that near, the body stays where it was last seen: the matte may hold both.
         """
-        self._extent = extent
         if self._crossing is not None and self._crossing.touched:
             self._anchor = self.moved = None
         elif extent is None or self.target is None:
@@ -158,28 +120,28 @@ class SubjectTracker:
             if self.moved <= MAX_CARRIED:
                 self._move_target(Box(*(side + shift for side, shift in zip(body, shifts, strict=True))))
 
-    def _match(self, boxes: Sequence[Box], time_s: float) -> bool:
-        """True when the subject was found again."""
+    def _match(self, boxes: Sequence[Box], time_s: float) -> None:
         if self.target is not None and self._crossing is not None:
             own = self._crossing.look(boxes, self.target, time_s)
             if own is not None:
                 self._move_target(own)
                 self._seen_s = time_s
-                return True
+                return
             if time_s - self._seen_s <= (COVERED_S if self._crossing.covered(time_s) else self._release_s):
-                return False
+                return
             self.reset()
         self.target = max(boxes, key=lambda b: b.area, default=None)
         if self.target is not None:
             self._crossing = Crossing(self.target, boxes, time_s)
             self.generation += 1
             self._seen_s = time_s
-        return False
 
     def _move_target(self, new: Box) -> None:
+        """An unseen head goes along with the middle of the body's upper edge."""
         assert self.target is not None
         if self._head_target is not None:
-            self._head_target = _along(self._head_target, self.target, new)
+            shift = new.centre[0] - self.target.centre[0], new.y0 - self.target.y0
+            self._head_target = self._head_target.moved(*shift)
         self.target = new
 
     def _step(self, interval_s: float) -> None:
@@ -193,8 +155,3 @@ class SubjectTracker:
             self.body = smooth(self.body, self.target, alpha=alpha)
             if self._head_target is not None:
                 self.head = smooth(self.head, self._head_target, alpha=alpha)
-
-
-def _along(head: Box, body: Box, new: Box) -> Box:
-    """A head goes along with the middle of the body's upper edge."""
-    return head.moved(new.centre[0] - body.centre[0], new.y0 - body.y0)

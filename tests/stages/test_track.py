@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from stylizer.stages.box import Box, iou
 from stylizer.stages.detect import Detection
-from stylizer.stages.track import ALPHA, CALM, RELEASE_S, Glance, SubjectTracker, look_every, rescaled_alpha, smooth
+from stylizer.stages.track import ALPHA, CALM, RELEASE_S, SubjectTracker, look_every, rescaled_alpha, smooth
 
 coordinates = st.floats(-1e4, 1e4)
 boxes = st.builds(Box, coordinates, coordinates, coordinates, coordinates)
@@ -144,52 +144,6 @@ def test_between_two_looks_the_body_goes_along_with_the_matte() -> None:
     assert tracker.target == Box(110, 50, 210, 350) and tracker.moved is not None and tracker.moved > CALM
     tracker.see_extent(None, looked=False)
     assert tracker.moved is None
-
-
-def test_what_was_seen_in_an_earlier_frame_is_carried_on_to_this_one() -> None:
-    """A man walks 10 px a frame; the look at the second frame is told before the fourth, with a box 3 px off."""
-    tracker = SubjectTracker(alpha=1.0)
-    tracker.update([person(100)], 0.0)
-    tracker.see_extent(Box(104, 58, 196, 351), looked=True)
-    there = tracker.target
-    assert there is not None
-    glance = Glance(0.0, tracker.generation, there, looks=True, turns=True)
-    glance.extent = Box(104, 58, 196, 351)
-    glance.people, glance.head = [Detection(there.moved(3, 0), 0.9)], Box(130, 50, 170, 90)
-    for frame in (1, 2):
-        tracker.update(None, 0.04 * frame)
-        tracker.see_extent(Box(104 + 10 * frame, 58, 196 + 10 * frame, 351), looked=False)
-    tracker.recall(glance)
-    assert tracker.target == there.moved(23, 0)
-    assert tracker.update(None, 0.12) == there.moved(23, 0)
-    assert tracker.head == Box(150, 50, 190, 90)
-    tracker.see_extent(Box(134, 58, 226, 351), looked=False)
-    assert tracker.target == there.moved(33, 0)
-
-
-def test_what_was_seen_of_somebody_who_left_is_not_taken_for_who_came_after() -> None:
-    tracker = SubjectTracker(alpha=1.0)
-    tracker.update([person(0)], 0.0)
-    assert tracker.target is not None
-    late = Glance(
-        0.0, tracker.generation, tracker.target, looks=True, turns=True, people=[person(0)], head=Box(30, 100, 70, 140)
-    )
-    tracker.reset()
-    tracker.recall(late)
-    assert tracker.target is None
-    tracker.update([person(300)], 1.0)
-    tracker.recall(late)
-    assert tracker.target == person(300).box and tracker.head is None
-
-
-def test_looks_in_vain_behind_the_picture_let_go_as_others_do() -> None:
-    tracker = SubjectTracker()
-    tracker.update([person(0)], 0.0)
-    for time_s in (0.5, 1.0, 1.1):
-        assert tracker.target is not None
-        tracker.recall(Glance(time_s, tracker.generation, tracker.target, looks=True, turns=False))
-        tracker.update(None, time_s + 0.1)
-    assert tracker.body is None
 
 
 def test_looks_are_rarer_for_who_stands_still_and_on_a_machine_where_they_are_dear() -> None:

@@ -99,9 +99,6 @@ class ColourPipeline:
     def finish(self, jobs: list[Frame]) -> list[Frame]:
         return jobs
 
-    def look(self, jobs: list[Frame]) -> None:
-        pass
-
 
 def tinted(pixels: PixelsU8, style: str) -> PixelsU8:
     out = pixels // 2
