@@ -2,6 +2,7 @@
 
 import os
 import re
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
@@ -11,6 +12,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from stylizer.errors import BadInput
+
+ALIKE = 0.8  # of the letters, in order: so near to a setting's name, another is a misspelt one
 
 
 class Device(StrEnum):
@@ -103,11 +106,13 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, **overrides: object) -> Self:
-        """Reads the environment. Raises BadInput naming each wrong variable, what it holds and what is allowed.
+        """Reads the environment. Raises BadInput naming each wrong variable, what it holds and what is allowed, and
+        each whose name is nearly one of ours.
 
         STYLIZER_SECRETS names a folder of files, each named like its variable in lower case (`stylizer_turn_secret`):
         what is in a file is in no process list. The variable itself comes first.
         """
+        cls._check_names()
         secrets = os.environ.get("STYLIZER_SECRETS")
         if secrets:
             cls._check_secrets(Path(secrets))
@@ -121,6 +126,14 @@ class Settings(BaseSettings):
                 f"STYLIZER_TURN_URL={settings.turn_url!r}: the relay lets nobody in without STYLIZER_TURN_SECRET"
             )
         return settings
+
+    @classmethod
+    def _check_names(cls) -> None:
+        known = [name.upper() for name in (*cls.model_fields, "secrets")]
+        given = [name.removeprefix("STYLIZER_") for name in map(str.upper, os.environ) if name.startswith("STYLIZER_")]
+        meant = {name: get_close_matches(name, known, 1, ALIKE) for name in given if name not in known}
+        if faults := [f"STYLIZER_{name}: is STYLIZER_{near[0]} meant?" for name, near in meant.items() if near]:
+            raise BadInput(f"there is no setting {'; '.join(faults)}")
 
     @classmethod
     def _check_secrets(cls, folder: Path) -> None:

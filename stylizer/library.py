@@ -25,6 +25,7 @@ class Library:
         self.refused: list[ModelRejected] = []
         self.refresh()
         self._loaded: dict[str, Converter] = {}
+        self._sums: dict[str, str | None] = {}  # sha256 of what is loaded, as its card said
         self._compiled = CompiledNetworks.on(engine.device)
         self._lock = Lock()
 
@@ -48,15 +49,30 @@ class Library:
         return {name: style.card.told_in(language).title for name, style in self._styles.items()}
 
     def get(self, name: str) -> Converter:
-        """Raises NotFound naming the styles there are, ModelRejected or ModelMissing for unusable weights."""
-        if (loaded := self._loaded.get(name)) is not None:  # without the lock: frames do not wait for another's style
-            return loaded
-        if name not in self._styles:
+        """What plays under this name, for frames: they wait for no other style, and for this one only the first time.
+
+        Raises as `load` does.
+        """
+        return self._loaded.get(name) or self.load(name)
+
+    def load(self, name: str) -> Converter:
+        """For who chooses a style: one that has other weights by now, as of `refresh`, takes the place of what plays.
+
+        Raises NotFound naming the styles there are, ModelRejected or ModelMissing for unusable weights.
+        """
+        listed = self._styles.get(name)
+        if listed is None and name not in self._loaded:
             raise NotFound(f"no style is called {name!r}; there are {', '.join(self.names) or 'none'}")
-        with self._lock:
-            if name not in self._loaded:
-                self._loaded[name] = self._open(self._registry.style(name))
-            return self._loaded[name]
+        if listed is not None and not self._plays(listed):
+            with self._lock:
+                if not self._plays(listed):
+                    style = self._registry.style(name)
+                    self._loaded[name], self._sums[name] = self._open(style), style.card.sha256
+        return self._loaded[name]
+
+    def _plays(self, style: Style) -> bool:
+        name = style.card.name
+        return name in self._loaded and self._sums.get(name) == style.card.sha256
 
     def try_out(self, style: Style) -> None:
         """Loads and runs a style that is not in the library (yet). Raises what is wrong with it."""

@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 from stylizer.errors import BadInput, Unavailable, Unreadable
 from stylizer.files import made_whole, write_whole
 from stylizer.frame import Frame, PixelsU8
+from stylizer.hdr import ToPlain, is_hdr
 from stylizer.picture import SUFFIXES, encode_picture, read_picture
 from stylizer.soundtrack import BROKEN, Soundtrack, url_of
 
@@ -29,8 +30,9 @@ WIDEST = 4  # a pixel's sides, one over the other; a header that says more is wr
 
 
 class Reader:
-    """A film's or a picture's frames, upright, of square pixels, each with its time. A broken one is counted and passed
-    over. Times begin where the file does: a recorded broadcast's own clock is hours ahead (`starts_s`).
+    """A film's or a picture's frames, upright, of square pixels, in a plain screen's colours, each with its time. A
+    broken one is counted and passed over. Times begin where the file does: a recorded broadcast's own clock is hours
+    ahead (`starts_s`).
 
     Raises Unreadable naming the path when nothing in it can be shown.
     """
@@ -38,6 +40,7 @@ class Reader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.broken = 0
+        self._to_plain: ToPlain | None = None
         self.is_picture = path.suffix.lower() in SUFFIXES
         if self.is_picture:
             self._picture = read_picture(path)
@@ -80,14 +83,31 @@ class Reader:
                 told = pts + max(1, round(1 / (self.rate * time_base))) if pts >= 0 else 0
             pts = told
             try:
-                frame = Frame(_upright(decoded, self._video.sample_aspect_ratio), pts, time_base)
-            except BadInput:
+                pixels = self._in_plain_colours(decoded).to_ndarray(format="rgb24")
+                frame = Frame(self._upright(pixels, decoded.rotation), pts, time_base)
+            except (BadInput, av.error.FFmpegError):
                 self.broken += 1
                 continue
             count += 1
             yield frame
         if not count:
             raise Unreadable(f"{self.path}: not one frame could be decoded")
+
+    def _in_plain_colours(self, decoded: av.VideoFrame) -> av.VideoFrame:
+        if not is_hdr(decoded):
+            return decoded
+        if self._to_plain is None or not self._to_plain.fits(decoded):
+            self._to_plain = ToPlain(decoded)
+        return self._to_plain(decoded)
+
+    def _upright(self, pixels: PixelsU8, rotation: int) -> PixelsU8:
+        """rotation: degrees; phones write the sensor's way up and a note how to turn it."""
+        aspect = self._video.sample_aspect_ratio  # a pixel's width over its height
+        if aspect and abs(aspect - 1) > ROUNDED and 1 / WIDEST <= aspect <= WIDEST:  # DV, DVD, HDV
+            height, width = pixels.shape[:2]
+            pixels = cv2.resize(pixels, (max(1, round(width * aspect)), height))
+        turns = round(rotation / 90) % 4
+        return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         packets = self._container.demux(self._video)
@@ -220,15 +240,6 @@ def reason(error: Exception) -> str:
 
 def _estimate(container: av.container.InputContainer, rate: Fraction) -> int:
     return round(container.duration / av.time_base * rate) if container.duration else 0
-
-
-def _upright(decoded: av.VideoFrame, aspect: Fraction | None) -> PixelsU8:
-    """aspect: a pixel's width over its height."""
-    pixels = decoded.to_ndarray(format="rgb24")
-    if aspect and abs(aspect - 1) > ROUNDED and 1 / WIDEST <= aspect <= WIDEST:  # DV, DVD, HDV
-        pixels = cv2.resize(pixels, (max(1, round(decoded.width * aspect)), decoded.height))
-    turns = round(decoded.rotation / 90) % 4  # phones write the sensor's way up and a note how to turn it
-    return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
 
 
 def _even(pixels: PixelsU8) -> PixelsU8:

@@ -129,7 +129,7 @@ class Pipeline:
         """All changes checked, a style loaded if need be. Raises BadInput or NotFound: all are taken or none."""
         values = table.checked(changes)
         if "style" in values:
-            self._parts.library.get(str(values["style"]))
+            self._parts.library.load(str(values["style"]))
         return values
 
     def reference(self, pixels: PixelsU8, style: str) -> Reference:

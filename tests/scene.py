@@ -88,6 +88,8 @@ class Scene:
             raise NotFound(f"no style is called {name!r}; there are {', '.join(self.names)}")
         return self
 
+    load = get
+
     @property
     def closeup(self) -> Converter:
         return self.head or self

@@ -46,6 +46,16 @@ def test_a_wrong_variable_is_named_with_what_is_allowed(
         assert word in str(caught.value)
 
 
+@pytest.mark.parametrize("name, meant", [("STYLIZER_MODLES", "MODELS"), ("STYLIZER_TURN_SECRT", "TURN_SECRET")])
+def test_a_misspelt_variable_is_named_and_what_it_holds_is_not(
+    name: str, meant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "a secret, perhaps")
+    with pytest.raises(BadInput, match=f"{name}: is STYLIZER_{meant} meant") as caught:
+        Settings.load()
+    assert "perhaps" not in str(caught.value)
+
+
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"], ids=["a folder", "bytes"])
 def test_a_secret_that_cannot_be_read_is_named(
     content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -70,3 +80,11 @@ def test_good_addresses_are_taken_as_they_are(monkeypatch: pytest.MonkeyPatch) -
 def test_the_search_path_is_written_like_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STYLIZER_MODELS", "/a:/b c:")
     assert Settings.load().models == (Path("/a"), Path("/b c"))
+
+
+@pytest.mark.parametrize(
+    "name", ["STYLIZER_MEDIA", "STYLIZER_NETEM", "STYLIZER_LINE", "STYLIZER_CHROMIUM", "stylizer_port"]
+)
+def test_variables_of_others_and_small_letters_are_no_misspelt_ones(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "8000")
+    Settings.load()

@@ -15,6 +15,7 @@ from stylizer.config import Settings
 from stylizer.engines.torch_eager import TorchEngine
 from stylizer.errors import ModelRejected
 from stylizer.library import Library
+from stylizer.weights.card import CARD
 from stylizer.weights.registry import EMBEDDED, Registry
 from tests.web.doubles import wait_for
 
@@ -58,6 +59,32 @@ def test_a_style_brought_in_is_found_and_one_taken_away_plays_on(tmp_path: Path)
     shutil.rmtree(registry.pulled / "styles")
     library.refresh()
     assert library.names == ("anime",) and library.get("paper") is playing
+
+
+def test_a_style_trained_anew_plays_when_it_is_chosen_again_and_in_no_frame_before(tmp_path: Path) -> None:
+    mine = tmp_path / "embedded" / "mine"
+    mine.mkdir(parents=True)
+
+    def put(name: str) -> None:
+        shutil.copy(EMBEDDED / name / "weights.safetensors", mine)
+        card = (EMBEDDED / name / CARD).read_text(encoding="utf-8")
+        (mine / CARD).write_text(card.replace(f'name = "{name}"', 'name = "mine"'), encoding="utf-8")
+        library.refresh()
+
+    registry = Registry(Settings.load(models=(), cache=tmp_path / "cache"), embedded=tmp_path / "embedded")
+    library = Library(registry, TorchEngine(torch.device("cpu"), 1, tmp_path))
+    put("paper")
+    old = library.load("mine")
+    put("comic")
+    assert library.get("mine") is old
+    new = library.load("mine")
+    assert new is not old
+    assert library.get("mine") is library.load("mine") is new
+    put("paper")
+    (mine / "weights.safetensors").write_bytes(b"on their way")
+    with pytest.raises(ModelRejected, match="content"):
+        library.load("mine")
+    assert library.get("mine") is new
 
 
 def test_a_stranger_is_checked_before_anything_of_its_size_is_built(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ class Bank:
     def names(self) -> tuple[str, ...]:
         """Of the embedded models, then of those loaded by path."""
         embedded = sorted(f.parent.name for f in self._folder.glob(f"*/{CARD}"))
-        return (*embedded, *(n for n in self._models if n not in embedded))
+        return (*embedded, *(n for n in list(self._models) if n not in embedded))
 
     def card(self, name: str) -> Card:
         """Raises ModelMissing for a model without one."""

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from stylizer.weights.registry import Registry, Style
 
 MAX_CARD_BYTES = 64 * 1024
 MAX_WEIGHTS_BYTES = 300_000_000
+WORKPLACE = ".import-"
 SUFFIX = {Kind.TOONIFY: ".safetensors", Kind.IMAGE_MODEL: ".onnx"}  # formats that cannot carry a program
 
 
@@ -36,9 +38,11 @@ def import_style(
     if len(card) > MAX_CARD_BYTES or len(weights) > MAX_WEIGHTS_BYTES:
         raise ModelRejected(f"at most {MAX_CARD_BYTES} bytes of card and {MAX_WEIGHTS_BYTES} of weights are taken")
     with registry.alone():
+        for left in registry.pulled.glob(f"{WORKPLACE}*"):  # by an import that was killed: nobody else is at work now
+            shutil.rmtree(left, ignore_errors=True)
         home = registry.pulled / "styles"
         home.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".import-", dir=registry.pulled) as workplace:
+        with tempfile.TemporaryDirectory(prefix=WORKPLACE, dir=registry.pulled) as workplace:
             folder = Path(workplace) / _name_of(card)
             folder.mkdir()
             (folder / CARD).write_bytes(card)

@@ -25,7 +25,7 @@ from stylizer.weights.manifest import parse_manifest
 from tests.conftest import Finder
 from tests.web.doubles import ColourPipeline, tinted
 from tests.weights.server import Script, serving
-from web.studio import live_page, presets, resources
+from web.studio import bench_page, live_page, presets, resources
 from web.studio.before_after import pair
 from web.studio.comparison import side_by_side
 from web.studio.launch import command
@@ -311,6 +311,14 @@ def _bench() -> None:
     from web.studio import bench_page
 
     bench_page.page()
+
+
+def test_only_one_of_all_who_have_the_studio_open_measures() -> None:
+    app = AppTest.from_function(_bench, default_timeout=60).run()
+    with bench_page._measuring():
+        app.button(key="bench_run").click().run()
+    assert not app.exception and "Somebody else is measuring" in app.warning[-1].value
+    assert "bench_own" not in app.session_state
 
 
 @pytest.mark.slow

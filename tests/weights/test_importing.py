@@ -1,6 +1,8 @@
 """A style brought as two files: taken whole, or refused in words with nothing left behind."""
 
 import hashlib
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from stylizer.errors import ModelRejected, Unavailable
 from stylizer.weights.card import Card, Kind
 from stylizer.weights.importing import import_style
 from stylizer.weights.registry import Registry, Style
+from tests.conftest import CHECKOUT
 
 WEIGHTS = b"weights"
 
@@ -47,6 +50,21 @@ def test_a_good_style_is_there_afterwards(registry: Registry) -> None:
     assert [each.card.name for each in registry.styles()[0]] == ["chalk"]
     with pytest.raises(ModelRejected, match="here already"):
         import_style(registry, card(title="Another"), WEIGHTS, accept)
+
+
+def test_what_a_killed_import_left_is_cleared_away_by_the_next(registry: Registry, tmp_path: Path) -> None:
+    script = (
+        "import os, sys\n"
+        "from tests.weights.test_importing import WEIGHTS, card, import_style\n"
+        "from stylizer.config import Settings\n"
+        "from stylizer.weights.registry import Registry\n"
+        "registry = Registry(Settings.load(models=(), cache=sys.argv[1]), {})\n"
+        "import_style(registry, card(), WEIGHTS, lambda style: os._exit(9))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=CHECKOUT).returncode == 9
+    assert list(registry.pulled.glob(".*")), "nothing was left: the test shows nothing"
+    import_style(registry, card(), WEIGHTS, accept)
+    assert not list(registry.pulled.glob(".*"))
 
 
 def test_who_brings_it_may_say_what_people_call_it(registry: Registry, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -101,32 +102,37 @@ def _fresh_run() -> None:
     frames = st.number_input(t("frames"), 6, 600, 60, step=6, key="bench_frames")
     if not st.button(t("run_bench"), icon=":material/timer:", width="stretch", key="bench_run"):
         return
-    with (
-        st.spinner(t("measuring")),
-        tempfile.TemporaryDirectory() as folder,
-    ):
-        target = Path(folder) / "fresh.json"
-        command = [
-            sys.executable,
-            "-m",
-            "stylizer",
-            "bench",
-            "pipeline",
-            "--frames",
-            str(frames),
-            "--json",
-            str(target),
-        ]
-        try:
-            run = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=RUN_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            st.error(t("too_long", minutes=RUN_LIMIT_S // 60))
-            return
-        if run.returncode:
-            st.error(t("run_failed", error=run.stderr.strip()[-400:]))
-            return
-        _keep(FRESH, target.read_bytes())
-    st.rerun()
+    if not _measuring().acquire(blocking=False):
+        st.warning(t("measuring_another"))
+        return
+    try:
+        with st.spinner(t("measuring")), tempfile.TemporaryDirectory() as folder:
+            measured = _measure(int(frames), Path(folder) / "fresh.json")
+    finally:
+        _measuring().release()
+    if measured:
+        st.rerun()
+
+
+@st.cache_resource(show_spinner=False)
+def _measuring() -> threading.Lock:
+    """Held by the one who measures, of all who have the studio open: two at once would measure each other."""
+    return threading.Lock()
+
+
+def _measure(frames: int, target: Path) -> bool:
+    """False when there is nothing to show but what went wrong."""
+    command = [sys.executable, "-m", "stylizer", "bench", "pipeline", "--frames", str(frames), "--json", str(target)]
+    try:
+        run = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=RUN_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        st.error(t("too_long", minutes=RUN_LIMIT_S // 60))
+        return False
+    if run.returncode:
+        st.error(t("run_failed", error=run.stderr.strip()[-400:]))
+        return False
+    _keep(FRESH, target.read_bytes())
+    return True
 
 
 def _keep(name: str, data: bytes) -> None:

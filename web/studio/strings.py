@@ -213,6 +213,7 @@ STRINGS = {
         "frames": "Frames of the sample clip",
         "run_bench": "Run the pipeline's benchmark",
         "measuring": "Measuring. The studio's own stream would disturb it: stop that first.",
+        "measuring_another": "Somebody else is measuring. Try again when they are done.",
         "too_long": "The run took longer than {minutes} minutes and was ended.",
         "run_failed": "The run failed: {error}",
         # Machine
@@ -418,6 +419,7 @@ STRINGS = {
         "frames": "サンプルの枚数",
         "run_bench": "パイプラインのベンチマークを実行",
         "measuring": "測定中です。スタジオの配信は測定の妨げになるので、先に停止してください。",
+        "measuring_another": "ほかの人が測定中です。終わってからもう一度お試しください。",
         "too_long": "{minutes}分を超えたため、測定を打ち切りました。",
         "run_failed": "測定に失敗しました：{error}",
         "what_runs": "動いているもの",

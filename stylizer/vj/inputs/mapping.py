@@ -45,6 +45,7 @@ class Binding:
 class Mapper:
     """Memory between messages: each knob's position, which knobs have taken over, and what is being learned.
 
+    bindings: by address; replaced as a whole, never changed in place: other threads read them.
     soft: a knob that stands elsewhere than its control does nothing until it passes the control's value.
     """
 
@@ -64,7 +65,7 @@ class Mapper:
     def change(self, address: str, position: float, controls: dict[str, Value]) -> dict[str, Value]:
         """position: 0..1. controls: as they stand -> what the message changes, often nothing."""
         if self.learning is not None:
-            self.bindings[address] = Binding(address, self.learning)
+            self.bindings = {**self.bindings, address: Binding(address, self.learning)}
             self._holds.discard(address)
             self.learning = None
         binding = self.bindings.get(address)
