@@ -20,7 +20,7 @@ WAIT_S = 60.0
 @pytest.fixture(scope="module")
 def juggler(media: Finder) -> list[Frame]:
     with Reader(media("sam2_juggle.mp4")) as reader:
-        return [frame for frame, _ in zip(reader, range(48), strict=False)]
+        return [frame for frame, _ in zip(reader, range(32), strict=False)]
 
 
 def figure(frame: Frame) -> NDArray[np.bool_]:
