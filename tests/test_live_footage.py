@@ -18,6 +18,12 @@ WAIT_S = 60.0
 
 
 @pytest.fixture(scope="module")
+def even_pipeline(full_pipeline: Pipeline) -> Pipeline:
+    """With a look each second, however long looks take here: both ways see the same frames."""
+    return Pipeline(full_pipeline._parts, detect_every_s=1.0)
+
+
+@pytest.fixture(scope="module")
 def juggler(media: Finder) -> list[Frame]:
     with Reader(media("sam2_juggle.mp4")) as reader:
         return [frame for frame, _ in zip(reader, range(32), strict=False)]
@@ -49,11 +55,11 @@ def live(pipeline: Pipeline, film: list[Frame]) -> list[Frame]:
         worker.stop()
 
 
-def test_a_moving_man_is_drawn_as_he_is_step_by_step(full_pipeline: Pipeline, juggler: list[Frame]) -> None:
-    state = full_pipeline.new_state(CONTROLS)
-    steps = [full_pipeline.step([frame], [state])[0] for frame in juggler]
+def test_a_moving_man_is_drawn_as_he_is_step_by_step(even_pipeline: Pipeline, juggler: list[Frame]) -> None:
+    state = even_pipeline.new_state(CONTROLS)
+    steps = [even_pipeline.step([frame], [state])[0] for frame in juggler]
     overlaps = []
-    for one, other in zip(steps, live(full_pipeline, juggler), strict=True):
+    for one, other in zip(steps, live(even_pipeline, juggler), strict=True):
         a, b = figure(one), figure(other)
         overlaps.append((a & b).sum() / (a | b).sum())
-    assert np.mean(overlaps) > 0.98 and min(overlaps) > 0.93, np.round(overlaps, 3)
+    assert min(overlaps) > 0.98, np.round(overlaps, 3)

@@ -1,5 +1,6 @@
 """A reference on real people: it is cut out, encoded once for each style, and shows; without a look nothing does."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,14 @@ def test_the_colours_of_the_person_in_the_picture_are_taken_on(
 def test_without_a_share_of_the_look_nothing_changes(
     full_pipeline: Pipeline, juggler: PixelsU8, blue: Reference
 ) -> None:
-    np.testing.assert_array_equal(drawn(full_pipeline, juggler, blue, look=0.0), drawn(full_pipeline, juggler, None))
+    for _ in range(3):
+        pair = drawn(full_pipeline, juggler, blue, look=0.0), drawn(full_pipeline, juggler, None)
+        if np.array_equal(*pair):
+            return
+        for thread in threading.enumerate():
+            if thread.name == "compile style":  # from then on another engine draws, by a shade otherwise
+                thread.join(60)
+    np.testing.assert_array_equal(*pair)
 
 
 def test_each_style_encodes_it_once_and_before_it_plays(

@@ -221,7 +221,7 @@ def test_every_page_does_what_it_is_there_for(studio: Studio, launch: Launch, we
         page.get_by_label("Title", exact=True).fill("Brought along")
         page.get_by_label("Title in Japanese").fill("持ち込み")
         page.get_by_role("button", name="Check and bring in").click()
-        page.get_by_text("Brought along is here and plays at once").wait_for()
+        page.get_by_text("Brought along is here and plays at once").wait_for(timeout=180_000)  # it is compiled
         _nothing_wrong(page)
 
         page.get_by_text("日本語").click()
