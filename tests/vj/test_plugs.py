@@ -149,16 +149,17 @@ def test_a_film_that_is_taken_away_may_come_back(tmp_path: Path, monkeypatch: py
 
 
 class Sounds:
-    """sounddevice's four names that are used: one device that comes and goes."""
+    """sounddevice's names that are used: one device that comes and goes, and a list of devices made at its start."""
 
     PortAudioError = type("PortAudioError", (Exception,), {})
 
     def __init__(self) -> None:
-        self.plugged = False
+        self.plugged = self._listed = False
+        self._started = True
         self.callback: Any = None
 
     def query_devices(self, device: object, kind: str) -> dict[str, float]:
-        if not self.plugged:
+        if not self._listed:
             raise self.PortAudioError("no device")
         return {"default_samplerate": float(RATE)}
 
@@ -174,9 +175,13 @@ class Sounds:
 
     def close(self) -> None: ...
 
-    def _terminate(self) -> None: ...
+    def _terminate(self) -> None:
+        if not self._started:
+            raise self.PortAudioError("not initialized")
+        self._started = False
 
-    def _initialize(self) -> None: ...
+    def _initialize(self) -> None:
+        self._started, self._listed = True, self.plugged
 
 
 def test_a_microphone_may_come_late_and_go() -> None:
@@ -190,7 +195,7 @@ def test_a_microphone_may_come_late_and_go() -> None:
     assert len(heard) == 2
     assert before - 0.11 < heard[0][1] < time.monotonic() - 0.09  # the device's own delay counts
     sounds.plugged = False
-    assert not microphone.look()
+    assert not microphone.look() and not microphone.look()  # for longer than one look
     sounds.plugged = True
     assert microphone.look()
     microphone.close()

@@ -138,6 +138,7 @@ class Microphone:
         self._heard, self._sound, self._device = heard, library or _sounddevice(), device
         self.reason = ""  # why nothing is heard
         self._stream: Any = None
+        self._looked = False
         self._closing = threading.Event()
         self.look()
         self._thread = threading.Thread(target=self._keep_looking, name="sound-look", daemon=True)
@@ -148,12 +149,9 @@ class Microphone:
         if self._stream is not None and self._stream.active:
             return True
         try:
-            if self._stream is not None:
-                gone, self._stream = self._stream, None
-                with contextlib.suppress(self._sound.PortAudioError):
-                    gone.close()
-                self._sound._terminate()  # PortAudio lists its devices once, at its start
-                self._sound._initialize()
+            if self._looked:
+                self._list_anew()
+            self._looked = True
             rate = int(self._sound.query_devices(self._device, "input")["default_samplerate"])
             self.ear = Ear(rate)
             stream = self._sound.InputStream(device=self._device, samplerate=rate, blocksize=HOP, callback=self._block)
@@ -170,6 +168,16 @@ class Microphone:
         self._thread.join()
         if self._stream is not None:
             self._stream.close()
+
+    def _list_anew(self) -> None:
+        """PortAudio lists its devices once, at its start."""
+        gone, self._stream = self._stream, None
+        with contextlib.suppress(self._sound.PortAudioError):
+            if gone is not None:
+                gone.close()
+        with contextlib.suppress(self._sound.PortAudioError):  # it may not have started the last time
+            self._sound._terminate()
+        self._sound._initialize()
 
     def _tell(self, reason: str) -> None:
         if reason != self.reason:
