@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from kernels.pict import BadWeights, Weights
@@ -51,10 +52,13 @@ class Bank:
             self._models.pop(name, None)
 
     def load(self, path: Path) -> str:
-        """A `.pict` or `.safetensors` file, from now on under the name returned. Raises ModelMissing, ModelRejected."""
+        """A `.pict` or `.safetensors` file, from now on under the name returned: the file's own, with a number where
+        another one has it. Raises ModelMissing, ModelRejected."""
         weights = self._read(path)
-        self.add(Model(path.name, filters_of(weights), weights))
-        return path.name
+        names = (f"{path.stem}{f'-{n}' if n > 1 else ''}{path.suffix}" for n in count(1))
+        name = next(each for each in names if each not in self._models)
+        self.add(Model(name, filters_of(weights), weights))
+        return name
 
     def check_known(self, changes: Mapping[str, object]) -> None:
         """For hands that reach in from elsewhere: a slot takes a model by name, no file of this machine is opened.
