@@ -120,19 +120,24 @@ class Past(NamedTuple):
 
 
 class History:
-    """What was played, gesture by gesture."""
+    """What was played, gesture by gesture. Two fingers that turn a control each make two, side by side."""
 
     def __init__(self) -> None:
         self._states: list[Past] = []
-        self._last: tuple[frozenset[str], float] = (frozenset(), -1e9)
+        self._going: dict[frozenset[str], float] = {}  # gestures under way: controls, time of the last change
 
     def note(self, before: Past, names: frozenset[str], time_s: float) -> None:
         """before: as it was before the controls `names` changed."""
-        if names != self._last[0] or time_s - self._last[1] > ONE_GESTURE_S:
+        self._going = {
+            each: then
+            for each, then in self._going.items()
+            if time_s - then <= ONE_GESTURE_S and (each == names or len(each) == len(names) == 1)
+        }
+        if names not in self._going:
             self._states = [*self._states[1 - HISTORY :], before]
-        self._last = (names, time_s)
+        self._going[names] = time_s
 
     def back(self) -> Past | None:
         """As it was one gesture ago; None at the beginning."""
-        self._last = (frozenset(), -1e9)
+        self._going.clear()
         return self._states.pop() if self._states else None

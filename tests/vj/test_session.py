@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from kernels.pict import Weights
+from kernels.pict import Weights, write_pict
 from kernels.weights import random_weights
 from stylizer.controls import defaults
 from stylizer.errors import BadInput, NotFound
@@ -100,6 +100,16 @@ def test_undo_goes_back_gesture_by_gesture(bank: Bank) -> None:
     assert playing.undo() and playing.controls["rate"] == 1.0
     assert playing.undo() and playing.controls == defaults("vj")
     assert not playing.undo()
+
+
+def test_two_knobs_turned_at_once_are_two_gestures_however_many_messages_they_send(bank: Bank) -> None:
+    playing = session(bank)
+    playing.apply({"rate": 0.5})
+    before = playing.controls
+    for step in range(150):
+        playing.apply({"shift_x": step / 3000})
+        playing.apply({"shift_y": step / 3000})
+    assert playing.undo() and playing.undo() and playing.controls == before
 
 
 @pytest.mark.parametrize("beats", [0, 4])
@@ -240,6 +250,17 @@ class Meeting(Bank):
             self._late.remove(name)
             self._met.wait(20)
         return super().get(name)
+
+
+def test_two_files_of_one_name_are_two_models(tmp_path: Path) -> None:
+    """As `stylizer train` leaves them: trained/NAME/weights.pict."""
+    bank = Bank(tmp_path)
+    for seed, folder in enumerate(("first", "second")):
+        (tmp_path / folder).mkdir()
+        write_pict(tmp_path / folder / "weights.pict", random_weights(2, seed))
+    names = [bank.load(tmp_path / folder / "weights.pict") for folder in ("first", "second")]
+    first, second = (bank.get(name).weights for name in names)
+    assert any(not np.array_equal(first[tensor], second[tensor]) for tensor in first)
 
 
 def test_two_hands_that_choose_models_at_once_both_get_theirs(bank: Bank, tmp_path: Path) -> None:
