@@ -251,8 +251,7 @@ class VjSession:
         c, picture = moment.controls, self.loop.coloured(moment)
         if c["blackout"]:
             picture = torch.zeros_like(picture)
-        if c["strobe_guard"]:
-            picture = self.strobe.step(picture, self.time_s, dt_s)
+        picture = self.strobe.step(picture, self.time_s, dt_s, limits=bool(c["strobe_guard"]))
         pixels, side = u8_from_unit(picture), int(str(c["output_size"]))
         if side == pixels.shape[0]:
             return pixels

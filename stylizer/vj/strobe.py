@@ -32,8 +32,11 @@ class StrobeGuard:
         self._rising = torch.zeros(2, TILES * TILES, dtype=torch.bool)
         self._swings: deque[tuple[float, Tensor]] = deque()
 
-    def step(self, picture: Tensor, time_s: float, dt_s: float) -> Tensor:
-        """picture float32 [1, 3, H, W] in 0..1 -> what may be shown of it."""
+    def step(self, picture: Tensor, time_s: float, dt_s: float, *, limits: bool = True) -> Tensor:
+        """picture float32 [1, 3, H, W] in 0..1 -> what may be shown of it.
+
+        limits: False for a guard that is switched off: it looks on, and knows what was shown when it is switched on.
+        """
         if self._shown is None or self._shown.shape != picture.shape:
             self._shown = picture
             self._extreme = _levels(picture)
@@ -43,7 +46,7 @@ class StrobeGuard:
         now = _levels(picture)
         spent = self._recent() >= SWINGS_PER_S
         swinging = self._turned(now)
-        hold = _wide(spent & swinging) or (self.holding and _wide(spent))
+        hold = limits and (_wide(spent & swinging) or (self.holding and _wide(spent)))
         self.interventions += hold and not self.holding
         self.holding = hold
         if hold:

@@ -137,6 +137,21 @@ def test_red_flashes_of_one_luminance_are_limited_as_well(hz: int) -> None:
     assert guard.interventions >= 1
 
 
+def test_a_strobe_guard_that_is_switched_off_forgets_what_it_held(bank: Bank) -> None:
+    """It would show a picture from before the blackout, and its light would stay on."""
+    playing = VjSession(bank)
+    playing.apply(SMALL | {"noise_2": 0.8})
+    for frame in range(60):
+        playing.apply({"blackout": frame // 3 % 2 == 0})
+        playing.step(DT)
+    assert playing.state().strobe_holding
+    playing.apply({"strobe_guard": False, "blackout": True})
+    assert playing.step(DT).max() == 0
+    assert not playing.state().strobe_holding
+    playing.apply({"strobe_guard": True})
+    assert playing.step(DT).max() == 0
+
+
 def test_slow_changes_and_small_flashes_pass_untouched() -> None:
     guard = StrobeGuard()
     for frame in range(180):
