@@ -153,7 +153,15 @@ def test_osc_sets_controls_and_refuses_what_is_wrong() -> None:
 
     osc = OscInput(apply, gestures.append, port=0)
     client = SimpleUDPClient("127.0.0.1", osc.port)
-    for address, value in [("rate", 1.5), ("freeze", 1), ("fold", "quad"), ("rate", 9.0), ("nobody", 1), ("tap", 1)]:
+    for address, value in [
+        ("rate", 1.5),
+        ("freeze", 1),
+        ("fold", "quad"),
+        ("rate", 9.0),
+        ("nobody", 1),
+        ("record", 0.0),  # a button that is let go
+        ("tap", 1),
+    ]:
         client.send_message("/stylizer/" + address, value)
     deadline = time.monotonic() + 10
     while not gestures and time.monotonic() < deadline:
@@ -316,6 +324,8 @@ def test_sound_moves_a_control_within_the_range_asked_for_and_its_own() -> None:
         (Modulator("level", "hue", gain=0.4, attack_s=0, hi=0.2), 0.2),
         (Modulator("level", "hue", gain=-0.4, attack_s=0, lo=-0.1), -0.1),
         (Modulator("level", "hue", gain=7.0, attack_s=0), 0.5),  # the control's own end
+        (Modulator("level", "hue", lo=-9, hi=-8), -0.5),
+        (Modulator("level", "hue", lo=8, hi=9), 0.5),
     ):
         modulators.rows = (row,)
         assert modulators.applied({"hue": 0.0}, Tempo(), 0.0, 0.03)["hue"] == pytest.approx(expected)

@@ -107,5 +107,5 @@ class Modulators:
             envelope += (heard - envelope) * (1 - math.exp(-dt_s / constant) if constant else 1.0)
             self._envelopes[row] = envelope
             value, own = float(controls[row.target]) + row.gain * envelope, control(row.target)
-            controls[row.target] = min(max(value, row.lo, own.lo), row.hi, own.hi)
+            controls[row.target] = min(max(min(max(value, row.lo), row.hi), own.lo), own.hi)
         return controls

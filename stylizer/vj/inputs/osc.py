@@ -19,7 +19,7 @@ GESTURES = {  # address -> the show's name for it, and what it does
 def addresses() -> list[tuple[str, str]]:
     """(address, what it takes) of every control, and of the gestures."""
     rows = [(PREFIX + c.name, c.allowed) for c in CONTROLS.values() if c.page == "vj"]
-    return rows + [(PREFIX + name, f"anything: {what}") for name, (_, what) in GESTURES.items()]
+    return rows + [(PREFIX + name, f"anything but 0, a button let go: {what}") for name, (_, what) in GESTURES.items()]
 
 
 class OscInput:
@@ -63,7 +63,9 @@ class OscInput:
     def _receive(self, address: str, *values: object) -> None:
         name = address.removeprefix(PREFIX)
         if name in GESTURES:
-            return self._gesture(GESTURES[name][0])
+            if values[:1] != (0,):
+                self._gesture(GESTURES[name][0])
+            return
         try:
             if not values:
                 raise StylizerError(f"{address}: comes without a value")
