@@ -46,12 +46,15 @@ def test_a_wrong_variable_is_named_with_what_is_allowed(
         assert word in str(caught.value)
 
 
-@pytest.mark.parametrize("name, meant", [("STYLIZER_MODLES", "MODELS"), ("STYLIZER_TURN_SECRT", "TURN_SECRET")])
+@pytest.mark.parametrize(
+    "name, meant",
+    [("STYLIZER_MODLES", "MODELS"), ("STYLIZER_TURN_SECRT", "TURN_SECRET"), ("stylizer_visitor", "VISITORS")],
+)
 def test_a_misspelt_variable_is_named_and_what_it_holds_is_not(
     name: str, meant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, "a secret, perhaps")
-    with pytest.raises(BadInput, match=f"{name}: is STYLIZER_{meant} meant") as caught:
+    with pytest.raises(BadInput, match=f"{name.upper()}: is STYLIZER_{meant} meant") as caught:
         Settings.load()
     assert "perhaps" not in str(caught.value)
 

@@ -64,6 +64,13 @@ def test_a_plain_screen_s_red_has_no_green_in_it(tmp_path: Path) -> None:
     assert red[0] > 170 and red[1:].max() < 30, red
 
 
+def test_ffmpeg_makes_of_a_colour_what_the_formula_does(tmp_path: Path) -> None:
+    for transfer in (HLG, PQ):
+        for i, signal in enumerate(np.random.default_rng(1).uniform(0.42, 0.52, (4, 3))):
+            got = shown(film(tmp_path / f"{transfer}-{i}.mp4", signal, transfer))
+            np.testing.assert_allclose(got, 255 * plain(signal, transfer), atol=4)
+
+
 def test_brighter_is_never_darker() -> None:
     ramp = np.repeat(np.linspace(0, 1, 256)[:, None], 3, 1)
     for transfer in (PQ, HLG):

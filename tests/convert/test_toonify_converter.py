@@ -131,6 +131,16 @@ def test_all_styles_together_keep_no_more_networks_than_memory_bears(tmp_path: P
     assert engine.alive <= 5 + 1, "and the one that torch plays until it is compiled"
 
 
+def test_of_the_kept_networks_the_one_that_nobody_played_for_longest_goes() -> None:
+    kept = CompiledNetworks(2)
+    networks = {name: lambda *inputs: inputs for name in "abc"}
+    kept.keep("a", networks["a"])
+    kept.keep("b", networks["b"])
+    assert kept.get("a") is networks["a"]
+    kept.keep("c", networks["c"])
+    assert kept.get("b") is None and kept.get("a") is networks["a"] and kept.get("c") is networks["c"]
+
+
 def test_a_library_s_styles_share_that_room(tmp_path: Path) -> None:
     library = Library(Registry(Settings.load(cache=tmp_path)), Counting(tmp_path))
     first, second = (library.get(name) for name in library.names[:2])
