@@ -62,7 +62,7 @@ def _end(why: str) -> None:
 
 
 @app.command()
-@with_controls("person")
+@with_controls("person", framing="scene", background="blur")
 def render(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="a film or a picture")],
     target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="a film (.mp4 .mov .mkv) or a picture")],
@@ -91,7 +91,6 @@ def render(
         if rung.why:
             why = Text.assemble((f"{rung.part}: ", "yellow"), f"{rung.standing}: {rung.why}")
             err.print(why, soft_wrap=True)
-    wanted: dict[str, Value] = {"framing": "scene", "background": "blur", **controls}
     with _progress() as bar:
         task = bar.add_task(source.name, total=None, fps=0.0)
 
@@ -99,7 +98,7 @@ def render(
             bar.update(task, completed=done, total=max(expected, done) or None, fps=bar.tasks[0].speed or 0.0)
 
         with _stopping() as stop:
-            result = run(pipeline, source, target, wanted, tell, backdrop=picture, reference=other, stop=stop)
+            result = run(pipeline, source, target, controls, tell, backdrop=picture, reference=other, stop=stop)
     if report:
         report.write_text(valid_json(result.to_dict()) + "\n", encoding="utf-8")
     note = " (stopped early)" if result.interrupted else ""

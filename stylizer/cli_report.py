@@ -10,12 +10,14 @@ import typer
 
 
 def _writable(path: Path | None) -> Path | None:
+    if path is not None and path.suffix.lower() != ".json":  # a picture's or a film's name: it would be lost
+        raise typer.BadParameter(f"{path}: is no name for a report; allowed is .json")
     if path is not None and (path.is_dir() or not os.access(path.parent, os.W_OK)):
         raise typer.BadParameter(f"{path}: is a folder, or in one that is not there or cannot be written to")
     return path
 
 
-JsonFile = Annotated[Path | None, typer.Option("--json", help="write the report to this file", callback=_writable)]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="write the report to this JSON file", callback=_writable)]
 
 
 def valid_json(value: object) -> str:

@@ -61,7 +61,7 @@ class Control:
             case "float" | "int":
                 unit = f" {self.unit}" if self.unit else ""
                 whole = "whole numbers " if self.kind == "int" else ""
-                return f"{whole}{self.lo:g} to {self.hi:g}{unit}"
+                return f"{whole}{self.lo:.10g} to {self.hi:.10g}{unit}"
             case "choice":
                 return " | ".join(self.choices)
             case "bool":

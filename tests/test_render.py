@@ -11,8 +11,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
-from stylizer.cli import main
+from stylizer.cli import app, main
 from stylizer.cli_report import valid_json
 from stylizer.errors import StylizerError, Unreadable
 from stylizer.frame import Frame
@@ -137,6 +138,30 @@ def test_a_report_that_cannot_be_written_is_told_before_the_work(
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2 and "report.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["in.png", "out.png"])
+def test_a_report_never_takes_the_place_of_a_picture(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    picture, report = tmp_path / "in.png", tmp_path / name
+    picture.write_bytes(before := encode_picture(np.full((64, 64, 3), 90, np.uint8)))
+    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setenv("STYLIZER_VISITORS", "0")  # ends what is not refused before the work
+    command = ["stylizer", "render", str(picture), str(tmp_path / "out.png"), "--json", str(report)]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr().err
+    assert ended.value.code == 2 and name in told and ".json" in told
+    assert picture.read_bytes() == before
+
+
+def test_renders_help_says_what_render_does_without_a_flag(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    told = CliRunner().invoke(app, ["render", "--help"]).output
+    for words in ("plain | picture | blur | room; blur)", "figure | scene; scene)", "0 to 2147483647; 0)"):
+        assert words in told
 
 
 def test_numbers_that_json_does_not_know_are_null() -> None:

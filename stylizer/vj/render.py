@@ -1,6 +1,7 @@
 """Renders a show off-line: the same film for the same seed, and a report of its speed and its life."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -62,7 +63,8 @@ def render(
     follow: Sequence[Modulator] = (),
     tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> RenderReport:
-    """Plays `preset` from black into the film `target`. Raises BadInput when that is less than one frame.
+    """Plays `preset` from black into the film `target`. Raises BadInput when that is less than one frame,
+    for a `target` that cannot be written to, and for one that is `sound`.
 
     device, cache: see open_loop; without a cache wide models stay in floating point. sound: a file that is listened to,
     follow: what follows it besides the preset's own.
@@ -70,10 +72,14 @@ def render(
     frames = round(seconds * rate)
     if frames < 1:
         raise BadInput(f"seconds: got {seconds:g}, at {float(rate):g} frames per second that is not one frame")
+    if target.is_dir() or (target.parent.is_dir() and not os.access(target.parent, os.W_OK)):
+        raise BadInput(f"{target}: is a folder, or in one that cannot be written to")
     session = VjSession(bank, loop=open_loop(device, seed=seed, cache=cache, offline=True))
     session.play(preset)
     session.modulators.always = tuple(follow)
     track = SoundTrack(read_sound(sound)) if sound else None
+    if sound and target.exists() and target.samefile(sound):
+        raise BadInput(f"{target}: is the sound that is listened to, which would be lost")
     steps_ms, variances, motions = [], [], []
     with FilmFile(target, rate, threads=1) as film:  # beside the steps it would be timed with them
         for count in range(frames):

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+import wave
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -182,6 +183,20 @@ def test_a_rendered_show_is_the_same_for_the_same_seed(bank: Bank, tmp_path: Pat
     assert report["fps"] > 0 and report["alive"]["variance"] > 0
     with pytest.raises(BadInput, match="not one frame"):
         render(bank, preset, tmp_path / "none.mp4", seconds=0.001)
+    (tmp_path / "folder.mp4").mkdir()
+    with pytest.raises(BadInput, match=r"folder\.mp4: is a folder"):
+        render(bank, preset, tmp_path / "folder.mp4", seconds=0.1)
+
+
+def test_a_rendered_show_never_takes_the_place_of_its_sound(bank: Bank, tmp_path: Path) -> None:
+    song = tmp_path / "song.mp4"
+    with wave.open(str(song), "wb") as file:  # a sound by any name
+        file.setparams((1, 2, 48_000, 0, "NONE", ""))
+        file.writeframes(bytes(96_000))
+    before = song.read_bytes()
+    with pytest.raises(BadInput, match=r"song\.mp4: is the sound"):
+        render(bank, Preset("mine", "Mine", SMALL), song, seconds=0.1, sound=song)
+    assert song.read_bytes() == before
 
 
 RECORDS = """
