@@ -1,6 +1,8 @@
 import json
+from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,6 +11,8 @@ from stylizer.errors import BadInput
 from stylizer.pipeline import Pipeline
 from stylizer.training.data.folders import framed, make_pictures
 from stylizer.training.data.pictures import Pictures
+from stylizer.training.data.store import make_store
+from stylizer.vj.outputs.recorder import FilmFile
 from tests.conftest import Finder
 
 
@@ -47,6 +51,48 @@ def test_a_bust_on_plain_paper_is_cut_out_though_it_covers_the_lower_corners() -
     paper[10:31, 30:50, :3] = (230, 190, 160)
     alpha = framed(paper)[..., 3]
     assert alpha[0].max() == 0 and 0.3 < (alpha > 127).mean() < 0.9
+
+
+@pytest.mark.parametrize("side", [200, 600, 1001, 1500])
+def test_a_figure_ends_where_its_picture_does(side: int) -> None:
+    bust = np.zeros((side, side, 4), np.uint8)
+    bust[side * 3 // 10 :, side * 3 // 10 : side * 7 // 10] = (200, 40, 40, 255)
+    assert framed(bust)[-12:, :, 3].max() == 0
+
+
+@pytest.mark.parametrize("hidden", [(0, 0, 0), (255, 255, 255)])
+def test_what_transparency_hides_does_not_colour_the_figures_border(hidden: tuple[int, int, int]) -> None:
+    cut_out = np.zeros((600, 600, 4), np.uint8)
+    cut_out[..., :3] = hidden
+    cv2.circle(cut_out, (300, 300), 200, (120, 120, 120, 255), -1)
+    got = framed(cut_out)
+    border = (got[..., 3] > 25) & (got[..., 3] < 230)
+    assert border.sum() > 100
+    assert np.abs(got[border][:, :3].astype(int) - 120).max() < 12
+
+
+def test_drawings_of_a_film_are_taken_as_far_apart_as_asked(tmp_path: Path) -> None:
+    source = tmp_path / "drawings"
+    source.mkdir()
+    with FilmFile(source / "a.mp4", Fraction(10)) as film:
+        for _ in range(20):
+            film.write(np.ascontiguousarray(_drawing()[..., :3]))
+    assert make_pictures(source, tmp_path / "set", "drawing", lambda line: None, every_s=0.5) == 4
+
+
+def test_a_data_set_is_not_written_over_one_of_another_kind(tmp_path: Path) -> None:
+    source, pairs, own = tmp_path / "drawings", tmp_path / "pairs", tmp_path / "own"
+    source.mkdir()
+    for i in range(2):
+        Image.fromarray(_drawing()).save(source / f"{i}.png")
+    assert list(make_store(pairs, 1, seed=1, size=64, processes=1)) == [1]
+    make_pictures(source, own, "drawing", lambda line: None)
+    before = [(folder / "drawing.npy").read_bytes() for folder in (pairs, own)]
+    with pytest.raises(BadInput, match="pairs: holds drawn pairs"):
+        make_pictures(source, pairs, "drawing", lambda line: None)
+    with pytest.raises(BadInput, match="own: holds pictures"):
+        next(make_store(own, 1, seed=1, size=64, processes=1))
+    assert [(folder / "drawing.npy").read_bytes() for folder in (pairs, own)] == before
 
 
 def test_a_folder_of_drawings_becomes_a_data_set_and_what_is_broken_is_named(tmp_path: Path) -> None:

@@ -42,14 +42,18 @@ def make_pictures(
     if side not in SIDES:
         raise BadInput(f"side: must be one of {', '.join(SIDES)}, got {side!r}")
     files = _files(source)
-    if side == "photo" and pipeline is None:
+    if side == "drawing":
+        pipeline = None
+    elif pipeline is None:
         raise BadInput("photos need a pipeline that finds the person in them")
+    if (target / "plan.json").is_file():
+        raise BadInput(f"{target}: holds drawn pairs, which it would overwrite; name another folder")
     target.mkdir(parents=True, exist_ok=True)
     count = 0
     with (target / f"{side}.part").open("wb") as part:
         for number, file in enumerate(files, 1):
             try:
-                for picture in _people(pipeline, file, every_s) if side == "photo" and pipeline else _drawings(file):
+                for picture in _people(pipeline, file, every_s) if pipeline else _drawings(file, every_s):
                     part.write(np.ascontiguousarray(picture).tobytes())
                     count += 1
             except BadInput as error:  # broken, or too large
@@ -109,10 +113,14 @@ def _people(pipeline: Pipeline, file: Path, every_s: float) -> Iterator[PixelsU8
             yield u8_from_unit(torch.cat((job.foreground, job.matte), 1))
 
 
-def _drawings(file: Path) -> Iterator[PixelsU8]:
+def _drawings(file: Path, every_s: float) -> Iterator[PixelsU8]:
     if file.suffix.lower() not in SUFFIXES:
         with Reader(file) as film:
+            kept = -every_s
             for frame in film:
+                if frame.time_s - kept < every_s:
+                    continue
+                kept = frame.time_s
                 yield framed(np.dstack([frame.pixels, np.full(frame.pixels.shape[:2], 255, np.uint8)]))
         return
     try:
@@ -135,8 +143,13 @@ def framed(rgba: PixelsU8) -> PixelsU8:
         return np.dstack([whole, np.full((SIZE, SIZE), 255, np.uint8)])
     air = MARGIN * (y1 - y0)
     box = _square((x0 + x1) / 2, y0 - air, max(y1 - y0, x1 - x0) + 2 * air)
-    opaque = cv2.copyMakeBorder(alpha, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)  # nothing beyond the picture
-    return np.dstack([cut_u8(rgb, box, SIZE), cut_u8(np.dstack([opaque] * 3), box.moved(1, 1), SIZE)[..., 0]])
+    seen = cv2.multiply(rgb, np.dstack([alpha] * 3), scale=1 / 255)  # what transparency hides has no colour
+    rim = 2 * max(1, round(box.width / SIZE))  # nothing beyond the picture: `cut_u8` draws its last blocks out
+    seen, opaque = (
+        cut_u8(cv2.copyMakeBorder(part, rim, rim, rim, rim, cv2.BORDER_CONSTANT, value=0), box.moved(rim, rim), SIZE)
+        for part in (seen, np.dstack([alpha] * 3))
+    )
+    return np.dstack([cv2.divide(seen, opaque, scale=255), opaque[..., 0]])
 
 
 def _square(middle: float, top: float, side: float) -> Box:

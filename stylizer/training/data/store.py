@@ -117,6 +117,8 @@ def make_store(
     if about.is_file() and (held := plan_of(about)) != plan:
         raise BadInput(f"{folder}: holds {json.dumps(held)}, wanted is {json.dumps(plan)}")
     if not about.is_file():
+        if (folder / "store.json").is_file():
+            raise BadInput(f"{folder}: holds pictures of your own, which pairs would overwrite; name another folder")
         for name, tail in _NAMES:
             open_memmap(folder / f"{name}.npy", "w+", np.uint8, (count, size, size, *tail)).flush()
         write_whole(about, json.dumps(plan))
