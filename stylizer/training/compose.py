@@ -10,7 +10,7 @@ from encoders.losses import over, silhouette_iou
 from stylizer.convert.toonify import SIZE, ToonifyConfig, ToonifyNet, draw
 from stylizer.errors import BadInput
 from stylizer.stylegan2.generator import Generator
-from stylizer.training.data.pictures import Pictures
+from stylizer.training.data.pictures import Pictures, shrink
 from stylizer.training.export import hours, write_style
 from stylizer.training.gan_runs import Start
 from stylizer.training.inversion import EncoderSettings, encoder_config, upper_part
@@ -42,12 +42,15 @@ def assemble(encoder: Feature16, ws_mean: Tensor, photo: Generator, style: Gener
 
 @torch.inference_mode()
 def measure_unpaired(net: ToonifyNet, photos: Pictures, drawings: Pictures | None, count: int) -> dict[str, float]:
-    """On the first `count` photos: silhouette and colours against the photo, distance to both domains."""
+    """On the first `count` photos: silhouette and colours against the photo, distance to both domains.
+
+    Where there are fewer drawings, as many of what was made are held against them.
+    """
     count = min(count, len(photos))
     grey = torch.full((1, 3, 1, 1), 0.5)
     made, given, ious, hues = [], [], [], []
     for row in range(count):
-        photo = torch.from_numpy(photos.pixels[row : row + 1].copy()).permute(0, 3, 1, 2).float() / 255
+        photo = _straight(photos, slice(row, row + 1))
         picture, alpha = draw(net.style, *net.encode(photo[:, :3], photo[:, 3:]))
         made.append(over(picture, alpha, grey))
         given.append(over(photo[:, :3], photo[:, 3:], grey))
@@ -60,9 +63,15 @@ def measure_unpaired(net: ToonifyNet, photos: Pictures, drawings: Pictures | Non
         "swd_to_photos": sliced_wasserstein(torch.cat(made), torch.cat(given)),
     }
     if drawings:
-        wanted = torch.from_numpy(drawings.pixels[:count].copy()).permute(0, 3, 1, 2).float() / 255
-        result["swd_to_drawings"] = sliced_wasserstein(torch.cat(made), over(wanted[:, :3], wanted[:, 3:], grey))
+        wanted = _straight(drawings, slice(count))
+        domain = over(wanted[:, :3], wanted[:, 3:], grey)
+        result["swd_to_drawings"] = sliced_wasserstein(torch.cat(made)[: len(domain)], domain)
     return {name: round(value, 4) for name, value in result.items()}
+
+
+def _straight(pictures: Pictures, rows: slice) -> Tensor:
+    """[n, 4, 256, 256] unit; a data set of pairs may have another size."""
+    return shrink(torch.from_numpy(pictures.pixels[rows].copy()).permute(0, 3, 1, 2).float() / 255, SIZE)
 
 
 def export_inverted(

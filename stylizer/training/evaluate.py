@@ -65,9 +65,9 @@ def together(rows: list[dict[str, float]]) -> dict[str, float]:
 
 
 def beyond(measured: Mapping[str, float], card: Mapping[str, Scalar], tolerance: float = TOLERANCE) -> list[str]:
-    """The names of numbers that are further than `tolerance` from what the card says."""
+    """The names of numbers that are further than `tolerance` from what the card says, or are none any more."""
     noted = {name: float(value) for name, value in card.items() if name in measured and not isinstance(value, str)}
-    return [name for name, value in noted.items() if abs(measured[name] - value) > tolerance * abs(value)]
+    return [name for name, value in noted.items() if not abs(measured[name] - value) <= tolerance * abs(value)]
 
 
 def evaluate(pipeline: Pipeline, style: str, film: Path, frames: int) -> dict[str, float]:

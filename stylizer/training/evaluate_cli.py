@@ -24,7 +24,10 @@ def evaluate(
     from stylizer.config import Settings
     from stylizer.training.evaluate import beyond, report
     from stylizer.training.export import add_measures
+    from stylizer.weights.card import Card
 
+    if card:
+        Card.read(card)  # refused here if there is none, before minutes of measuring
     measured, promised = report(Settings.load(), style, footage, frames=frames, pairs=pairs)
     apart = beyond(measured, promised)
     if card:

@@ -6,7 +6,8 @@ import torch
 from typer.testing import CliRunner
 
 from stylizer.cli import app
-from stylizer.errors import BadInput
+from stylizer.errors import BadInput, ModelMissing
+from stylizer.training import evaluate
 from stylizer.training.evaluate import beyond, films, summary, together
 from stylizer.weights.card import Scalar
 
@@ -37,6 +38,15 @@ def test_several_films_become_one_set_of_numbers() -> None:
 def test_five_percent_are_told_apart() -> None:
     card: dict[str, Scalar] = {"film_flicker": 1.0, "pairs_l1": 0.02, "title": "words", "film_frames": 48.0}
     assert beyond({"film_flicker": 1.04, "pairs_l1": 0.022, "new": 3.0}, card) == ["pairs_l1"]
+    assert beyond({"film_flicker": float("nan")}, card) == ["film_flicker"], "no number is near none"
+
+
+def test_a_card_that_cannot_be_written_is_told_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "report", lambda *_, **__: pytest.fail("measured for minutes"))
+    result = CliRunner().invoke(app, ["evaluate", "anime", "--card", str(tmp_path / "nowhere")])
+    assert isinstance(result.exception, ModelMissing), result.output
 
 
 def test_footage_is_a_film_or_a_folder_of_films(tmp_path: Path) -> None:

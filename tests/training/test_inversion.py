@@ -14,7 +14,7 @@ from stylizer.errors import BadInput
 from stylizer.stylegan2.generator import Generator, GeneratorConfig
 from stylizer.stylegan2.mapping import seeded_z
 from stylizer.stylegan2.synthesis import SynthesisConfig
-from stylizer.training.compose import assemble, export_inverted
+from stylizer.training.compose import assemble, export_inverted, measure_unpaired
 from stylizer.training.data.pictures import Pictures, shown
 from stylizer.training.gan_runs import Start
 from stylizer.training.inversion import EncoderSettings, EncoderTrainer, critic_for, upper_part
@@ -123,6 +123,13 @@ def test_encoder_and_two_generators_become_a_style(photos: Pictures, tmp_path: P
     feat = drawing.synthesis.features(ws, noise="none")
     want = shown(drawing.synthesis(None, ws, noise="none"))
     torch.testing.assert_close(shown(net.style(feat, ws[:, 4:], noise="none")), want, rtol=2e-2, atol=2e-2)
+
+
+def test_few_drawings_or_pictures_of_another_size_are_measured_too(photos: Pictures, tmp_path: Path) -> None:
+    net = assemble(EncoderTrainer(QUICK, photos, _generator(FULL)).net, torch.zeros(10, 6), *[_generator(FULL)] * 2)
+    drawings = Pictures.open(write_blocks(tmp_path / "few", count=3, size=128), "drawing")
+    measures = measure_unpaired(net.eval(), photos, drawings, 5)
+    assert measures["photos"] == 5 and np.isfinite(measures["swd_to_drawings"])
 
 
 def _whole(folder: Path) -> Pictures:
