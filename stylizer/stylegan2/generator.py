@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import torch
 from torch import Tensor, nn
 
 from stylizer.errors import ModelRejected
-from stylizer.stylegan2.files import fill_network, read_network, write_network
+from stylizer.stylegan2.files import check_fit, fill_network, read_network, write_network
 from stylizer.stylegan2.layers import NoiseMode
 from stylizer.stylegan2.mapping import Mapping, truncate
 from stylizer.stylegan2.synthesis import FULL_256, Synthesis, SynthesisConfig
@@ -27,6 +28,11 @@ class GeneratorConfig:
     def __post_init__(self) -> None:
         if self.synthesis.first != 4:
             raise ValueError(f"a whole generator starts at 4 px, got first = {self.synthesis.first}")
+        if self.z_dim < 1 or self.mapping_layers < 1 or not self.mapping_rate > 0:
+            raise ValueError(
+                f"z_dim {self.z_dim}, mapping_layers {self.mapping_layers} must be at least 1, mapping_rate"
+                f" {self.mapping_rate} more than 0"
+            )
 
     @property
     def size(self) -> int:
@@ -71,8 +77,12 @@ def load_generator(path: Path) -> Generator:
     values, weights = read_network(path, format=FORMAT)
     try:
         config = GeneratorConfig.from_dict(values)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelRejected(f"{path}: the header's config is not usable ({error})") from None
+        if config.mapping_layers > len(weights):
+            raise ValueError(f"mapping_layers {config.mapping_layers}, of {len(weights)} weights in the file")
+        with torch.device("meta"):  # the header may name any size: none is built that the file does not fill
+            check_fit(Generator(config), weights, str(path))
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelRejected(f"{path}: the header's config is not usable ({str(error)[:200]})") from None
     net = Generator(config)
     fill_network(net, {name: value.float() for name, value in weights.items()}, str(path))
     return net.eval().requires_grad_(False)

@@ -142,8 +142,8 @@ class RunLog:
         self._board.add_text("warning", words, step)
 
     def picture(self) -> None:
-        """Writes `curves.png`, one band per number."""
-        names = [k for k in (self.rows[-1] if self.rows else {}) if k not in ("step", "time")]
+        """Writes `curves.png`, one band per number; not every step has all of them."""
+        names = [k for k in dict.fromkeys(k for row in self.rows for k in row) if k not in ("step", "time")]
         bands = [_curve(name, [(r["step"], r[name]) for r in self.rows if name in r]) for name in names]
         if bands:
             cv2.imwrite(str(self._folder / "curves.png"), np.vstack(bands))

@@ -43,11 +43,15 @@ def write_settings(settings: Dataclass, path: Path) -> None:
 
 
 def check_settings(settings: Dataclass, *counts: str) -> None:
-    """For `__post_init__`: no number is negative or none at all, and `counts` are at least 1. Raises ValueError."""
+    """For `__post_init__`: no number is negative or none at all, `counts` and those of a list are at least 1.
+
+    Raises ValueError.
+    """
     for name, value in asdict(settings).items():
-        least = int(name in counts)
-        if isinstance(value, int | float) and not value >= least:  # NaN is not
-            raise ValueError(f"{name} must be at least {least}, got {value}")
+        least = int(name in counts or isinstance(value, tuple))
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, int | float) and not number >= least:  # NaN is not
+                raise ValueError(f"{name} must be at least {least}, got {number}")
 
 
 def _fitting(where: str, kind: Any, value: object) -> object:

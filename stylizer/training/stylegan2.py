@@ -62,7 +62,9 @@ class GanSettings:
     def __post_init__(self) -> None:
         if len(self.critic_widths) != len(self.widths):
             raise ValueError(f"critic_widths must have as many numbers as widths, {len(self.widths)}")
-        check_settings(self, "steps", "batch", "r1_every", "path_every", "samples_every")
+        counts = ("steps", "batch", "r1_every", "path_every", "ema_pictures", "adaptive_pictures", "samples_every")
+        check_settings(self, *counts)
+        self.critic(self.generator.synthesis.channels)
 
     @property
     def size(self) -> int:
@@ -73,6 +75,9 @@ class GanSettings:
         """Pictures with alpha. The first ToRGB is at 16 px, so that a start from features there loses nothing."""
         synthesis = SynthesisConfig(widths=self.widths, first=4, rgb_from=min(16, self.size), w_dim=self.w_dim)
         return GeneratorConfig(synthesis, self.z_dim, self.mapping_layers)
+
+    def critic(self, channels: int) -> DiscriminatorConfig:
+        return DiscriminatorConfig(self.size, self.critic_widths, channels)
 
 
 class GanTrainer:
@@ -101,8 +106,7 @@ class GanTrainer:
             raise BadInput(
                 f"widths: they give {settings.size} px, the generator to start from has {self.net.config.size}"
             )
-        config = DiscriminatorConfig(settings.size, settings.critic_widths, synthesis.channels)
-        self.critic = Discriminator(config)
+        self.critic = Discriminator(settings.critic(synthesis.channels))
         if critic is not None:
             self.critic.load_state_dict(critic)
         for net in (self.net, self.critic):
@@ -125,7 +129,7 @@ class GanTrainer:
         for name in ("net", "ema", "critic", "optimizer", "critic_optimizer"):
             getattr(self, name).load_state_dict(state[name])
         self.done, self.path_mean = int(state["step"]), float(state["path_mean"])
-        self.controller = Controller.restored(state["controller"])
+        self.controller = Controller.restored({**state["controller"], "pictures": self.settings.adaptive_pictures})
         every = self.settings.path_every if self.settings.path else 0
         set_rate(self.optimizer, self.settings.lr * _share(every))  # today's, not the one that was saved
         set_rate(self.critic_optimizer, self.settings.lr * _share(self.settings.r1_every))

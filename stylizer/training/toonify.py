@@ -85,7 +85,8 @@ class ToonifySettings:
     samples_every: int = 1000
 
     def __post_init__(self) -> None:
-        check_settings(self, "pairs", "batch_128", "batch_256", "early_256", "r1_every", "samples_every")
+        counts = ("pairs", "batch_128", "batch_256", "early_256", "r1_every", "samples_every")
+        check_settings(self, *counts, *(("batch_part",) if self.heads else ()))
 
     @property
     def steps(self) -> int:

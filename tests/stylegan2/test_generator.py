@@ -1,12 +1,14 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from scipy.signal import convolve2d
 
 from stylizer.errors import ModelMissing, ModelRejected
-from stylizer.stylegan2.generator import Generator, GeneratorConfig, load_generator, save_generator
+from stylizer.stylegan2.files import write_network
+from stylizer.stylegan2.generator import FORMAT, Generator, GeneratorConfig, load_generator, save_generator
 from stylizer.stylegan2.layers import BLUR_TAPS, make_taps
 from stylizer.stylegan2.mapping import mix, seeded_z
 from stylizer.stylegan2.synthesis import CONFIG_F_256, SynthesisConfig
@@ -76,6 +78,25 @@ def test_a_wrong_file_is_refused_by_name(fault: str, net: Generator, tmp_path: P
         )
     kind = ModelMissing if fault == "absent" else ModelRejected
     with pytest.raises(kind, match=r"g\.safetensors"):
+        load_generator(path)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"z_dim": 0},
+        {"z_dim": 10**12},
+        {"mapping_rate": 0},
+        {"mapping_rate": "fast"},
+        {"mapping_layers": 10**9},
+        {"synthesis": {"widths": [10**7, 10**7], "first": 4}},
+        {"synthesis": {"widths": [6.5, 6], "first": 4}},
+    ],
+)
+def test_a_file_that_names_absurd_sizes_is_refused_at_once(wrong: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "g.safetensors"
+    write_network(path, {"a": torch.zeros(1)}, format=FORMAT, config={**SMALL.to_dict(), **wrong})
+    with pytest.raises(ModelRejected, match=r"g\.safetensors"):
         load_generator(path)
 
 

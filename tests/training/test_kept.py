@@ -88,6 +88,14 @@ def test_a_new_learning_rate_holds_after_a_stop(tmp_path: Path) -> None:
     assert again._adam_g.param_groups[0]["lr"] == again._adam_d.param_groups[0]["lr"] == 1e-5
 
 
+def test_a_new_speed_of_augmentation_holds_after_a_stop() -> None:
+    first = GanTrainer(SMALL, photos())
+    first.controller.p = 0.5
+    again = GanTrainer(replace(SMALL, adaptive_pictures=10), photos())
+    again.restore(first.state())
+    assert (again.controller.p, again.controller.pictures) == (0.5, 10)
+
+
 def test_two_trainings_do_not_share_a_folder(tmp_path: Path) -> None:
     class Second(Counting):
         def step(self) -> dict[str, float]:

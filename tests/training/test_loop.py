@@ -3,12 +3,15 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from stylizer.errors import BadInput
 from stylizer.training.loop import run
 from stylizer.training.parallel import World, joined
+from stylizer.training.run import RunLog
 from stylizer.training.settings import read_settings, write_settings
 from stylizer.training.stylegan2 import GanSettings
+from stylizer.training.toonify import ToonifySettings
 from stylizer.training.watch import ALIKE, WINDOW, first_not_finite, troubles, variety
 
 
@@ -44,6 +47,22 @@ def test_the_loop_saves_shows_tells_and_goes_on(tmp_path: Path) -> None:
     assert again.done == 7
     assert [line.split(",")[0] for line in (tmp_path / "log.jsonl").read_text().splitlines()][-1] == '{"step": 7'
     assert (tmp_path / "curves.png").is_file()
+
+
+def test_curves_show_every_number_though_the_last_step_has_few(tmp_path: Path) -> None:
+    def height_of(rows: list[dict[str, float]]) -> int:
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        folder.mkdir()
+        log = RunLog(folder, from_step=0)
+        for step, row in enumerate(rows, 1):
+            log.add(step, row)
+        log.picture()
+        log.close()
+        with Image.open(folder / "curves.png") as curves:
+            return curves.height
+
+    made, photo = {"made_l1": 0.3, "lr": 0.1}, {"photo_l1": 0.4, "lr": 0.1}
+    assert height_of([made, photo]) == height_of([photo, made]) == height_of([made | photo] * 2)
 
 
 def test_a_number_that_is_none_ends_the_run_and_keeps_the_checkpoint(tmp_path: Path) -> None:
@@ -98,11 +117,21 @@ def test_settings_come_back_as_they_were_and_faults_are_named(tmp_path: Path) ->
         "batch = 0": "batch must be at least 1",
         "batch = ": "not TOML",
         "batch = true": "batch must be of type int",
+        "z_dim = 0": "z_dim 0",
+        "mapping_layers = 0": "mapping_layers 0",
+        "widths = [8, 0, 8, 8, 8, 8, 8]": "widths must be at least 1, got 0",
+        "critic_widths = [8, -1, 8, 8, 8, 8, 8]": "critic_widths must be at least 1, got -1",
+        "widths = [8]\ncritic_widths = [8]": "size 4 is too small",
+        "ema_pictures = 0": "ema_pictures must be at least 1",
+        "adaptive_pictures = 0": "adaptive_pictures must be at least 1",
     }
     for text, words in faults.items():
         path.write_text(text)
         with pytest.raises(BadInput, match=words):
             read_settings(GanSettings, path)
+    path.write_text("heads = true\nbatch_part = 0")
+    with pytest.raises(BadInput, match="batch_part must be at least 1"):
+        read_settings(ToonifySettings, path)
     path.write_text("lr = 1")
     assert read_settings(GanSettings, path).lr == 1.0
 
