@@ -12,6 +12,7 @@ from torch import Tensor
 from kernels.card import CardFailed, Machine
 from kernels.feedback import Settings
 from kernels.feedback_loop import F32, FeedbackLoop, Prepared, prepared
+from kernels.pict import BadWeights
 from stylizer.errors import Unavailable
 from stylizer.vj.bank import Model
 from stylizer.vj.feedback import NOISE_SEEN
@@ -167,5 +168,5 @@ def _planar(picture: F32) -> Tensor:
 def _failing() -> Iterator[None]:
     try:
         yield
-    except CardFailed as error:
+    except (CardFailed, BadWeights) as error:  # weights that fp16 does not hold
         raise Unavailable(f"{CupyWay.name} failed: {error}") from error

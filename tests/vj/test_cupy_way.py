@@ -158,6 +158,16 @@ def test_a_card_that_fails_is_left_and_the_show_goes_on(bank: Bank, trouble: dic
     assert second.std() > 1 and torch.isfinite(held).all() and state.frames == 2
 
 
+def test_weights_that_halves_do_not_hold_are_played_by_the_next_way(bank: Bank) -> None:
+    playing = session_on(EmulatedCard(), bank)
+    playing.step(DT)
+    bank.add(Model("huge", 2, {name: 1e9 * values for name, values in bank.get("two").weights.items()}))
+    playing.apply({"model_a": "huge"})
+    playing.step(DT)
+    state = playing.state()
+    assert state.loop.startswith("torch") and "fp16 holds at most" in state.loop_why
+
+
 def test_without_a_card_the_cpu_plays_and_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "why_no_card", lambda: "no NVIDIA driver (libcuda.so.1) is installed")
     opened = open_loop(Device.AUTO)

@@ -127,6 +127,21 @@ def test_learned_bindings_are_kept_in_a_file(tmp_path: Path) -> None:
         mapper.learn("model_a")
 
 
+@pytest.mark.parametrize(
+    "text, fault",
+    [
+        (b"\xff", "not TOML"),
+        (b"a = ", "not TOML"),
+        (b'"cc:0:1" = "nobody"', "no control is called 'nobody'"),
+        (b'"cc:0:1" = "model_a"', "model_a needs a value"),
+    ],
+)
+def test_a_wrong_map_is_named(tmp_path: Path, text: bytes, fault: str) -> None:
+    (tmp_path / "map.toml").write_bytes(text)
+    with pytest.raises(BadInput, match=f"map.toml: .*{fault}"):
+        read_map(tmp_path / "map.toml")
+
+
 def test_a_map_that_cannot_be_saved_whole_stays_as_it_was(tmp_path: Path) -> None:
     """A file may not grow beyond some bytes: so a full disk looks to the writer."""
     path = tmp_path / "map.toml"

@@ -5,13 +5,13 @@ key. Values come as 0..1.
 """
 
 import os
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from stylizer.controls import Control, Value, control
-from stylizer.errors import BadInput
+from stylizer.errors import BadInput, NotFound
+from stylizer.toml import parse_toml
 
 PICK_UP = 1.5 / 127  # a knob takes over when it comes so near to the control's own position
 
@@ -143,8 +143,10 @@ def save_map(path: Path, bindings: Iterable[Binding]) -> None:
 def read_map(path: Path) -> tuple[Binding, ...]:
     """Raises BadInput naming the file and the fault."""
     try:
-        return tuple(Binding(a, str(c)) for a, c in tomllib.loads(path.read_text(encoding="utf-8")).items())
+        return tuple(Binding(a, str(c)) for a, c in parse_toml(path.read_bytes()).items())
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
+    except (BadInput, NotFound) as error:
+        raise BadInput(f"{path}: {error}") from None
+    except ValueError as error:
         raise BadInput(f"{path}: not TOML: {error}") from None
