@@ -207,17 +207,19 @@ class Writer:
             raise Unavailable(f"{self.path}: cannot be written ({reason(error)})") from None
 
     def _open(self, frame: Frame, pixels: PixelsU8) -> None:
-        self._part = ExitStack()
-        part = self._part.enter_context(made_whole(self.path))
-        self._container = av.open(url_of(part), "w", format=FILM_FORMATS[self.path.suffix.lower()])
-        self._video = self._container.add_stream("libx264", rate=self._source.rate)
-        self._video.height, self._video.width = pixels.shape[:2]
-        self._video.pix_fmt = "yuv420p"
-        self._video.time_base = self._video.codec_context.time_base = frame.time_base
-        self._video.options = {"preset": "veryfast", "crf": "20"}
-        say_colours(self._video)
-        if self._source.has_sound:
-            self._sound = Soundtrack(self._source.path, self._container, self._source.starts_s)
+        with ExitStack() as parts:
+            part = parts.enter_context(made_whole(self.path))
+            container = av.open(url_of(part), "w", format=FILM_FORMATS[self.path.suffix.lower()])
+            self._video = container.add_stream("libx264", rate=self._source.rate)
+            self._video.height, self._video.width = pixels.shape[:2]
+            self._video.pix_fmt = "yuv420p"
+            self._video.time_base = self._video.codec_context.time_base = frame.time_base
+            self._video.options = {"preset": "veryfast", "crf": "20"}
+            say_colours(self._video)
+            if self._source.has_sound:
+                self._sound = Soundtrack(self._source.path, container, self._source.starts_s)
+            begin(container)
+            self._part, self._container = parts.pop_all(), container
 
 
 def encodable(pixels: PixelsU8) -> av.VideoFrame:
@@ -231,6 +233,12 @@ def say_colours(stream: VideoStream) -> None:
     codec = stream.codec_context
     codec.colorspace = codec.color_primaries = codec.color_trc = BT709
     codec.color_range = ColorRange.MPEG
+
+
+def begin(film: av.container.OutputContainer) -> None:
+    """Writes the header, once all streams are known: where it finds no room on the disk, a packet after it would crash
+    FFmpeg. Raises OSError."""
+    film.start_encoding()
 
 
 def reason(error: Exception) -> str:

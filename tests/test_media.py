@@ -3,6 +3,8 @@
 import io
 import resource
 import struct
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -179,6 +181,27 @@ def test_a_full_disk_is_told_and_leaves_no_part(tmp_path: Path) -> None:
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, most)
     assert {f.name for f in tmp_path.iterdir()} == {"in.mp4", "proof"}
+
+
+def test_a_disk_that_is_full_from_the_start_is_told(tmp_path: Path) -> None:
+    """In a process of its own: FFmpeg used to crash."""
+    code = f"""
+import resource
+from pathlib import Path
+from stylizer.errors import Unavailable
+from stylizer.media import Reader, Writer
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+with Reader(Path({str(film(tmp_path / "in.mp4"))!r})) as reader:
+    try:
+        with Writer(Path({str(tmp_path / "out.mp4")!r}), reader) as writer:
+            for frame in reader:
+                writer.write(frame)
+    except Unavailable as error:
+        print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0 and "out.mp4: cannot be written (File too large)" in done.stdout
+    assert {f.name for f in tmp_path.iterdir()} == {"in.mp4"}
 
 
 def test_file_stopped_early_plays_and_its_sound_ends_with_it(tmp_path: Path) -> None:

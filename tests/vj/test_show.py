@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -222,6 +223,26 @@ def test_a_recording_whose_process_is_killed_can_be_played(tmp_path: Path) -> No
         assert sum(1 for _ in reader) >= 90, "of 150: all but the last second and what waits in the encoder"
 
 
+FULL = """
+import resource, sys
+from fractions import Fraction
+from pathlib import Path
+import numpy as np
+from stylizer.vj.outputs.recorder import Recorder
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+recorder = Recorder(Path(sys.argv[1]), Fraction(30))
+for count in range(40):
+    recorder.offer(np.zeros((32, 32, 3), np.uint8), count / 30)
+recorder.close()
+print(recorder.fault)
+"""
+
+
+def test_a_recording_onto_a_full_disk_is_told_and_the_process_lives(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path / "a.mp4")], capture_output=True, timeout=60)
+    assert done.returncode == 0 and done.stdout.startswith(b"recording stopped: [Errno 27] File too large")
+
+
 def test_a_recording_goes_on_when_the_pictures_change_their_size(bank: Bank, tmp_path: Path) -> None:
     def larger() -> None:
         show.session.apply({"output_size": "512"})
@@ -289,3 +310,14 @@ def test_a_recording_that_breaks_off_says_so(bank: Bank, tmp_path: Path) -> None
     show, _ = played(bank, ["r", "", broken, "", "q"], recordings=tmp_path, tell=told.append)
     show.run()
     assert "recording stopped: the disk is full" in told and not show.recording
+
+
+def test_an_encoder_that_gives_up_breaks_off_the_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def give_up(*_: object) -> None:
+        raise av.error.ExternalError(-542398533, "Generic error in an external library")
+
+    monkeypatch.setattr(FilmFile, "write", give_up)
+    recorder = Recorder(tmp_path / "a.mp4", Fraction(30))
+    recorder.offer(np.zeros((32, 32, 3), np.uint8), 0.0)
+    recorder.close()
+    assert "external library" in recorder.fault

@@ -11,7 +11,7 @@ import av
 
 from stylizer.errors import BadInput
 from stylizer.frame import PixelsU8
-from stylizer.media import FILM_SUFFIXES, encodable, say_colours
+from stylizer.media import FILM_SUFFIXES, begin, encodable, say_colours
 from stylizer.soundtrack import url_of
 from stylizer.vj.outputs.outlet import fitted
 
@@ -75,12 +75,14 @@ class FilmFile:
         if width % 2 or height % 2:
             raise BadInput(f"{self.path}: H.264 wants even sides, got {width}x{height}")
         self._size = (width, height)
-        self._container = av.open(url_of(self.path), "w", options=self._container_options)
-        self._video = self._container.add_stream("libx264", rate=self.rate)
+        container = av.open(url_of(self.path), "w", options=self._container_options)
+        self._video = container.add_stream("libx264", rate=self.rate)
         self._video.width, self._video.height, self._video.pix_fmt = width, height, "yuv420p"
         self._video.time_base = self._video.codec_context.time_base = 1 / self.rate
         self._video.options = self._options
         say_colours(self._video)
+        begin(container)
+        self._container = container
 
 
 class Recorder:
@@ -129,9 +131,13 @@ class Recorder:
                 try:
                     self._size = height, width = self._size or item[0].shape[:2]
                     self._film.write(fitted(item[0], width, height), item[1])
-                except (OSError, ValueError) as error:  # a full disk must not end the show; `fault` says it
+                except (
+                    OSError,
+                    ValueError,
+                    av.error.FFmpegError,
+                ) as error:  # a full disk must not end the show; `fault` says it
                     self.fault = f"recording stopped: {error}"
         try:
             self._film.close()
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, av.error.FFmpegError) as error:
             self.fault = self.fault or f"recording stopped: {error}"
