@@ -12,6 +12,7 @@ const BEAT_MS = 1000;
 const STALL_MS = 3000; // no new picture for this long: a new connection
 const PACE_STEP = 0.2; // smaller changes of the wanted rate are let be
 const SILENT = 5; // of the worker's statistics, one a second, without a new camera picture: it only repeats the last one
+const AWAY = [502, 503, 504]; // the worker loads, or a proxy finds none; a moment later there is one
 const CONNECT_MS = 8000;
 const GATHER_MS = 1000; // without STUN all candidates are there at once; a dead relay must not hold everything up
 const START_KBIT = 1500; // Chromium would begin at 300 kbit/s and send the first seconds small and blurred
@@ -51,9 +52,7 @@ export class Mirror {
     const stream = this.#stream;
     this.#stream = null;
     this.#disconnect();
-    if (stream) {
-      call("DELETE", `/v1/streams/${stream.id}`, { token: stream.token, keepalive: true }).catch(() => {});
-    }
+    if (stream) giveBack(stream);
   };
 
   /** Changes controls: at once when the channel is open, with the next connection otherwise. */
@@ -85,14 +84,14 @@ export class Mirror {
   }
 
   async #connect() {
-    const round = ++this.#round;
+    let round = ++this.#round;
     this.#disconnect();
     try {
       if (!this.#stream) {
-        const stream = await this.#open();
-        if (!this.#wanted) return;
-        this.#stream = stream;
-        this.#onPlace(this);
+        const stream = await this.#askForPlace();
+        if (!this.#wanted || this.#stream) return giveBack(stream); // left meanwhile, or another ask was quicker
+        round = ++this.#round;
+        this.#take(stream);
       }
       if (round !== this.#round) return;
       await this.#negotiate(round);
@@ -101,16 +100,17 @@ export class Mirror {
     }
   }
 
-  async #open() {
-    const stream = await call("POST", "/v1/streams", { body: { controls: this.#controls, ticket: this.#ticket, resume: this.#resume }, withinMs: ANSWER_MS });
+  #askForPlace() {
+    return call("POST", "/v1/streams", { body: { controls: this.#controls, ticket: this.#ticket, resume: this.#resume }, withinMs: ANSWER_MS });
+  }
+
+  #take(stream) {
+    this.#stream = stream;
     this.#resume = null;
-    if (!this.#wanted) {
-      call("DELETE", `/v1/streams/${stream.id}`, { token: stream.token, keepalive: true }).catch(() => {});
-    }
     this.#ticket = "";
     this.#controls = stream.controls;
     this.#onControls(this.#controls);
-    return stream;
+    this.#onPlace(this);
   }
 
   async #negotiate(round) {
@@ -229,9 +229,10 @@ export class Mirror {
     let wait = RETRY_MS[Math.min(this.#attempt++, RETRY_MS.length - 1)];
     if (error instanceof Refusal && error.code === "no_capacity") {
       wait = BUSY_MS;
+      this.#attempt = 0; // it answered: should the next answer be lost, the turn is kept by asking again at once
       this.#ticket = error.data.ticket ?? "";
       this.#onState("full", error.data.place);
-    } else if (error instanceof Refusal && error.status === 503) {
+    } else if (error instanceof Refusal && AWAY.includes(error.status)) {
       wait = Math.max(wait, 1000);
       this.#onState("loading", error.message);
     } else if (error instanceof Refusal && [401, 404].includes(error.status)) {
@@ -254,6 +255,11 @@ export class Mirror {
     this.#pc?.close();
     this.#pc = this.#channel = null;
   }
+}
+
+/** Frees a place; works while the page is being closed. */
+function giveBack({ id, token }) {
+  call("DELETE", `/v1/streams/${id}`, { token, keepalive: true }).catch(() => {});
 }
 
 /** Resolves when all candidates are in the description: aiortc takes none afterwards. */
