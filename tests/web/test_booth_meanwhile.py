@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route
 
 from stylizer.config import Settings
-from tests.web.browser import visit
+from tests.web.browser import CAMERAS, visit
 from tests.web.doubles import ColourPipeline, Running, running, wait_for
 from web.api.app import create_app
 from web.api.doors import RateLimit
@@ -41,6 +41,42 @@ def worker(served: Running, pipeline: ColourPipeline) -> Iterator[Running]:
 def page(camera: Browser) -> Iterator[Page]:
     with visit(camera) as context:
         yield context.new_page()
+
+
+def test_a_countdown_of_the_hands_free_way_does_not_stay_over_a_booth_at_rest(
+    worker: Running, pipeline: ColourPipeline, page: Page
+) -> None:
+    page.goto(f"{worker.base}/?auto=camera&rest=1&hands=5")  # all of its five seconds are shown
+    page.wait_for_selector("#count:visible")
+    pipeline.nobody = True
+    page.wait_for_selector("body[data-rest]")
+    assert not page.is_visible("#count")
+
+
+def test_who_stops_within_the_countdown_is_told_of_no_failure(worker: Running, page: Page) -> None:
+    page.goto(worker.base)
+    page.click("#start")
+    page.wait_for_selector(LIVE)
+    page.click("#home")
+    page.wait_for_selector("#count.big:visible")
+    page.click("#stop")
+    assert not page.is_visible("#count")
+    page.wait_for_timeout(4000)  # the countdown has three seconds
+    assert not page.is_visible("#taken")
+
+
+def test_a_kiosk_at_rest_whose_camera_was_away_shows_who_comes_to_themselves(
+    worker: Running, pipeline: ColourPipeline, page: Page
+) -> None:
+    page.add_init_script(CAMERAS)
+    page.goto(f"{worker.base}/?auto=camera&rest=1")
+    page.wait_for_selector(LIVE)
+    pipeline.nobody = True
+    page.wait_for_selector("body[data-rest]")
+    pipeline.nobody = False
+    page.evaluate("() => { cameras[0].stop(); cameras[0].dispatchEvent(new Event('ended')); }")  # its plug was pulled
+    page.wait_for_selector("body[data-state=unplugged]")
+    page.wait_for_selector(LIVE)
 
 
 def test_a_blip_costs_nobody_their_place_in_the_queue(
@@ -104,3 +140,38 @@ def test_a_network_that_returns_while_a_place_is_asked_for_takes_no_second_one(w
     page.click("#start")
     page.wait_for_selector(LIVE)
     assert worker.visitors() == 1
+
+
+def test_who_tried_the_clip_first_finds_a_mirror_all_the_same(worker: Running, page: Page) -> None:
+    page.goto(worker.base)
+    page.click("#clip")
+    page.wait_for_selector(LIVE)
+    assert worker.controls()["mirror"] is False
+    page.click("#stop")
+    page.click("#start")
+    page.wait_for_selector(LIVE)
+    wait_for(lambda: worker.visitors() == 1, 5)
+    assert worker.controls()["mirror"] is True
+
+
+def test_a_screen_may_sleep_again_when_a_visit_ends(worker: Running, page: Page) -> None:
+    """Asked for with each change of the state, granted later."""
+    page.add_init_script(
+        "window.locks = []; Object.defineProperty(navigator, 'wakeLock', { value: { request: async () => {"
+        "await new Promise((go) => setTimeout(go, 1500)); const lock = Object.assign(new EventTarget(), { held: true,"
+        "release: async () => { lock.held = false; lock.dispatchEvent(new Event('release')); } });"
+        "locks.push(lock); return lock; } } });"
+    )
+    page.goto(worker.base)
+    page.click("#start")
+    page.wait_for_selector(LIVE)
+    page.wait_for_function("() => locks.length > 0")
+    page.wait_for_timeout(2000)
+    page.click("#stop")
+    page.wait_for_timeout(2000)
+    assert page.evaluate("() => locks.map((lock) => lock.held)").count(True) == 0
+    page.click("#start")
+    page.wait_for_selector(LIVE)
+    page.click("#stop")
+    page.wait_for_timeout(2000)
+    assert page.evaluate("() => locks.map((lock) => lock.held)").count(True) == 0

@@ -36,7 +36,6 @@ function show(name, detail = "", code = "") {
   clearTimeout(again);
   if (kiosk && REMEDIES.includes(name) && name !== "idle") again = setTimeout(() => begin(lastSource), AGAIN_MS);
   if (kiosk && name === "silent") again = setTimeout(() => begin(lastSource), SILENT_MS);
-  if (name === "idle") state.resting = false;
   figure.watching = name === "live";
   stayAwake(kiosk || name !== "idle");
   paint();
@@ -83,7 +82,7 @@ function paint() {
   for (const button of $("languages").children) button.setAttribute("aria-pressed", String(button.value === currentLanguage()));
   $("stage").style.setProperty("--behind", controls.background === "plain" ? controls.background_colour : "");
   figure.paint(live && !resting, controls.mirror);
-  hands.paint(live && !resting && !takeHome.busy);
+  hands.paint(live && !resting && !takeHome.busy, takeHome.busy);
   takeHome.paint();
 }
 
@@ -183,6 +182,7 @@ async function lookForStyles() {
 async function begin(open) {
   end();
   const mine = round; // a second tap, or a camera plugged in meanwhile, begins anew
+  if (open !== lastSource) delete controls.mirror; // a camera is mirrored, the clip is not
   lastSource = open;
   await worker();
   if (mine !== round) return;
@@ -209,7 +209,9 @@ function end() {
   source?.stop();
   mirror = source = null;
   video.srcObject = null;
+  state.resting = false;
   figure.forget();
+  takeHome.giveUp();
 }
 
 /** Nobody is there any more: everything as the next visitor should find it. A kiosk goes on watching. */

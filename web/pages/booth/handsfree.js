@@ -23,12 +23,13 @@ export class HandsFree {
     this.#left = this.#every;
   }
 
-  paint(shown) {
+  /** lent: the node is somebody else's just now. */
+  paint(shown, lent = false) {
     if (shown !== this.#shown) this.restart();
     this.#shown = shown;
     document.querySelector(".control.hands button")?.setAttribute("aria-pressed", String(this.on));
     const counting = shown && this.on && this.#left <= SHOWN_S;
-    if (shown) this.#node.hidden = !counting;
+    if (!lent) this.#node.hidden = !counting;
     if (!counting) return;
     this.#node.className = "";
     this.#node.firstElementChild.textContent = t(`next_${this.#steps[this.#next][0]}`);

@@ -8,7 +8,7 @@ export const kiosk = asked.has("auto");
 export const setting = (name) => (Number(asked.get(name)) > 0 ? Number(asked.get(name)) : undefined);
 
 const RELOAD_MS = 3000;
-let lock = null, wanted = false;
+let lock = null, asking = false, wanted = false;
 
 /** Holds the screen on. The browser lets go when the page is hidden, so it is asked again whenever that ends. */
 export async function stayAwake(on) {
@@ -16,9 +16,13 @@ export async function stayAwake(on) {
   if (!on) {
     lock?.release();
     lock = null;
-  } else if (!lock && document.visibilityState === "visible") {
-    lock = await navigator.wakeLock?.request("screen").catch(() => null); // refused on low battery, absent without https
-    lock?.addEventListener("release", () => { lock = null; });
+  } else if (!lock && !asking && document.visibilityState === "visible") {
+    asking = true;
+    const given = await navigator.wakeLock?.request("screen").catch(() => null); // refused on low battery, absent without https
+    asking = false;
+    given?.addEventListener("release", () => { if (lock === given) lock = null; });
+    lock = given;
+    if (!wanted) stayAwake(false);
   }
 }
 

@@ -54,6 +54,11 @@ export class TakeHome {
     if (this.#dialog.open) this.#dialog.close();
   }
 
+  /** The line is gone: what was to be recorded is not any more. A code that is shown stays. */
+  giveUp() {
+    if (this.busy) this.close();
+  }
+
   /** Again, in the language that holds now. */
   paint() {
     if (!this.#said) return;
