@@ -175,3 +175,15 @@ def test_a_screen_may_sleep_again_when_a_visit_ends(worker: Running, page: Page)
     page.click("#stop")
     page.wait_for_timeout(2000)
     assert page.evaluate("() => locks.map((lock) => lock.held)").count(True) == 0
+
+
+def test_a_browser_that_keeps_nothing_shows_the_page_all_the_same(worker: Running, page: Page) -> None:
+    """As Chromium does with "block all cookies"."""
+    page.add_init_script(
+        "const get = () => { throw new DOMException('denied', 'SecurityError'); };"
+        "Object.defineProperty(window, 'localStorage', { get });"
+    )
+    page.goto(worker.base)
+    page.wait_for_selector("#start:visible", timeout=5000)
+    page.click("#languages button[value=ja]")
+    assert page.inner_text("#start") == "カメラを始める"

@@ -1,5 +1,6 @@
 // Every sentence of the booth, in both languages. A key that is missing shows itself by name.
 
+import { chooseLanguage, currentLanguage, languages } from "/shared/language.js";
 import { PROBLEMS } from "/shared/problems.js";
 
 const STRINGS = {
@@ -125,24 +126,15 @@ const STRINGS = {
   },
 };
 
-const KEY = "stylizer.language";
-let language = localStorage.getItem(KEY) ?? (navigator.language.startsWith("ja") ? "ja" : "en");
-
-export const languages = { en: "English", ja: "日本語" };
-export const currentLanguage = () => language;
-
-export function chooseLanguage(code) {
-  language = code;
-  localStorage.setItem(KEY, code);
-}
+export { chooseLanguage, currentLanguage, languages };
 
 /** All keys of the language, sorted. */
-export const keys = () => Object.keys(STRINGS[language]).sort();
+export const keys = () => Object.keys(STRINGS[currentLanguage()]).sort();
 
-export const has = (key) => key in STRINGS[language];
+export const has = (key) => key in STRINGS[currentLanguage()];
 
 /** The sentence for `key`, with {name} replaced from `values`. */
 export function t(key, values = {}) {
-  const text = STRINGS[language][key] ?? key;
+  const text = STRINGS[currentLanguage()][key] ?? key;
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }

@@ -1,5 +1,6 @@
 // Every sentence of the stage, in both languages. Controls of the table that have no word here show their own name.
 
+import { chooseLanguage, currentLanguage, languages } from "/shared/language.js";
 import { PROBLEMS } from "/shared/problems.js";
 
 const STRINGS = {
@@ -66,19 +67,10 @@ const LABELS = {
   },
 };
 
-const KEY = "stylizer.language";
-let language = localStorage.getItem(KEY) ?? (navigator.language.startsWith("ja") ? "ja" : "en");
-
-export const languages = { en: "English", ja: "日本語" };
-export const currentLanguage = () => language;
-
-export function chooseLanguage(code) {
-  language = code;
-  localStorage.setItem(KEY, code);
-}
+export { chooseLanguage, currentLanguage, languages };
 
 /** The sentence for `key`, with {name} replaced from `values`. */
-export const t = (key, values = {}) => (STRINGS[language][key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name]);
+export const t = (key, values = {}) => (STRINGS[currentLanguage()][key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
 /** The word for a control, a choice or a gesture. */
-export const label = (name) => LABELS[language][name] ?? name.replaceAll("_", " ");
+export const label = (name) => LABELS[currentLanguage()][name] ?? name.replaceAll("_", " ");
