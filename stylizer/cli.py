@@ -33,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(models_app, name="models", help="Weights that others trained: list, pull, verify.")
+app.add_typer(models_app, name="models", help="Weights that others trained: list, pull, verify, import.")
 app.add_typer(styles_app, name="styles", help="Styles: what can be drawn with.")
 app.add_typer(vj_app, name="vj")
 app.add_typer(train_app, name="train")

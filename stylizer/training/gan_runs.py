@@ -64,9 +64,10 @@ def open_start(path: Path) -> Start:
 def prepared(source: Path, out: Path, side: str, say: Say, world: World) -> Pictures:
     """A data set that `train data` has made, or a folder of pictures and films, which becomes one in `out/pictures`."""
     if (source / "store.json").is_file():
+        pictures = Pictures.open(source, side)
         if world.first:
             write_whole(out / SOURCE, str(source.resolve()))
-        return Pictures.open(source, side)
+        return pictures
     own = out / "pictures"
     if world.first and not (own / "store.json").is_file():
         make_pictures(source, own, side, say, pipeline=Pipeline.open(Settings.load()) if side == "photo" else None)
@@ -116,9 +117,10 @@ def _opened(
 ) -> Pictures:
     if world.first:
         out.mkdir(parents=True, exist_ok=True)
-        if not (out / "checkpoint.pt").is_file():
-            write_settings(settings, out / "settings.toml")
-    return prepared(source, out, side, say, world)
+    pictures = prepared(source, out, side, say, world)
+    if world.first and not (out / "checkpoint.pt").is_file():
+        write_settings(settings, out / "settings.toml")
+    return pictures
 
 
 def _run(

@@ -368,15 +368,15 @@ def train(
     """
     folder.mkdir(parents=True, exist_ok=True)
     world = world or World()
-    if world.first and not (folder / "checkpoint.pt").is_file():
-        write_settings(settings, folder / "settings.toml")
-    store = PairStore.open(data) if isinstance(data, Path) else PairStore.joined(data)
+    folders = [data] if isinstance(data, Path) else data
+    store = PairStore.joined(folders)
     if store.photo.shape[1] != settings.side:
-        what = "a closeup's network" if settings.heads else "a style"
-        raise BadInput(f"{data}: its pairs have {store.photo.shape[1]} px, {what} is trained on {settings.side}")
+        names, what = ", ".join(map(str, folders)), "a closeup's network" if settings.heads else "a style"
+        raise BadInput(f"{names}: its pairs have {store.photo.shape[1]} px, {what} is trained on {settings.side}")
     if world.first:
-        seen = dict.fromkeys([data] if isinstance(data, Path) else data)
-        plans = [plan_of(one / "store.json") for one in seen]
+        if not (folder / "checkpoint.pt").is_file():
+            write_settings(settings, folder / "settings.toml")
+        plans = [plan_of(one / "store.json") for one in dict.fromkeys(folders)]
         write_whole(folder / "data.json", json.dumps(plans))
     trainer = Trainer(settings, store, config, world)
     if begin_from is not None and not (folder / "checkpoint.pt").is_file():

@@ -12,10 +12,11 @@ from rich.table import Column, Table
 from stylizer.cli_report import valid_json
 from stylizer.config import Settings
 from stylizer.errors import BadInput, ModelMissing, ModelRejected
+from stylizer.files import made_whole
 from stylizer.weights.manifest import Part
 from stylizer.weights.registry import Registry, Standing
 
-models_app = typer.Typer(help="Weights that others trained: list them, pull them, verify them.", no_args_is_help=True)
+models_app = typer.Typer(help="Weights that others trained: list, pull, verify, import.", no_args_is_help=True)
 styles_app = typer.Typer(no_args_is_help=True)
 
 
@@ -85,8 +86,11 @@ def import_model(
     from stylizer.stylegan2.checkpoint import import_generator
     from stylizer.stylegan2.generator import save_generator
 
+    if target.suffix != ".safetensors" or target.is_dir() or not target.parent.is_dir():
+        raise BadInput(f"{target}: allowed is a file that ends in .safetensors, in a folder that is there")
     net = import_generator(source)
-    save_generator(net, target)
+    with made_whole(target) as part:
+        save_generator(net, part)
     typer.echo(f"{target}: {net.config.size} px, widths {', '.join(map(str, net.config.synthesis.widths))}", err=True)
 
 

@@ -35,6 +35,23 @@ def test_train_and_export_leave_a_style_with_an_honest_card(tmp_path: Path) -> N
     assert json.loads((run / "pairs" / "store.json").read_text())["count"] == 3
 
 
+def test_a_refused_training_names_the_data_and_leaves_a_run_as_it_was(tmp_path: Path) -> None:
+    small, run = tmp_path / "small", tmp_path / "run"
+    (tmp_path / "s.toml").write_text("seed = 7\n")
+    assert CliRunner().invoke(app, ["data", "characters", str(small), "--pairs", "1", "--size", "64"]).exit_code == 0
+    run.mkdir()
+    (run / "data.txt").write_text("what it was trained on")
+    common = ["--out", str(run), "--settings", str(tmp_path / "s.toml")]
+    for arguments, words in (
+        (["toonify", "--data", str(small)], f"{small}: its pairs have 64 px"),
+        (["stylegan2", str(small), "--side", "front"], "side: must be one of photo, drawing"),
+    ):
+        result = CliRunner().invoke(app, [*arguments, *common])
+        assert isinstance(result.exception, BadInput) and str(result.exception).startswith(words)
+        assert not (run / "settings.toml").exists()  # the next command without settings would take them
+        assert (run / "data.txt").read_text() == "what it was trained on"
+
+
 def test_export_wants_weak_points_and_a_run(tmp_path: Path) -> None:
     for arguments, words in ((["--weak", "x"], "no checkpoint"), ([], "--weak")):
         result = CliRunner().invoke(app, ["export", str(tmp_path), str(tmp_path / "style"), *arguments])

@@ -7,6 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from stylizer.errors import BadInput, ModelRejected
+from stylizer.stylegan2.generator import Generator, GeneratorConfig
+from stylizer.stylegan2.synthesis import SynthesisConfig
 from stylizer.weights import registry
 from stylizer.weights.cli import models_app, styles_app
 from tests.weights.server import Script, serving
@@ -18,6 +20,20 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STYLIZER_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("STYLIZER_MODELS", str(tmp_path / "mine"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.mark.parametrize("target", ["net.pt", "net", "nowhere/net.safetensors", "folder.safetensors"])
+def test_an_import_refuses_a_target_that_it_cannot_write_and_keeps_the_source(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = GeneratorConfig(SynthesisConfig(widths=(4, 4), first=4, w_dim=4), z_dim=4, mapping_layers=1)
+    monkeypatch.setattr("stylizer.stylegan2.checkpoint.import_generator", lambda path: Generator(config))
+    source = tmp_path / "net.pt"
+    source.write_bytes(b"weights of others")
+    (tmp_path / "folder.safetensors").mkdir()
+    result = CliRunner().invoke(models_app, ["import", str(source), str(tmp_path / target)])
+    assert isinstance(result.exception, BadInput) and f"{target}: allowed is" in str(result.exception)
+    assert source.read_bytes() == b"weights of others"
 
 
 BROUGHT = ("pose", "silhouette", "mesh")  # inside a package that is always installed
