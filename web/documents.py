@@ -31,4 +31,6 @@ class PageFiles(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         if path.endswith(".html"):
             raise HTTPException(404)
-        return await super().get_response(path, scope)
+        answer = await super().get_response(path, scope)
+        answer.headers["Cache-Control"] = "no-cache"  # asked anew with its ETag: parts of one page are of one version
+        return answer
