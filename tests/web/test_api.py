@@ -117,10 +117,19 @@ def test_pages_may_use_the_camera_and_nothing_from_elsewhere(http: httpx.Client)
     assert "camera=(self)" in page.headers["Permissions-Policy"]
 
 
+@pytest.mark.parametrize("path", ["/", "/booth/booth.js", "/shared/tokens.css"])
+def test_pages_and_their_parts_are_asked_for_anew(http: httpx.Client, path: str) -> None:
+    """Else browsers guess how long: scripts of before an upgrade, beside a page of after it, do not fit together."""
+    answer = http.get(path)
+    assert answer.headers["Cache-Control"] == "no-cache"
+    if "ETag" in answer.headers:
+        assert http.get(path, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
+
+
 # ---------------------------------------------------------------- doors
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "http://evil.example:8000", "null"])
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://evil.example:8000", "null", "http://[", "http://[::1"])
 def test_a_foreign_page_is_refused(worker: Running, origin: str) -> None:
     with worker.client() as http:
         assert _is_problem(http.post("/v1/streams", json={}, headers={"Origin": origin}), 403, "foreign_origin")

@@ -1,5 +1,6 @@
 """The doors: foreign pages stay out, floods are slowed, every answer carries the headers that browsers need."""
 
+import contextlib
 import ipaddress
 import time
 from collections.abc import Callable
@@ -154,9 +155,10 @@ def check_origin(origin: str | None, host: str, allowed: tuple[str, ...]) -> Non
         return
     if origin is None:
         raise ForeignOrigin("the header Origin is absent; send the worker's own address")
-    name = urlsplit(f"//{host}").hostname or ""
-    if urlsplit(origin).netloc == host and (name == "localhost" or _is_address(name)):
-        return
+    with contextlib.suppress(ValueError):  # either may be no address at all, "http://[" say
+        name = urlsplit(f"//{host}").hostname or ""
+        if urlsplit(origin).netloc == host and (name == "localhost" or _is_address(name)):
+            return
     raise ForeignOrigin(
         f"pages of {origin!r:.80} may not use this worker; allowed are {', '.join(allowed) or 'its own'}"
     )
