@@ -16,3 +16,12 @@ def test_first_come_first_served_and_who_goes_is_forgotten() -> None:
     assert turns.take(c) == (c, 0)
     assert turns.take(None) == (None, 1), "who only asks stands nowhere"
     assert turns.take("never given")[0] != "never given"
+
+
+def test_who_went_away_is_not_counted_although_nobody_asks_any_more() -> None:
+    now = [0.0]
+    turns = Turns(lambda: now[0])
+    turns.take("")
+    assert len(turns) == 1
+    now[0] = FORGET_S + 1
+    assert len(turns) == 0

@@ -16,7 +16,8 @@ class Turns:
         self._asked_at_s: dict[str, float] = {}
 
     def __len__(self) -> int:
-        return len(self._asked_at_s)
+        now = self._clock()
+        return sum(now - at <= FORGET_S for at in list(self._asked_at_s.values()))  # metrics ask from another thread
 
     def take(self, ticket: str | None) -> tuple[str | None, int]:
         """(ticket, how many are before it). One that nobody knows goes to the end under a new name; None only
