@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 
+import httpx
 import numpy as np
 import pytest
 
@@ -14,7 +15,7 @@ from stylizer.controls import Value
 from stylizer.errors import NotFound
 from stylizer.frame import PixelsU8
 from stylizer.live import Worker
-from tests.web.doubles import ColourPipeline, PaintedTrack, Running, Visitor, running, tinted, visiting
+from tests.web.doubles import ColourPipeline, PaintedTrack, Running, Visitor, running, tinted, visiting, wait_for
 from tests.web.test_api import OFFER
 from web.api.app import create_app
 from web.api.doors import RateLimit
@@ -149,6 +150,30 @@ def test_leaving_frees_the_place_at_once(worker: Running) -> None:
             assert (await visitor.http.get(visitor.path("stats"))).status_code == 404
 
     asyncio.run(visit())
+
+
+def test_an_ask_that_was_given_up_while_its_style_loaded_takes_no_place() -> None:
+    """A page gives up after six seconds and asks again: alone at the booth, it would find every place taken."""
+    pipeline = LoadingPipeline()
+    with running(create_app(Settings.load(visitors=1), pipeline)) as worker, worker.client() as http:
+        pipeline.loaded.clear()
+        with pytest.raises(httpx.TimeoutException):
+            http.post("/v1/streams", json={}, timeout=0.5)
+        pipeline.loaded.set()
+        wait_for(lambda: worker.app.state.service.ready.streams.opened == 1, 5)
+        assert http.post("/v1/streams", json={}).status_code == 201
+
+
+class LoadingPipeline(ColourPipeline):
+    """Whose styles are loaded when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded = threading.Event()
+
+    def checked(self, changes: Mapping[str, object]) -> dict[str, Value]:
+        assert self.loaded.wait(10)
+        return super().checked(changes)
 
 
 def test_a_visitor_who_vanishes_frees_the_place_within_six_seconds(worker: Running) -> None:

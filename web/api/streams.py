@@ -36,7 +36,9 @@ router = APIRouter(prefix="/v1/streams", tags=["live streams"])
     responses=problems(400, 403, 404, 408, 413, 422, 429) | {503: {"model": Queued}},
     response_model=OpenedStream,
 )
-async def open_stream(asked: OpenStream, ready: ReadyDep, service: ServiceDep) -> OpenedStream | JSONResponse:
+async def open_stream(
+    asked: OpenStream, request: Request, ready: ReadyDep, service: ServiceDep
+) -> OpenedStream | JSONResponse:
     """Take a place. It is lost again when no offer follows within ten seconds.
 
     422 a control is wrong; 429 too many requests from this address; 503 still loading, or every place is taken: then
@@ -54,6 +56,8 @@ async def open_stream(asked: OpenStream, ready: ReadyDep, service: ServiceDep) -
         service.turns.leave(ticket)
         raise
     service.turns.leave(ticket)
+    if await request.is_disconnected():  # a style loaded for longer than the page waits: it has asked anew since
+        await ready.streams.drop(stream, "nobody waited for the place")
     ice = [IceServer(**server) for server in browser_ice_servers(service.settings, stream.id, time.time())]
     return OpenedStream(id=stream.id, token=stream.token, ice_servers=ice, controls=dict(stream.session.controls))
 
