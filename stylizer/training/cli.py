@@ -127,7 +127,7 @@ def export(
         list[str] | None, typer.Option(help="what looks wrong and when; may be given several times")
     ] = None,
     pairs: Annotated[int, typer.Option(min=2, help="unseen drawn pairs to measure on")] = 64,
-    hand: Annotated[str, typer.Option(help="who drew the run's pairs: anime, comic, paper")] = "anime",
+    hand: Annotated[str | None, typer.Option(help="anime, comic, paper; by default who drew the run's pairs")] = None,
 ) -> None:
     """Write the run's averaged weights and a card with measures on pairs it has not seen."""
     from stylizer.training.export import export_style

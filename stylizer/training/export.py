@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,10 +54,20 @@ def hours(run: Path) -> float:
     return float(gaps[gaps < 60].sum() / 3600)
 
 
+def _plans(run: Path) -> list[dict[str, Any]]:
+    """Of the run's data sets; none for a run from before they were noted."""
+    about = run / "data.json"
+    return json.loads(about.read_text(encoding="utf-8")) if about.is_file() else []
+
+
+def hand_of(run: Path) -> str:
+    """Who drew the run's pairs."""
+    return next((str(plan["hand"]) for plan in _plans(run) if "hand" in plan), "anime")
+
+
 def data_of(run: Path, settings: ToonifySettings, hand: str) -> str:
     """What the card says the run has seen: each store once, however often it was given."""
-    about = run / "data.json"
-    plans = json.loads(about.read_text(encoding="utf-8")) if about.is_file() else [{"count": settings.pairs}]
+    plans = _plans(run) or [{"count": settings.pairs}]
     humans = sum(plan["count"] for plan in plans if plan.get("data") in ("humans", "heads"))
     drawn = sum(plan["count"] for plan in plans if plan.get("data") not in ("humans", "heads"))
     said = [DATA.format(pairs=drawn, hand=hand)] if drawn else []
@@ -114,7 +125,9 @@ def add_head(run: Path, style: Path, *, weak: list[str]) -> Card:
     head, steps = load_run(run)
     before = card.data.split(HEADS.format(data=""))[0]
     update = {
-        "data": before + HEADS.format(data=data_of(run, settings, "anime")) + f", {steps} steps, {hours(run):.1f} h",
+        "data": before
+        + HEADS.format(data=data_of(run, settings, hand_of(run)))
+        + f", {steps} steps, {hours(run):.1f} h",
         **({"weak_points": tuple(weak)} if weak else {}),
     }
     whole = load_style(style / card.weights).with_head(head)
@@ -122,10 +135,11 @@ def add_head(run: Path, style: Path, *, weak: list[str]) -> Card:
 
 
 def export_style(
-    run: Path, style: Path, *, title: str, machine: str, weak: list[str], pairs: int, hand: str = "anime"
+    run: Path, style: Path, *, title: str, machine: str, weak: list[str], pairs: int, hand: str | None = None
 ) -> Card:
-    """Writes `weights.safetensors` and `card.toml` into the folder `style`. hand: who drew the run's pairs."""
+    """Writes `weights.safetensors` and `card.toml` into the folder `style`. hand: in place of who drew the pairs."""
     net, steps = load_run(run)
+    hand = hand or hand_of(run)
     settings = read_settings(ToonifySettings, run / "settings.toml")
     card = Card.made(
         name=style.name,

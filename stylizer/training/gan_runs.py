@@ -11,7 +11,6 @@ from torch import Tensor
 
 from stylizer.config import Settings
 from stylizer.errors import BadInput
-from stylizer.files import write_whole
 from stylizer.pipeline import Pipeline
 from stylizer.stylegan2.discriminator import Discriminator
 from stylizer.stylegan2.generator import Generator, GeneratorConfig, load_generator
@@ -22,7 +21,6 @@ from stylizer.training.inversion import EncoderSettings, EncoderTrainer, critic_
 from stylizer.training.loop import Say, run
 from stylizer.training.parallel import World
 from stylizer.training.run import first_line, load_state
-from stylizer.training.settings import write_settings
 from stylizer.training.stylegan2 import GanSettings, GanTrainer
 
 SOURCE = "data.txt"  # in a run's folder: which data set it was trained on, where it has none of its own
@@ -64,10 +62,7 @@ def open_start(path: Path) -> Start:
 def prepared(source: Path, out: Path, side: str, say: Say, world: World) -> Pictures:
     """A data set that `train data` has made, or a folder of pictures and films, which becomes one in `out/pictures`."""
     if (source / "store.json").is_file():
-        pictures = Pictures.open(source, side)
-        if world.first:
-            write_whole(out / SOURCE, str(source.resolve()))
-        return pictures
+        return Pictures.open(source, side)
     own = out / "pictures"
     if world.first and not (own / "store.json").is_file():
         make_pictures(source, own, side, say, pipeline=Pipeline.open(Settings.load()) if side == "photo" else None)
@@ -87,10 +82,10 @@ def train_generator(
     """Trains a generator on the photos or the drawings of `source`; from another one when `start` is given."""
     if start:
         settings = like(settings, start)
-    pictures = _opened(out, source, side, settings, say, world)
+    pictures = prepared(source, out, side, say, world)
     parts = {} if start is None else {"start": start.generator, "critic": start.critic}
     trainer = GanTrainer(settings, pictures, world, **parts)  # type: ignore[arg-type]
-    _run(out, trainer, settings, say, world)
+    _run(out, source, trainer, settings, say, world)
     return trainer
 
 
@@ -98,9 +93,9 @@ def train_encoder(
     out: Path, source: Path, settings: EncoderSettings, say: Say, world: World, start: Start
 ) -> EncoderTrainer:
     """Trains the encoder that inverts `start`'s generator, on photos."""
-    pictures = _opened(out, source, "photo", settings, say, world)
+    pictures = prepared(source, out, "photo", say, world)
     trainer = EncoderTrainer(settings, pictures, start.generator, start.judge(), world)
-    _run(out, trainer, settings, say, world)
+    _run(out, source, trainer, settings, say, world)
     return trainer
 
 
@@ -112,19 +107,17 @@ def like(settings: GanSettings, start: Start) -> GanSettings:
     return replace(settings, **sizes, z_dim=config.z_dim, mapping_layers=config.mapping_layers)  # type: ignore[arg-type]
 
 
-def _opened(
-    out: Path, source: Path, side: str, settings: GanSettings | EncoderSettings, say: Say, world: World
-) -> Pictures:
-    if world.first:
-        out.mkdir(parents=True, exist_ok=True)
-    pictures = prepared(source, out, side, say, world)
-    if world.first and not (out / "checkpoint.pt").is_file():
-        write_settings(settings, out / "settings.toml")
-    return pictures
-
-
 def _run(
-    out: Path, trainer: GanTrainer | EncoderTrainer, settings: GanSettings | EncoderSettings, say: Say, world: World
+    out: Path,
+    source: Path,
+    trainer: GanTrainer | EncoderTrainer,
+    settings: GanSettings | EncoderSettings,
+    say: Say,
+    world: World,
 ) -> None:
-    every, seconds = settings.samples_every, settings.checkpoint_s
-    run(out, trainer, settings.steps, say, samples_every=every, checkpoint_s=seconds, world=world, settings=settings)
+    about = {SOURCE: str(source.resolve())} if (source / "store.json").is_file() else {}
+    run(
+        out, trainer, settings.steps, say,
+        samples_every=settings.samples_every, checkpoint_s=settings.checkpoint_s, world=world, settings=settings,
+        about=about,
+    )  # fmt: skip

@@ -1,7 +1,7 @@
 """The loop that every training runs in: go on where it stopped, save, show, warn, tell the time left."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from stylizer.errors import BadInput
+from stylizer.files import write_whole
 from stylizer.training.parallel import World
 from stylizer.training.run import RunLog, StopAsked, alone_in, first_line, is_finite, load_state, save_atomically
 from stylizer.training.settings import Dataclass, write_settings
@@ -42,11 +43,12 @@ def run(
     world: World | None = None,
     work: Callable[[int], float] = float,
     settings: Dataclass | None = None,
+    about: Mapping[str, str] | None = None,
 ) -> None:
     """Runs, or goes on with, the training in `folder` until `steps` are done.
 
     work: how much is done after so many steps, where some cost more than others. settings: what `settings.toml` says
-    from now on; those of a checkpoint that does not fit them stay.
+    from now on, about: further files of the run, by name; those of a checkpoint that does not fit them stay.
     SIGINT and SIGTERM end it after the step; a harder kill loses at most `checkpoint_s` seconds. Raises BadInput when
     the checkpoint does not fit, when another training runs there, and when a number is not finite any more: the last
     checkpoint is kept.
@@ -57,6 +59,8 @@ def run(
         _restore(folder / "checkpoint.pt", trainer)
         if world.first and settings is not None:
             write_settings(settings, folder / "settings.toml")
+        for name, text in (about or {}).items() if world.first else ():
+            write_whole(folder / name, text)
         keeper = _Keeper(folder, trainer, steps, say, samples_every, checkpoint_s, work) if world.first else None
         _until(steps, folder, trainer, world, keeper)
 

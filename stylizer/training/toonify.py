@@ -33,7 +33,6 @@ from encoders.losses import (
 )
 from stylizer.convert.toonify import HEAD, SIZE, ToonifyConfig, ToonifyNet, network_input
 from stylizer.errors import BadInput, ModelRejected
-from stylizer.files import write_whole
 from stylizer.frame import unit_from_signed
 from stylizer.stylegan2.discriminator import Discriminator, DiscriminatorConfig
 from stylizer.stylegan2.synthesis import Synthesis
@@ -43,7 +42,7 @@ from stylizer.training.looks import recolour
 from stylizer.training.loop import Say, run
 from stylizer.training.parallel import World
 from stylizer.training.run import follow, picture_grid, set_rate
-from stylizer.training.settings import check_settings, write_settings
+from stylizer.training.settings import check_settings
 from stylizer.training.watch import LOOK, SEEN, variety
 
 
@@ -366,18 +365,13 @@ def train(
     data: one store of pairs, or several, learnt together. begin_from: a style's weights file that a new run takes its
     first weights from.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     world = world or World()
     folders = [data] if isinstance(data, Path) else data
     store = PairStore.joined(folders)
     if store.photo.shape[1] != settings.side:
         names, what = ", ".join(map(str, folders)), "a closeup's network" if settings.heads else "a style"
         raise BadInput(f"{names}: its pairs have {store.photo.shape[1]} px, {what} is trained on {settings.side}")
-    if world.first:
-        if not (folder / "checkpoint.pt").is_file():
-            write_settings(settings, folder / "settings.toml")
-        plans = [plan_of(one / "store.json") for one in dict.fromkeys(folders)]
-        write_whole(folder / "data.json", json.dumps(plans))
+    about = {"data.json": json.dumps([plan_of(one / "store.json") for one in dict.fromkeys(folders)])}
     trainer = Trainer(settings, store, config, world)
     if begin_from is not None and not (folder / "checkpoint.pt").is_file():
         fresh = trainer.begin_from(_weights_of(begin_from))
@@ -386,6 +380,6 @@ def train(
     steps, work = settings.steps, settings.work
     run(
         folder, trainer, steps, say,
-        samples_every=every, checkpoint_s=seconds, world=world, work=work, settings=settings,
+        samples_every=every, checkpoint_s=seconds, world=world, work=work, settings=settings, about=about,
     )  # fmt: skip
     return trainer

@@ -26,17 +26,20 @@ from stylizer.training.data.films import load_films
 from stylizer.training.data.folders import make_pictures
 from stylizer.training.data.pictures import Pictures
 from stylizer.training.data.store import PairStore, make_store
-from stylizer.training.gan_runs import open_start
+from stylizer.training.gan_runs import open_start, train_generator
 from stylizer.training.loop import run
 from stylizer.training.next_frame import NextFrameTrainer, Plan
 from stylizer.training.next_frame_run import run as run_next_frame
-from stylizer.training.run import RunLog, load_state, save_atomically
+from stylizer.training.parallel import World
+from stylizer.training.run import RunLog, alone_in, load_state, save_atomically
 from stylizer.training.settings import read_settings, write_settings
 from stylizer.training.stylegan2 import GanSettings, GanTrainer
 from stylizer.training.toonify import Critic, ToonifySettings, _weights_of
+from stylizer.training.toonify import train as train_toonify
 from tests.convert.test_toonify import TINY
 from tests.training.processes import environment
 from tests.training.test_loop import Counting
+from tests.training.test_stylegan2 import write_blocks
 
 SMALL = GanSettings(
     widths=(4, 4),
@@ -107,6 +110,25 @@ def test_two_trainings_do_not_share_a_folder(tmp_path: Path) -> None:
     run(tmp_path, trainer, 1, silent, samples_every=9, checkpoint_s=9)
     run(tmp_path, Counting(), 2, silent, samples_every=9, checkpoint_s=9)
     assert trainer.done == 1
+
+
+def test_a_second_training_that_is_refused_changes_nothing_of_the_first(tmp_path: Path) -> None:
+    """Its settings and data would be those of the card, and of the next start."""
+    gan, pairs = tmp_path / "gan", tmp_path / "pairs"
+    data = write_blocks(tmp_path / "blocks", count=2, size=64)
+    assert list(make_store(tmp_path / "store", 1, seed=1, size=128, processes=1)) == [1]
+    for folder in (gan, pairs):
+        folder.mkdir()
+        for name in ("settings.toml", "data.txt", "data.json"):
+            (folder / name).write_text("of the first")
+    with alone_in(gan), pytest.raises(BadInput, match="another training"):
+        train_generator(gan, data, "photo", SMALL, silent, World())
+    with alone_in(pairs), pytest.raises(BadInput, match="another training"):
+        train_toonify(pairs, tmp_path / "store", ToonifySettings(heads=True), silent, config=TINY)
+    kept = [
+        (folder / name).read_text() for folder in (gan, pairs) for name in ("settings.toml", "data.txt", "data.json")
+    ]
+    assert kept == ["of the first"] * 6
 
 
 def test_weights_that_broke_are_not_saved_though_their_loss_was_good(tmp_path: Path) -> None:
@@ -250,6 +272,25 @@ def test_an_older_style_stays_until_the_new_one_is_measured(tmp_path: Path, monk
     assert (style / "weights.safetensors").read_bytes() == b"older"
     with pytest.raises(BadInput, match="name: "):  # before measuring, not after
         export.export_style(run_folder, tmp_path / "My Style", title="x", machine="", weak=["hands"], pairs=2)
+
+
+def test_the_card_names_the_hand_that_drew_the_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_folder, measured = tmp_path / "run", list[str]()
+    run_folder.mkdir()
+    net = ToonifyNet(TINY)
+    save_atomically({"step": 1, "ema": net.state_dict()}, run_folder / "checkpoint.pt")
+    write_settings(ToonifySettings(), run_folder / "settings.toml")
+    (run_folder / "data.json").write_text('[{"count": 5, "hand": "comic"}]')
+    monkeypatch.setattr(export, "load_run", lambda run: (net, 1))
+
+    def measure(net: ToonifyNet, pairs: int, hand: str) -> dict[str, float]:
+        measured.append(hand)
+        return {}
+
+    monkeypatch.setattr(export, "measure", measure)
+    card = export.export_style(run_folder, tmp_path / "mine", title="Mine", machine="", weak=["hands"], pairs=2)
+    assert (card.hand, measured) == ("comic", ["comic"])
+    assert "hand comic" in card.data
 
 
 def test_footage_that_is_not_there_is_told_before_pairs_are_drawn(
