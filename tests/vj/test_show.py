@@ -200,6 +200,17 @@ def test_a_rendered_show_never_takes_the_place_of_its_sound(bank: Bank, tmp_path
     assert song.read_bytes() == before
 
 
+def test_a_rendered_show_takes_its_name_when_it_is_whole(bank: Bank, tmp_path: Path) -> None:
+    target, preset = tmp_path / "a.mp4", Preset("small", "Small", SMALL)
+    target.write_bytes(b"before")
+    found: list[bytes] = []
+    render(bank, preset, target, seconds=0.3, tell=lambda done, total: found.append(target.read_bytes()))
+    assert set(found) == {b"before"}
+    with Reader(target) as reader:
+        assert sum(1 for _ in reader) == 9
+    assert [each.name for each in tmp_path.iterdir()] == ["a.mp4"]
+
+
 RECORDS = """
 import os, signal, sys
 from fractions import Fraction

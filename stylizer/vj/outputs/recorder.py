@@ -2,6 +2,7 @@
 
 import queue
 import threading
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -10,8 +11,9 @@ from typing import Self
 import av
 
 from stylizer.errors import BadInput
+from stylizer.files import made_whole
 from stylizer.frame import PixelsU8
-from stylizer.media import FILM_SUFFIXES, begin, encodable, say_colours
+from stylizer.media import FILM_FORMATS, FILM_SUFFIXES, begin, encodable, say_colours
 from stylizer.soundtrack import url_of
 from stylizer.vj.outputs.outlet import fitted
 
@@ -19,7 +21,8 @@ WAITING = 8  # frames between the show and the encoder: a third of a second, the
 
 
 class FilmFile:
-    """Pictures of one even size to a film at a constant rate. `close` leaves a playable file whenever it comes.
+    """Pictures of one even size to a film at a constant rate. `close` leaves a playable file whenever it comes; until
+    then the name has what it had, unless the film is written in pieces.
 
     threads: of the encoder, 0 for its own choice; with 1 `write` returns when the picture is encoded.
     piece: frames after which those written are playable even if the process is killed; 0: at `close` alone.
@@ -36,6 +39,7 @@ class FilmFile:
         self.path, self.rate, self.frames = path, rate, 0
         self._options = {"preset": preset, "crf": str(crf), "threads": str(threads)}
         self._container_options: dict[str, str] = {}
+        self._in_pieces = piece > 0
         if piece:  # MP4 in pieces, made an ordinary one at `close`
             self._options["g"] = str(piece)
             self._container_options = {"movflags": "hybrid_fragmented+frag_keyframe", "flush_packets": "1"}
@@ -66,23 +70,27 @@ class FilmFile:
     def close(self) -> None:
         container, self._container = self._container, None
         if container is not None:
-            try:
-                container.mux(self._video.encode(None))
-            finally:
-                container.close()
+            with self._part:
+                try:
+                    container.mux(self._video.encode(None))
+                finally:
+                    container.close()
 
     def _open(self, width: int, height: int) -> None:
         if width % 2 or height % 2:
             raise BadInput(f"{self.path}: H.264 wants even sides, got {width}x{height}")
         self._size = (width, height)
-        container = av.open(url_of(self.path), "w", options=self._container_options)
-        self._video = container.add_stream("libx264", rate=self.rate)
-        self._video.width, self._video.height, self._video.pix_fmt = width, height, "yuv420p"
-        self._video.time_base = self._video.codec_context.time_base = 1 / self.rate
-        self._video.options = self._options
-        say_colours(self._video)
-        begin(container)
-        self._container = container
+        with ExitStack() as parts:
+            path = self.path if self._in_pieces else parts.enter_context(made_whole(self.path))
+            form = FILM_FORMATS[self.path.suffix.lower()]
+            container = av.open(url_of(path), "w", format=form, options=self._container_options)
+            self._video = container.add_stream("libx264", rate=self.rate)
+            self._video.width, self._video.height, self._video.pix_fmt = width, height, "yuv420p"
+            self._video.time_base = self._video.codec_context.time_base = 1 / self.rate
+            self._video.options = self._options
+            say_colours(self._video)
+            begin(container)
+            self._part, self._container = parts.pop_all(), container
 
 
 class Recorder:
