@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 import time
 import wave
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ from stylizer.vj.bank import Bank
 from stylizer.vj.inputs.audio import HOP, Heard, Microphone
 from stylizer.vj.inputs.clock import TOLD_RULES_S, Tempo
 from stylizer.vj.inputs.gamepad import EVENT, Gamepad, address_of
-from stylizer.vj.inputs.guests import GuestFeed
+from stylizer.vj.inputs.guests import GuestFeed, film_frames
 from stylizer.vj.inputs.link import AbletonLink
 from stylizer.vj.inputs.mapping import Mapper
 from stylizer.vj.inputs.sound_file import RATE, SoundTrack, read_sound
@@ -131,6 +132,16 @@ def test_a_film_is_a_guest_that_begins_again_at_its_end(tmp_path: Path) -> None:
     assert eventually(lambda: len(offered) >= 7)
     feed.close()
     assert offered[:7] == pytest.approx([40, 120, 200, 40, 120, 200, 40], abs=3)
+
+
+def test_a_film_keeps_its_pace_when_its_pictures_take_time(tmp_path: Path) -> None:
+    with FilmFile(tmp_path / "a.mp4", Fraction(10)) as film:
+        for _ in range(8):
+            film.write(np.zeros((32, 32, 3), np.uint8))
+    begin = time.monotonic()
+    for _ in film_frames(tmp_path / "a.mp4", threading.Event()):
+        time.sleep(0.08)
+    assert 0.75 < time.monotonic() - begin < 1.2
 
 
 def test_a_film_that_is_taken_away_may_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Camera, film or picture for the loop, read in a thread; what goes away is looked for until it is back."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from stylizer.logs import log
 from stylizer.media import Reader
 
 RETRY_S = 2.0
+LEAP_S = 10.0  # a film's clock that jumps further is not followed, nor is time made up that was lost
 CAMERA = "camera"
 
 Frames = Callable[[], Iterator[PixelsU8]]  # one run through the source, in its own time; ends when that is gone
@@ -80,10 +82,14 @@ def camera_frames(number: int) -> Iterator[PixelsU8]:
 
 
 def film_frames(path: Path, closing: threading.Event) -> Iterator[PixelsU8]:
-    """Once through a film at its own pace; a picture stays for a second."""
+    """Once through a film at its own pace, whatever decoding takes of it; a picture stays for a second."""
     with Reader(path) as film:
-        pause = 1.0 if film.is_picture else float(1 / film.rate)
+        begin_s = time.monotonic()
         for frame in film:
-            yield frame.pixels
-            if closing.wait(pause):
+            ahead_s = begin_s + frame.time_s - time.monotonic()
+            if abs(ahead_s) > LEAP_S:
+                begin_s, ahead_s = begin_s - ahead_s, 0.0
+            if closing.wait(max(0.0, ahead_s)):
                 return
+            yield frame.pixels
+        closing.wait(1.0 if film.is_picture else float(1 / film.rate))
