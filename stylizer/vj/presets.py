@@ -13,6 +13,7 @@ from stylizer.vj.inputs.modulation import Modulator
 EMBEDDED = Path(__file__).parent / "presets"
 HISTORY = 100
 ONE_GESTURE_S = 0.7  # changes of the same control that follow each other so closely are undone together
+FINGERS = 10  # what changes more controls at once is a preset
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,18 +125,16 @@ class History:
 
     def __init__(self) -> None:
         self._states: list[Past] = []
-        self._going: dict[frozenset[str], float] = {}  # gestures under way: controls, time of the last change
+        self._going: dict[str, float] = {}  # controls that fingers turn, with the time of the last change
 
     def note(self, before: Past, names: frozenset[str], time_s: float) -> None:
         """before: as it was before the controls `names` changed."""
-        self._going = {
-            each: then
-            for each, then in self._going.items()
-            if time_s - then <= ONE_GESTURE_S and (each == names or len(each) == len(names) == 1)
-        }
-        if names not in self._going:
+        if any(time_s - self._going.get(name, -1e9) > ONE_GESTURE_S for name in names):
             self._states = [*self._states[1 - HISTORY :], before]
-        self._going[names] = time_s
+        if len(names) > FINGERS:
+            self._going.clear()
+        else:
+            self._going |= dict.fromkeys(names, time_s)
 
     def back(self) -> Past | None:
         """As it was one gesture ago; None at the beginning."""

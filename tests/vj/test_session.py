@@ -109,7 +109,20 @@ def test_two_knobs_turned_at_once_are_two_gestures_however_many_messages_they_se
     for step in range(150):
         playing.apply({"shift_x": step / 3000})
         playing.apply({"shift_y": step / 3000})
+        playing.apply({"shift_x": step / 4000, "shift_y": step / 4000})  # as a page does
     assert playing.undo() and playing.undo() and playing.controls == before
+
+
+def test_a_preset_is_a_gesture_of_its_own_however_soon_it_follows(bank: Bank) -> None:
+    playing = session(bank)
+    seen = [playing.controls]
+    for name, hue in (("first", 0.1), ("second", 0.2)):
+        playing.play(Preset(name, name, SMALL | {"hue": hue}))
+        seen.append(playing.controls)
+        playing.apply({"hue": 0.4})
+        seen.append(playing.controls)
+    for before in reversed(seen[:-1]):
+        assert playing.undo() and playing.controls == before
 
 
 @pytest.mark.parametrize("beats", [0, 4])
