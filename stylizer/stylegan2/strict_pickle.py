@@ -61,6 +61,9 @@ def _tensor(
     if typed is None:
         raise ModelRejected("a tensor without a type of numbers")
     untyped = typed._untyped_storage  # the public way to it warns
+    last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+    if 0 not in size and (last + 1) * typed.dtype.itemsize > untyped.nbytes():
+        raise ModelRejected("a tensor reaches beyond its numbers")  # torch would add whatever lay in memory
     return torch.empty(0, dtype=typed.dtype).set_(untyped, offset, size, stride)
 
 

@@ -33,7 +33,7 @@ MEAN_KEEPS = 0.998  # of the running mean per step
 class Plan:
     filters: int = 16
     batch: int = 4
-    places: int = 48
+    places: int = 48  # dreams held, a batch at least
     depth: int = 20  # steps of a dream before it starts anew
     learning_rate: float = 2e-4
     seed: int = 1
@@ -53,7 +53,7 @@ class NextFrameTrainer:
         self.discriminator = PatchDiscriminator(plan.filters)
         self._adam_g = torch.optim.Adam(self.generator.parameters(), plan.learning_rate, BETAS)
         self._adam_d = torch.optim.Adam(self.discriminator.parameters(), plan.learning_rate, BETAS)
-        self._rollouts = Rollouts(films, places=plan.places, depth=plan.depth, rng=self._rng)
+        self._rollouts = Rollouts(films, places=max(plan.places, plan.batch), depth=plan.depth, rng=self._rng)
 
     def step(self) -> dict[str, float]:
         """One update of both networks -> their losses."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from statistics import fmean
 
 import torch
 
@@ -76,16 +77,16 @@ def _resume(trainer: NextFrameTrainer, folder: Path) -> float:
 
 def _train(trainer: NextFrameTrainer, folder: Path, until_s: float, start: float) -> None:
     saved = sampled = time.monotonic()
-    sums: dict[str, float] = {}
+    noted: list[dict[str, float]] = []
     while (spent := time.monotonic() - start) < until_s:
         row = trainer.step()
         if wrong := first_not_finite(row):
             raise BadInput(f"{folder}: {wrong} is {row[wrong]} at step {trainer.steps}; lower --learning-rate")
-        for key, value in row.items():
-            sums[key] = sums.get(key, 0.0) + value / NOTE_EVERY
+        noted.append(row)
         if trainer.steps % NOTE_EVERY == 0:
-            _note(folder / "log.csv", {"step": trainer.steps, "seconds": round(spent)} | sums)
-            sums = {}
+            means = {key: fmean(one[key] for one in noted) for key in row}
+            _note(folder / "log.csv", {"step": trainer.steps, "seconds": round(spent)} | means)
+            noted = []
         if time.monotonic() - saved > SAVE_EVERY_S:
             _save(trainer, folder, spent)
             saved = time.monotonic()

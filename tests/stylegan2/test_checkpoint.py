@@ -1,6 +1,7 @@
 """Files in both foreign formats are built here, with classes that stand in for those of their authors."""
 
 import argparse
+import io
 import pickle
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 from stylizer.errors import ModelRejected, Unreadable
 from stylizer.stylegan2.checkpoint import import_generator
 from stylizer.stylegan2.generator import load_generator
+from stylizer.stylegan2.strict_pickle import read_pickle
 from stylizer.weights.cli import models_app
 
 W_DIM, WIDTHS = 6, {4: 8, 8: 7, 16: 5}
@@ -247,6 +249,16 @@ def test_the_command_writes_safetensors_that_load(network: Network, z: Tensor, t
     torch.testing.assert_close(load_generator(target)(z), network.picture(z), rtol=1e-4, atol=1e-4)
 
 
+class _Call:
+    """Pickled as a call."""
+
+    def __init__(self, function: Any, *arguments: Any) -> None:
+        self.call = function, arguments
+
+    def __reduce__(self) -> Any:
+        return self.call
+
+
 class _Malicious:
     def __reduce__(self) -> Any:
         return RESULT.append, ("was here",)
@@ -272,6 +284,26 @@ def test_a_malicious_file_is_refused_and_does_nothing(
         import_generator(path)
     assert not RESULT
     assert not (tmp_path / "was-here").exists()
+
+
+def test_a_tensor_that_reaches_beyond_its_numbers_is_refused(tmp_path: Path) -> None:
+    """torch would fill it up with whatever lay in memory."""
+    inner = io.BytesIO()
+    four = torch.zeros(4)._typed_storage()  # type: ignore[no-untyped-call]
+    torch.save(four, inner, _use_new_zipfile_serialization=False)
+    storage = _Call(torch.storage._load_from_bytes, inner.getvalue())
+    shapes = {
+        "whole": (0, (2, 2), (2, 1)),
+        "long": (0, (5,), (1,)),
+        "late": (2, (3,), (1,)),
+        "wide": (0, (2, 2), (3, 1)),
+    }
+    for name, where in shapes.items():
+        (tmp_path / name).write_bytes(pickle.dumps(_Call(torch._utils._rebuild_tensor_v2, storage, *where, False, {})))
+    assert torch.equal(read_pickle(tmp_path / "whole"), torch.zeros(2, 2))
+    for name in ("long", "late", "wide"):
+        with pytest.raises(ModelRejected, match=f"{name}: refused, a tensor reaches beyond"):
+            read_pickle(tmp_path / name)
 
 
 @pytest.mark.parametrize("fault", ["conditional", "other filter", "missing", "no generator"])

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from stylizer.picture import encode_picture
 from stylizer.training.data.clips import FAMILIES, clip
 from stylizer.training.data.films import load_films
 from stylizer.training.next_frame import NextFrameTrainer, Plan, dream
-from stylizer.training.next_frame_run import _save, run
+from stylizer.training.next_frame_run import _save, _train, run
 from stylizer.training.rollouts import Rollouts
 from stylizer.vj.bank import Bank
 
@@ -59,6 +60,28 @@ def test_dreams_follow_their_film_until_they_start_anew() -> None:
         assert ((batch.trust >= 0) & (batch.trust <= 1)).all()
         assert batch.given.min() >= 0 and batch.given.max() <= 1
         rollouts.advance(batch.places, torch.full_like(batch.given, 0.25))
+
+
+def test_a_large_batch_has_as_many_dreams() -> None:
+    trainer = NextFrameTrainer([film()], Plan(filters=1, batch=6, places=4))
+    assert len(trainer._rollouts.batch(6).given) == 6
+
+
+def test_the_log_tells_means_after_a_stop_in_the_middle_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def step(trainer: NextFrameTrainer) -> dict[str, float]:
+        trainer.steps += 1
+        if trainer.steps > 100:
+            raise KeyboardInterrupt
+        return {"l1": 0.5}
+
+    monkeypatch.setattr(NextFrameTrainer, "step", step)
+    trainer = NextFrameTrainer([film()], PLAN)
+    trainer.steps = 37
+    with pytest.raises(KeyboardInterrupt):
+        _train(trainer, tmp_path, 60.0, time.monotonic())
+    rows = [line.split(",") for line in (tmp_path / "log.csv").read_text().splitlines()[1:]]
+    assert [row[0] for row in rows] == ["50", "100"]
+    assert [float(row[2]) for row in rows] == [0.5, 0.5]
 
 
 def test_a_few_steps_bring_the_pictures_nearer_to_the_film() -> None:

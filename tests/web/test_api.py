@@ -129,7 +129,9 @@ def test_pages_and_their_parts_are_asked_for_anew(http: httpx.Client, path: str)
 # ---------------------------------------------------------------- doors
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "http://evil.example:8000", "null", "http://[", "http://[::1"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "http://evil.example:8000", "null", "http://[", "http://[::1"]
+)
 def test_a_foreign_page_is_refused(worker: Running, origin: str) -> None:
     with worker.client() as http:
         assert _is_problem(http.post("/v1/streams", json={}, headers={"Origin": origin}), 403, "foreign_origin")
