@@ -1,10 +1,12 @@
 """Addresses as other machines open them."""
 
+import errno
 import ipaddress
 import socket
 from urllib.parse import urlsplit
 
 from stylizer.config import Settings
+from stylizer.errors import Unavailable
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 EVERYWHERE = ("0.0.0.0", "::")
@@ -27,6 +29,18 @@ def reachable_host(host: str) -> str:
 def url(host: str, port: int) -> str:
     """`host` as `reachable_host` gives it."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def check_port_free(host: str, port: int, variable: str) -> None:
+    """Raises Unavailable in words where nobody can listen there. variable: what chooses the port."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            other_port = error.errno in (errno.EADDRINUSE, errno.EACCES)
+            mend = f"set {variable} to another one" if other_port else "the host must be an address of this machine"
+            raise Unavailable(f"port {port} on {host}: {error.strerror}; {mend}") from None
 
 
 def for_phones(settings: Settings, opened_as: str) -> str | None:

@@ -1,7 +1,6 @@
 """Worker and studio at once, their addresses in the terminal, the booth in the browser."""
 
 import os
-import socket
 import sys
 import threading
 import time
@@ -13,8 +12,7 @@ import segno
 from rich.console import Console
 
 from stylizer.config import Settings
-from stylizer.errors import Unavailable
-from web.addresses import EVERYWHERE, reachable_host, url
+from web.addresses import EVERYWHERE, check_port_free, reachable_host, url
 from web.api.server import make_server
 from web.studio import launch
 
@@ -45,15 +43,6 @@ def run(settings: Settings) -> None:
             launch.stop(studio)
     sys.stdout.flush()
     os._exit(status)  # a network that is just being compiled would abort the interpreter's own end
-
-
-def check_port_free(host: str, port: int, variable: str) -> None:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise Unavailable(f"port {port} on {host}: {error.strerror}; set {variable} to another one") from None
 
 
 def addresses(settings: Settings) -> tuple[str, str]:

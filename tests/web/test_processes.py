@@ -19,8 +19,8 @@ from fastapi import FastAPI
 from stylizer.config import Settings
 from stylizer.errors import Unavailable
 from tests.web.doubles import PaintedTrack, Running, Visitor, free_port, wait_for
-from web.addresses import for_phones, reachable_host
-from web.demo import addresses, check_port_free, for_the_network
+from web.addresses import check_port_free, for_phones, reachable_host
+from web.demo import addresses, for_the_network
 
 pytestmark = pytest.mark.timeout(200)
 CHECKOUT = Path(__file__).parents[2]
@@ -313,6 +313,30 @@ def test_a_port_that_is_taken_is_named_with_the_variable_that_changes_it() -> No
         other.listen()
         with pytest.raises(Unavailable, match="STYLIZER_PORT"):
             check_port_free("127.0.0.1", other.getsockname()[1], "STYLIZER_PORT")
+
+
+@pytest.mark.parametrize("command, variable", [("serve", "STYLIZER_PORT"), ("studio", "STYLIZER_STUDIO_PORT")])
+def test_a_door_that_cannot_be_opened_is_one_line_that_says_what_to_change(
+    command: str, variable: str, tmp_path: Path
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = str(other.getsockname()[1])
+        for options, words in (
+            (("--host", "127.0.0.1", "--port", taken), (taken, "in use", variable, "--port")),
+            (("--host", "192.0.2.7", "--port", str(free_port())), ("192.0.2.7", "address of this machine")),
+        ):
+            ended = subprocess.run(
+                [sys.executable, "-m", "stylizer", command, *options],
+                cwd=CHECKOUT,
+                env={**os.environ, "STYLIZER_CACHE": str(tmp_path), "STYLIZER_MODELS": "", "COLUMNS": "300"},
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+            assert ended.returncode == 1 and ended.stderr.count("\n") == 1, ended.stderr
+            assert all(word in ended.stderr for word in words), ended.stderr
 
 
 def test_addresses_are_those_a_browser_can_open() -> None:

@@ -16,6 +16,7 @@ from stylizer.config import Settings
 from stylizer.garbage import collect_the_new_only
 from stylizer.logs import log
 from web import memory
+from web.addresses import check_port_free
 from web.api.app import create_app
 from web.api.connections import Connections
 from web.api.service import ServedPipeline
@@ -90,7 +91,11 @@ def _end_at_once() -> None:
 
 
 def serve(settings: Settings, pipeline: ServedPipeline | None = None) -> NoReturn:
-    """Until SIGTERM or Ctrl-C; then visitors are told, connections closed, the pipeline and the process ended."""
+    """Until SIGTERM or Ctrl-C; then visitors are told, connections closed, the pipeline and the process ended.
+
+    Raises Unavailable where nobody can listen, when a port is taken say.
+    """
+    check_port_free(settings.host, settings.port, "STYLIZER_PORT or --port")
     memory.use_few_arenas()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold the visitors' pictures
     log.info("worker", address=f"http://{settings.host}:{settings.port}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stylizer.config import Settings
 from stylizer.weights.importing import MAX_WEIGHTS_BYTES
+from web.addresses import check_port_free
 
 APP = Path(__file__).with_name("app.py")
 CHECKOUT = APP.parents[2]
@@ -69,7 +70,11 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
 
 
 def run(settings: Settings) -> None:
-    """Blocks until Ctrl-C, SIGTERM, the terminal's or Streamlit's own end; the last one's status is the process's."""
+    """Blocks until Ctrl-C, SIGTERM, the terminal's or Streamlit's own end; the last one's status is the process's.
+
+    Raises Unavailable where nobody can listen, when a port is taken say.
+    """
+    check_port_free(settings.host, settings.studio_port, "STYLIZER_STUDIO_PORT or --port")
     end_when_told()
     process = start(settings)
     try:
