@@ -113,6 +113,30 @@ def test_two_taps_on_the_camera_open_one_and_the_next_closes_it(show: Staged, la
         assert faults == []
 
 
+def test_a_camera_enters_the_show_that_is_started_again(launch: Launch, tmp_path: Path) -> None:
+    """The picture's line may be back before the page's socket, which then has to tell of the camera."""
+    port = free_port()
+    film = save_mjpeg(tmp_path / "camera.mjpeg", [np.full((240, 320, 3), grey, np.uint8) for grey in (60, 200)], 15)
+    with visit(launch(film)) as context:
+        page = context.new_page()
+        page.add_init_script(
+            "const Real = WebSocket; window.WebSocket = class extends Real {"
+            "constructor(url) { super(window.held ? url.replace('/v1/stage', '/nowhere') : url); } };"
+        )
+        with staged(tmp_path, rate=15, port=port) as first:
+            _opened(page, first)
+            page.click("#camera")
+            wait_for(lambda: first.session.guest_pixels is not None, 10)
+            page.evaluate("() => { window.held = true; }")
+        page.wait_for_selector("body[data-state=lost]")
+        with staged(tmp_path, rate=15, port=port) as second:
+            watch(page, "#view")
+            wait_unique(page, 5, timeout_ms=30_000)
+            page.evaluate("() => { window.held = false; }")
+            page.wait_for_selector(LIVE)
+            wait_for(lambda: second.session.guest_pixels is not None, 10)
+
+
 def test_the_page_says_where_a_recording_lies(show: Staged, browser: Browser) -> None:
     with visit(browser) as context:
         page = context.new_page()

@@ -69,6 +69,7 @@ let rows = [];
 const link = new Link(key, {
   welcome: (message) => {
     [rows, keys] = [message.table, message.keys];
+    sending = null; // a show that was started again knows of no camera: told with the next picture
     wire.connect((each) => link.send(each), message.sources);
     build(rows);
     paint();
