@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, Route
 
 from stylizer.config import Settings
 from tests.web.browser import CAMERAS, visit
-from tests.web.doubles import ColourPipeline, Running, running, wait_for
+from tests.web.doubles import ColourPipeline, Running, free_port, running, wait_for
 from web.api.app import create_app
 from web.api.doors import RateLimit
 
@@ -152,6 +152,26 @@ def test_who_tried_the_clip_first_finds_a_mirror_all_the_same(worker: Running, p
     page.wait_for_selector(LIVE)
     wait_for(lambda: worker.visitors() == 1, 5)
     assert worker.controls()["mirror"] is True
+
+
+def test_a_new_connection_has_a_relays_new_credentials(camera: Browser) -> None:
+    """They hold for an hour, a kiosk's place for days."""
+    settings = Settings.load(visitors=1, turn_url=f"turn:127.0.0.1:{free_port()}", turn_secret="0123456789abcdef")
+    with running(create_app(settings, ColourPipeline())) as served, visit(camera) as context:
+        page = context.new_page()
+        page.add_init_script(
+            "const Real = RTCPeerConnection; window.lines = [];"
+            "window.RTCPeerConnection = class extends Real { constructor(c) { super(c); lines.push(this); } };"
+        )
+        page.goto(f"{served.base}/?auto=camera")
+        page.wait_for_selector(LIVE)
+        stream = served.session().id
+        page.evaluate("() => lines[0].close()")
+        page.wait_for_selector("body[data-state=reconnecting]")
+        page.wait_for_selector(LIVE)
+        names = page.evaluate("() => lines.map((line) => line.getConfiguration().iceServers[0].username)")
+        until = [int(name.partition(":")[0]) for name in names]
+        assert served.session().id == stream and until[-1] > until[0]
 
 
 def test_a_screen_may_sleep_again_when_a_visit_ends(worker: Running, page: Page) -> None:

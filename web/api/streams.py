@@ -6,6 +6,7 @@ import time
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from stylizer.config import Settings
 from stylizer.errors import NoCapacity, StylizerError
 from stylizer.picture import decode_picture
 from web.api.deps import ClientDep, ReadyDep, ServiceDep, StreamDep, VisitorDep, problems
@@ -23,6 +24,7 @@ from web.api.models import (
 from web.api.stills import FORMATS
 from web.rtc.ice import browser_ice_servers
 from web.rtc.messages import stats_dict
+from web.rtc.streams import Stream
 from web.rtc.threads import slowly
 
 MAX_PIXELS = 4_000_000  # of a visitor's own picture
@@ -58,8 +60,18 @@ async def open_stream(
     service.turns.leave(ticket)
     if await request.is_disconnected():  # a style loaded for longer than the page waits: it has asked anew since
         await ready.streams.drop(stream, "nobody waited for the place")
-    ice = [IceServer(**server) for server in browser_ice_servers(service.settings, stream.id, time.time())]
+    ice = ice_servers(service.settings, stream)
     return OpenedStream(id=stream.id, token=stream.token, ice_servers=ice, controls=dict(stream.session.controls))
+
+
+def ice_servers(settings: Settings, stream: Stream) -> list[IceServer]:
+    return [IceServer(**server) for server in browser_ice_servers(settings, stream.id, time.time())]
+
+
+@router.get("/{stream_id}/ice_servers", responses=problems(401, 404, 503))
+async def read_ice_servers(stream: StreamDep, service: ServiceDep) -> list[IceServer]:
+    """For a new connection: a relay's credentials hold for an hour, a stream as long as its visitor stays."""
+    return ice_servers(service.settings, stream)
 
 
 @router.post("/{stream_id}/offer", responses=problems(400, 401, 403, 404, 408, 413, 422, 429, 503))

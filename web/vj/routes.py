@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import time
 from itertools import count
 from typing import Annotated
 
@@ -13,9 +12,9 @@ from pydantic import BaseModel, Field
 from stylizer.errors import BadInput, NoCapacity, NotFound, StylizerError
 from web.api.deps import problems
 from web.api.doors import RateLimit
-from web.api.models import IceServer, OpenedStream, OpenStream
+from web.api.models import OpenedStream, OpenStream
+from web.api.streams import ice_servers
 from web.errors import TooLarge, TooManyRequests, WrongToken
-from web.rtc.ice import browser_ice_servers
 from web.rtc.threads import slowly
 from web.vj.hub import MAX_PAGES, Outbox
 from web.vj.messages import carry_out, check_hello, check_key, parsed
@@ -47,7 +46,7 @@ async def open_output(asked: OpenStream, request: Request) -> OpenedStream:
     """Look at the show, `output_size` in px for a small preview. 503 when too many pages look already."""
     service = _service(request)
     stream = await service.streams.open(asked.controls)
-    ice = [IceServer(**server) for server in browser_ice_servers(service.settings, stream.id, time.time())]
+    ice = ice_servers(service.settings, stream)
     return OpenedStream(id=stream.id, token=stream.token, ice_servers=ice, controls=dict(stream.session.controls))
 
 

@@ -113,8 +113,17 @@ export class Mirror {
     this.#onPlace(this);
   }
 
+  /** A relay's credentials hold for an hour: those that came with the place are for its first connection. */
+  async #iceServers(stream) {
+    const given = stream.ice_servers ?? await call("GET", `/v1/streams/${stream.id}/ice_servers`, { token: stream.token, withinMs: ANSWER_MS });
+    stream.ice_servers = given.length ? null : given;
+    return given;
+  }
+
   async #negotiate(round) {
-    const pc = new RTCPeerConnection({ iceServers: this.#stream.ice_servers, bundlePolicy: "max-bundle" });
+    const iceServers = await this.#iceServers(this.#stream);
+    if (round !== this.#round) return;
+    const pc = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
     this.#pc = pc;
     this.#openChannel(pc);
     if (!this.#source) pc.addTransceiver("video", { direction: "recvonly" });
