@@ -1,6 +1,7 @@
 """The person in the guest's picture, found beside the show: the step takes the newest matte and never waits."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import torch
@@ -11,6 +12,8 @@ from stylizer.frame import u8_from_unit
 from stylizer.logs import log
 from stylizer.stages.box import Box
 from stylizer.stages.matte import Matte, MatteState, View
+
+AGAIN_S = 1.0  # after a failure
 
 
 class PersonMatte:
@@ -55,7 +58,12 @@ class PersonMatte:
             self._ready.clear()
             picture = self._newest
             assert picture is not None
-            state = self._step(way, picture, state)
+            try:
+                state = self._step(way, picture, state)
+            except Exception:  # of a network or its card: the person stands where they were, and is looked for anew
+                log.exception("the person was not found")
+                state = None
+                time.sleep(AGAIN_S)
 
     def _step(self, way: Matte, picture: Tensor, state: MatteState | None) -> MatteState:
         height, width = picture.shape[2:]

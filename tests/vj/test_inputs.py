@@ -346,6 +346,15 @@ def test_sound_moves_a_control_within_the_range_asked_for_and_its_own() -> None:
         assert modulators.applied({"hue": 0.0}, Tempo(), 0.0, 0.03)["hue"] == pytest.approx(expected)
 
 
+def test_an_envelope_goes_with_its_row() -> None:
+    """A page that drags `gain` makes a new row with each message."""
+    modulators = Modulators()
+    for step in range(100):
+        modulators.rows = (Modulator("level", "hue", gain=step / 100),)
+        modulators.applied({"hue": 0.0}, Tempo(), 0.0, 0.03)
+    assert len(modulators._envelopes) == 1
+
+
 def test_a_new_tempo_does_not_move_the_beat() -> None:
     tempo = Tempo(120)
     before = tempo.beat(3.3)

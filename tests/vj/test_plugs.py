@@ -350,6 +350,20 @@ class Halves:
         return crops, alpha, [None]
 
 
+def test_a_matte_that_fails_once_is_asked_again() -> None:
+    class Stumbles(Halves):
+        asked = 0
+
+        def __call__(self, crops: Tensor, states: object, views: object) -> tuple[Tensor, Tensor, list[Any]]:
+            self.asked += 1
+            if self.asked == 1:
+                raise RuntimeError("out of memory")
+            return super().__call__(crops, states, views)
+
+    matte = PersonMatte(Stumbles)
+    assert eventually(lambda: bool(matte(torch.zeros(1, 3, 256, 256)).max() == 1), seconds=10)
+
+
 def test_the_person_is_found_beside_the_show() -> None:
     matte = PersonMatte(Halves)
     assert matte(torch.zeros(1, 3, 256, 256)).max() == 0  # nobody yet, and nobody waited

@@ -214,8 +214,10 @@ def test_a_dropped_model_plays_and_a_bad_one_is_refused(show: Staged) -> None:
         assert http.post("/v1/stage/slots/c?name=x.pict", content=pict()).status_code == 404
         for count in range(8):
             assert http.post(f"/v1/stage/slots/a?name=many{count}.pict", content=pict(count)).status_code == 200
-    guests = [name for name in show.stage.bank.names if name.endswith(".pict")]
-    assert len(guests) == 6 and {"many7.pict", "new one-2.pict"} <= set(guests), "the oldest go, who plays stays"
+        guests = [name for name in show.stage.bank.names if name.endswith(".pict")]
+        assert len(guests) == 6 and {"many7.pict", "new one-2.pict"} <= set(guests), "the oldest go, who plays stays"
+        again = http.post("/v1/stage/slots/a?name=many0.pict", content=pict())
+        assert again.json() == {"model": "many0-2.pict"}, "another model's thumbnail has the name of the one that went"
 
 
 async def _look(

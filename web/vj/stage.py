@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from itertools import count
 
 from kernels.pict import BadWeights, parse_pict
 from kernels.weights import filters_of
@@ -46,6 +47,7 @@ class Stage:
         self._mapper, self._devices = mapper, devices
         self._presets = {preset.name: preset for preset in presets}
         self._guests: list[str] = []
+        self._names: set[str] = set()  # of all guests that ever were: pages keep their thumbnails
 
     @property
     def bank(self) -> Bank:
@@ -105,6 +107,7 @@ class Stage:
             filters = filters_of(weights, name=name)
         except BadWeights as error:
             raise Unreadable(str(error)) from None
+        self._names.add(name)
         self.bank.add(Model(name, filters, weights))
         self._guests.append(name)
         self.session.apply({SLOTS[slot]: name})
@@ -116,9 +119,8 @@ class Stage:
         if not file_name.lower().endswith(".pict"):
             raise BadInput(f"{file_name[-60:]}: only .pict files can be dropped into a slot")
         stem = re.sub(r"[^\w. ()-]+", "-", file_name[:-5])[-48:].strip("-. ") or "model"
-        names = (f"{stem}{f'-{count}' if count else ''}.pict" for count in range(2, MAX_GUESTS + 3))
-        first = f"{stem}.pict"
-        return first if first not in self.bank.names else next(name for name in names if name not in self.bank.names)
+        names = (f"{stem}{f'-{n}' if n > 1 else ''}.pict" for n in count(1))
+        return next(name for name in names if name not in self._names and name not in self.bank.names)
 
     def _make_room(self) -> None:
         playing = {self.session.controls[slot] for slot in SLOTS.values()}

@@ -101,8 +101,9 @@ class Modulators:
         with self._lock:
             features = {**self.features, "beat": 1 - tempo.phase(time_s)}
             self._seen = True
+        self._envelopes = {row: self._envelopes.get(row, 0.0) for row in rows}
         for row in rows:
-            heard, envelope = features.get(row.source, 0.0), self._envelopes.get(row, 0.0)
+            heard, envelope = features.get(row.source, 0.0), self._envelopes[row]
             constant = row.attack_s if heard > envelope else row.release_s
             envelope += (heard - envelope) * (1 - math.exp(-dt_s / constant) if constant else 1.0)
             self._envelopes[row] = envelope
