@@ -1,7 +1,7 @@
 """Presets: named sets of control values in TOML; the way from one to another; and the way back."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -107,6 +107,11 @@ class Morph:
     @property
     def over(self) -> bool:
         return self.done_beats >= self.beats - 1e-6  # sums of fractions fall short of whole beats
+
+    def without(self, names: Collection[str]) -> "Morph | None":
+        """The way of the other controls; None where there are none."""
+        end = {name: value for name, value in self.end.items() if name not in names}
+        return replace(self, end=end) if end else None
 
     def advance(self, beats: float) -> dict[str, Value]:
         self.done_beats += beats

@@ -91,7 +91,8 @@ class VjSession:
             return dict(self._controls)
 
     def apply(self, changes: Mapping[str, object]) -> None:
-        """Sets controls, all or none; the next step shows it. Loads models where they change.
+        """Sets controls, all or none; the next step shows it. Loads models where they change. A morph goes on without
+        these controls.
 
         Raises BadInput, NotFound, ModelMissing or ModelRejected, and then nothing has changed.
         """
@@ -105,7 +106,8 @@ class VjSession:
                 if models is not None and names == wanted:  # else another hand chose one while these were loaded
                     if after != self._controls:
                         self._history.note(self._past(), frozenset(values), time.monotonic())
-                    self._controls, self._models, self._morph = after, models, None
+                    self._controls, self._models = after, models
+                    self._morph = self._morph and self._morph.without(values)
                     return
             names, models = wanted, self._prepared(after)
 
@@ -212,7 +214,7 @@ class VjSession:
         """Controls and models of this step: a morph's share of the way, and what sound adds on top."""
         with self._lock:
             if self._morph is not None:
-                self._controls = self._morph.advance(dt_s * self.tempo.bpm / 60)
+                self._controls = self._controls | self._morph.advance(dt_s * self.tempo.bpm / 60)
                 self._models = None
                 if self._morph.over:
                     self._morph = None

@@ -154,6 +154,20 @@ def test_a_morph_takes_its_beats_and_arrives_exactly(bank: Bank) -> None:
     assert not playing.state().morphing
 
 
+def test_a_hand_takes_its_own_control_out_of_a_morph_and_no_other(bank: Bank) -> None:
+    """A fader of another program that sends without end, or a button let go, would leave the show half-way."""
+    playing = session(bank, rate=0.0)
+    playing.play(Preset("far", "Far", SMALL | {"rate": 2.0, "hue": 0.5, "fold": "quad"}), beats=2)
+    for step in range(12):
+        playing.apply({"hue": -0.01 * step, "freeze": False})
+        playing.step(0.1)
+    assert playing.controls == defaults("vj") | SMALL | {"rate": 2.0, "hue": -0.11, "fold": "quad"}
+    assert not playing.state().morphing
+    playing.play(Preset("far", "Far", SMALL), beats=2)
+    playing.play(Preset("cut", "Cut", SMALL))
+    assert not playing.state().morphing
+
+
 @pytest.mark.parametrize("blend", ["mix", "add", "screen", "multiply", "difference"])
 @pytest.mark.parametrize("what", ["whole", "edges", "person"])
 def test_the_camera_enters_the_loop(bank: Bank, rng: Rng, what: str, blend: str) -> None:
