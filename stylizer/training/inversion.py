@@ -140,7 +140,8 @@ class EncoderTrainer:
         s = self.settings
         numbers = np.random.default_rng((s.seed, self.done, self.world.rank))
         set_rate(self.optimizer, self._rate())
-        made = np.random.default_rng((s.seed, self.done)).random() < s.made  # the same in every process
+        shared = np.random.default_rng((s.seed, self.done, 0, 1))  # zeros at the end change nothing: not `numbers`
+        made = shared.random() < s.made
         wanted, known = self._made(numbers) if made else (self._photos(numbers), None)
         self.optimizer.zero_grad(set_to_none=True)
         with torch.autocast(self.world.device.type, torch.bfloat16, enabled=s.bf16):

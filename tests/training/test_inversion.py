@@ -86,6 +86,30 @@ def test_the_encoder_learns_to_give_the_pictures_back(photos: Pictures, tmp_path
     assert (tmp_path / "s.png").stat().st_size > 100
 
 
+def test_every_photo_is_seen_as_often_as_any_other(photos: Pictures, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether a step takes photos must not depend on what then chooses them."""
+
+    class Enough(Exception):
+        pass
+
+    def chosen(trainer: EncoderTrainer, numbers: np.random.Generator) -> None:
+        seen[numbers.choice(40, 4, replace=False)] += 1
+        raise Enough
+
+    def none(trainer: EncoderTrainer, numbers: np.random.Generator) -> None:
+        raise Enough
+
+    seen = np.zeros(40)
+    monkeypatch.setattr(EncoderTrainer, "_photos", chosen)
+    monkeypatch.setattr(EncoderTrainer, "_made", none)
+    trainer = _trainer(photos, replace(QUICK, steps=4000))
+    for step in range(4000):
+        trainer.done = step
+        with pytest.raises(Enough):
+            trainer.step()
+    assert 0.9 < seen[:20].sum() / seen[20:].sum() < 1.1
+
+
 def test_a_run_that_was_stopped_ends_like_one_that_was_not(photos: Pictures, tmp_path: Path) -> None:
     whole, first, second = (_trainer(photos) for _ in range(3))
     for _ in range(5):
