@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -129,6 +130,17 @@ def test_an_answer_that_takes_long_and_a_websocket_are_not_hung_up_on(monkeypatc
                 assert part, "hung up on"
             connection.sendall(b"GET")
             assert _all(connection) == b"", "but the request after it has its own time"
+
+
+def test_an_upload_that_breaks_off_is_no_fault_in_the_log(worker: Running, caplog: pytest.LogCaptureFixture) -> None:
+    log, service = logging.getLogger("uvicorn.error"), worker.app.state.service
+    log.addHandler(caplog.handler)
+    with _asked(worker, _post(worker, "/v1/stylize", 1000) + "abc"):
+        wait_for(lambda: service.uploads == 1, WAIT_S)
+    wait_for(lambda: service.uploads == 0, WAIT_S)
+    time.sleep(0.05)
+    log.removeHandler(caplog.handler)
+    assert caplog.messages == []
 
 
 def test_only_so_many_pictures_are_on_their_way_in(worker: Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 import stylizer.styles
 from stylizer.config import Settings
@@ -95,6 +96,11 @@ def _add_error_answers(app: FastAPI) -> None:
         answer = problem(refused.error)
         answer.headers["Connection"] = "close"
         return answer
+
+    @app.exception_handler(ClientDisconnect)
+    async def of_an_upload_that_broke_off(_: Request, __: ClientDisconnect) -> Response:
+        """Nobody reads it; left alone it would be a fault of ours in the log."""
+        return Response(status_code=400)
 
     @app.exception_handler(RequestValidationError)
     async def of_bodies(_: Request, error: RequestValidationError) -> JSONResponse:
