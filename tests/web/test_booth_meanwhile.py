@@ -2,12 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 
 import pytest
 from playwright.sync_api import Browser, Page, Route
 
 from stylizer.config import Settings
+from stylizer.controls import Value
 from tests.web.browser import CAMERAS, visit
 from tests.web.doubles import ColourPipeline, Running, free_port, running, wait_for
 from web.api.app import create_app
@@ -172,6 +174,34 @@ def test_a_new_connection_has_a_relays_new_credentials(camera: Browser) -> None:
         names = page.evaluate("() => lines.map((line) => line.getConfiguration().iceServers[0].username)")
         until = [int(name.partition(":")[0]) for name in names]
         assert served.session().id == stream and until[-1] > until[0]
+
+
+def test_what_is_tapped_and_drawn_while_a_style_loads_holds(
+    worker: Running, pipeline: ColourPipeline, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded, checked = threading.Event(), pipeline.checked
+
+    def load(changes: Mapping[str, object]) -> dict[str, Value]:
+        assert changes.get("style") != "red" or loaded.wait(20)
+        return checked(changes)
+
+    page.goto(worker.base)
+    page.click("#start")
+    page.wait_for_selector(LIVE)
+    monkeypatch.setattr(pipeline, "checked", load)
+    page.click("#dock [value=style]")
+    page.click("button.choice[value=red]")
+    page.click("#dock [value=background]")
+    page.click("button.choice[value=blur]")
+    page.click("#dock [value=style]")
+    page.evaluate(
+        "async () => { const slider = document.querySelector('.style_strength input');"
+        "for (let step = 0; step <= 60; step++) { slider.value = step / 100;"
+        "slider.dispatchEvent(new Event('input')); await new Promise((next) => setTimeout(next, 16)); } }"
+    )
+    loaded.set()
+    wait_for(lambda: worker.controls()["style_strength"] == 0.6, 5)
+    assert worker.controls()["background"] == "blur" and worker.controls()["style"] == "red"
 
 
 def test_a_screen_may_sleep_again_when_a_visit_ends(worker: Running, page: Page) -> None:

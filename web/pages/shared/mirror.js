@@ -20,7 +20,7 @@ const START_KBIT = 1500; // Chromium would begin at 300 kbit/s and send the firs
 export class Mirror {
   #source; #video; #onState; #onStats; #onControls; #onFigure; #onPlace;
   #stream = null; #pc = null; #channel = null; #timers = []; #attempt = 0; #wanted = false; #round = 0;
-  #controls; #frames = 0; #newsAt = 0; #ticket = ""; #resume = null; #received = 0; #without = 0;
+  #controls; #unsent = {}; #telling = false; #frames = 0; #newsAt = 0; #ticket = ""; #resume = null; #received = 0; #without = 0;
 
   /** source: MediaStream to send, null for a page that only looks. video: element that plays the result.
    *  controls: what shall hold from the start. */
@@ -58,8 +58,22 @@ export class Mirror {
   /** Changes controls: at once when the channel is open, with the next connection otherwise. */
   set(changes) {
     Object.assign(this.#controls, changes);
-    if (this.#channel?.readyState === "open") this.#channel.send(JSON.stringify({ type: "set", changes }));
+    Object.assign(this.#unsent, changes);
+    this.#tellChanges();
     this.#onControls(this.#controls);
+  }
+
+  /** One message at a time, the next when it is answered, which may take seconds: a style loads. */
+  #tellChanges() {
+    if (this.#telling || this.#channel?.readyState !== "open" || !Object.keys(this.#unsent).length) return;
+    this.#channel.send(JSON.stringify({ type: "set", changes: this.#unsent }));
+    this.#telling = true;
+    this.#unsent = {};
+  }
+
+  #answered() {
+    this.#telling = false;
+    this.#tellChanges();
   }
 
   /** A request about this stream: `ask("POST", "keepsake")`. Throws Refusal. */
@@ -149,7 +163,9 @@ export class Mirror {
   #openChannel(pc) {
     const channel = pc.createDataChannel("controls");
     this.#channel = channel;
-    channel.onopen = () => channel.send(JSON.stringify({ type: "set", changes: this.#controls }));
+    this.#telling = false;
+    this.#unsent = { ...this.#controls };
+    channel.onopen = () => this.#tellChanges();
     channel.onmessage = ({ data }) => {
       const message = JSON.parse(data);
       if (message.type === "stats") {
@@ -158,9 +174,10 @@ export class Mirror {
         this.#received = message.frames_in;
         this.#onStats(message);
       }
-      if (message.type === "controls") this.#onControls((this.#controls = message.controls));
+      if (message.type === "controls") this.#onControls((this.#controls = { ...message.controls, ...this.#unsent }));
       if (message.type === "figure") this.#onFigure(message.outline);
       if (message.type === "error") this.#onState("refused", message.message, message.code);
+      if (["controls", "error"].includes(message.type)) this.#answered();
       if (message.type === "bye" && message.why !== "replaced") this.#recover(new Error(message.why));
     };
   }
