@@ -127,6 +127,15 @@ def test_learned_bindings_are_kept_in_a_file(tmp_path: Path) -> None:
         mapper.learn("model_a")
 
 
+def test_a_pad_switches_however_softly_it_is_struck() -> None:
+    mapper = Mapper()
+    mapper.learn("blackout")
+    assert mapper.change("note:9:36", 20 / 127, defaults("vj")) == {"blackout": True}
+    assert mapper.change("note:9:36", 0.0, defaults("vj")) == {"blackout": False}
+    mapper.learn("freeze")
+    assert mapper.change("cc:0:1", 20 / 127, defaults("vj")) == {"freeze": False}  # a knob has a middle
+
+
 @pytest.mark.parametrize(
     "text, fault",
     [

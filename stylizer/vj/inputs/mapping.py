@@ -75,6 +75,8 @@ class Mapper:
         row = control(binding.control)
         if binding.value is not None:
             return {row.name: binding.value} if position > 0 else {}
+        if row.kind == "bool" and address.startswith("note:"):  # of a key the position is how hard it was struck
+            return {row.name: position > 0}
         if binding.part != "whole":
             return {row.name: self._difference(row)}
         now = controls[row.name]
