@@ -237,3 +237,25 @@ def test_a_browser_that_keeps_nothing_shows_the_page_all_the_same(worker: Runnin
     page.wait_for_selector("#start:visible", timeout=5000)
     page.click("#languages button[value=ja]")
     assert page.inner_text("#start") == "カメラを始める"
+
+
+def test_a_rest_that_is_set_to_never_is_not_taken_at_once(
+    worker: Running, pipeline: ColourPipeline, page: Page
+) -> None:
+    """A browser's timers count to 2³¹ ms, 24 days, and take more for nothing."""
+    page.goto(f"{worker.base}/?auto=camera&rest=3000000")
+    page.wait_for_selector(LIVE)
+    pipeline.nobody = True
+    page.wait_for_timeout(2000)
+    assert page.locator("body[data-rest]").count() == 0
+
+
+def test_a_phone_that_is_turned_turns_the_hints_frame(worker: Running, pipeline: ColourPipeline, page: Page) -> None:
+    page.add_init_script(CAMERAS)
+    page.goto(worker.base)
+    page.click("#start")
+    page.wait_for_selector(LIVE)
+    page.wait_for_selector("#hint svg[viewBox='0 0 100 75']")
+    page.evaluate("() => { cameras[0].getSettings = () => ({ width: 480, height: 640 }); }")
+    pipeline.nobody = True  # whoever moves does as well
+    page.wait_for_selector("#hint svg[viewBox='0 0 56.25 75']", timeout=5000)

@@ -196,9 +196,8 @@ async function begin(open) {
   if (mine !== round) return opened.stop();
   source = opened;
   source.onEnd(() => { end(); show("unplugged"); });
-  figure.shape = source.shape;
   const wanted = { ...controls, mirror: controls.mirror ?? open === camera };
-  mirror = new Mirror(source.stream, video, wanted, { onState: show, onStats: showStats, onControls: showControls, onFigure: figure.see, onPlace: bringPictures });
+  mirror = new Mirror(source.stream, video, wanted, { onState: show, onStats: showStats, onControls: showControls, onFigure: (outline) => { figure.shape = opened.shape(); figure.see(outline); }, onPlace: bringPictures });
   mirror.start();
   paint();
 }

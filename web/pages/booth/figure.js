@@ -6,6 +6,7 @@ const TOP = 0.02; // a head above this is cut off
 const FAR = 0.45; // of the picture's height: smaller figures stand too far away
 const ASIDE = 0.24; // the figure's middle this close to an edge
 export const REST_S = 20; // nobody in view for this long: the next visitor finds the booth as new
+const LONGEST_MS = 2 ** 31 - 1; // that a timer of the browser waits; it takes more for nothing
 const COME_MS = 400; // somebody seen this long has come
 
 /** What the visitor should do, as a key of the strings, or "" when all is well. outline: [[x, y], ...] of 0..1. */
@@ -26,7 +27,7 @@ export class Figure {
   /** hint: the figure element. rest(), wake(): called once each when nobody is there any more, when somebody is again. */
   constructor(hint, { rest, wake, restS = REST_S }) {
     this.#hint = hint;
-    this.#tell = { rest, wake, restMs: restS * 1000 };
+    this.#tell = { rest, wake, restMs: Math.min(restS * 1000, LONGEST_MS) };
   }
 
   /** The camera's width over its height. */

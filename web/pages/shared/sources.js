@@ -16,7 +16,7 @@ const KINDS = {
   NotReadableError: "busy", AbortError: "busy",
 };
 
-/** @returns {{stream: MediaStream, shape: number, stop: () => void, onEnd: (f: () => void) => void}} shape: width over height */
+/** @returns {{stream: MediaStream, shape: () => number, stop: () => void, onEnd: (f: () => void) => void}} shape: width over height now: phones are turned */
 export async function camera() {
   if (!navigator.mediaDevices?.getUserMedia) throw new CameraTrouble("insecure");
   let stream;
@@ -26,8 +26,11 @@ export async function camera() {
     throw new CameraTrouble(KINDS[error.name] ?? "unknown", error);
   }
   const [track] = stream.getVideoTracks();
-  const { width = 640, height = 480 } = track.getSettings();
-  return { stream, shape: width / height, stop: () => track.stop(), onEnd: (f) => track.addEventListener("ended", f) };
+  const shape = () => {
+    const { width = 640, height = 480 } = track.getSettings();
+    return width / height;
+  };
+  return { stream, shape, stop: () => track.stop(), onEnd: (f) => track.addEventListener("ended", f) };
 }
 
 /** The clip, drawn into a canvas again and again. A timer and not animation frames: those rest in hidden tabs. */
@@ -47,5 +50,5 @@ export async function clip() {
     video.pause();
     stream.getTracks().forEach((track) => track.stop());
   };
-  return { stream, shape: canvas.width / canvas.height, stop, onEnd: () => {} };
+  return { stream, shape: () => canvas.width / canvas.height, stop, onEnd: () => {} };
 }
