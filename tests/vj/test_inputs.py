@@ -181,6 +181,7 @@ def test_osc_sets_controls_and_refuses_what_is_wrong() -> None:
         ("rate", 1.5),
         ("freeze", 1),
         ("fold", "quad"),
+        ("output_size", 512),
         ("rate", 9.0),
         ("nobody", 1),
         ("record", 0.0),  # a button that is let go
@@ -192,7 +193,7 @@ def test_osc_sets_controls_and_refuses_what_is_wrong() -> None:
         time.sleep(0.01)
     client._sock.close()
     osc.close()
-    assert changes == [{"rate": 1.5}, {"freeze": True}, {"fold": "quad"}]
+    assert changes == [{"rate": 1.5}, {"freeze": True}, {"fold": "quad"}, {"output_size": "512"}]
     assert gestures == ["tap"] and osc.refused == 2 and "nobody" in osc.reason
     assert ("/stylizer/rate", "0 to 2") in addresses()
 

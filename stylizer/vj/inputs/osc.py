@@ -72,6 +72,8 @@ class OscInput:
             value = values[0]
             if control(name).kind == "bool" and value in (0, 1):  # most senders know no booleans
                 value = bool(value)
+            elif control(name).kind == "choice" and isinstance(value, int | float):  # 512 and 512.0 as well as "512"
+                value = f"{value:g}"
             self._apply({name: value})
         except StylizerError as error:
             self.refused, self.reason = self.refused + 1, str(error)
