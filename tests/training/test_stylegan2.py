@@ -4,14 +4,16 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 from typer.testing import CliRunner
 
 from stylizer.errors import BadInput
@@ -20,6 +22,7 @@ from stylizer.training.cli import app
 from stylizer.training.data.pictures import Pictures, over_grey, shown
 from stylizer.training.gan_runs import data_of, open_start
 from stylizer.training.measures import sliced_wasserstein
+from stylizer.training.parallel import World
 from stylizer.training.run import load_state, save_atomically
 from stylizer.training.settings import write_settings
 from stylizer.training.stylegan2 import GanSettings, GanTrainer, freeze
@@ -145,6 +148,60 @@ def test_a_run_killed_at_any_moment_ends_like_one_that_was_not(blocks: Path, pho
     torch.testing.assert_close(_weights(again), _weights(whole), rtol=1e-5, atol=1e-6)
     steps = [json.loads(line)["step"] for line in log.read_text().splitlines()]
     assert steps == list(range(1, 41)), "the log tells of one training"
+
+
+class Watched(World):
+    """Notes every gradient that a step hands to an optimiser."""
+
+    seen: ClassVar[list[Tensor]] = []
+
+    def average(self, parameters: Iterable[nn.Parameter]) -> None:
+        self.seen.append(torch.cat([p.grad.flatten() for p in parameters if p.grad is not None]))
+
+
+def test_a_step_is_what_the_papers_write(photos: Pictures) -> None:
+    """Both losses as one formula each: a penalty each k steps counts k times; the mean of the weights begins short."""
+    Watched.seen.clear()
+    settings = replace(TINY, adaptive=False)
+    trainer, same = GanTrainer(settings, photos, Watched()), GanTrainer(settings, photos)
+    trainer.step()
+    numbers = np.random.default_rng((settings.seed, 0, 0))
+    torch.manual_seed(int(numbers.integers(2**62)))
+    real = over_grey(photos.batch(4, numbers)).requires_grad_()
+    with torch.no_grad():
+        fake, _ = same.generate(4)
+    logits = same.critic(real)
+    (slope,) = torch.autograd.grad(logits.sum(), real, create_graph=True)
+    r1 = settings.r1 / 2 * slope.square().sum((1, 2, 3)).mean()
+    loss = F.softplus(-logits).mean() + F.softplus(same.critic(fake)).mean() + 3 * r1
+    wanted = [torch.autograd.grad(loss, list(same.critic.parameters()))]
+    said = trainer.critic(same.generate(4)[0])
+    picture, ws = same.generate(2)
+    seen_along = (picture * torch.randn_like(picture)).sum() / 32
+    lengths = torch.autograd.grad(seen_along, ws, create_graph=True)[0].square().sum(2).mean(1).sqrt()
+    path = settings.path * (lengths - 0.01 * lengths.detach().mean()).square().mean()
+    wanted.append(torch.autograd.grad(F.softplus(-said).mean() + 4 * path, list(same.net.parameters())))
+    for got, parts in zip(Watched.seen, wanted, strict=True):
+        torch.testing.assert_close(got, torch.cat([part.flatten() for part in parts]), rtol=1e-3, atol=1e-5)
+    keeps = 0.5 ** (4 / (0.05 * 4 + 1))
+    for slow, before, now in zip(*(net.parameters() for net in (trainer.ema, same.net, trainer.net)), strict=True):
+        torch.testing.assert_close(slow, keeps * before + (1 - keeps) * now)
+
+
+def test_made_and_real_pictures_are_augmented_alike(photos: Pictures, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[float, bool]] = []
+
+    def noted(pictures: Tensor, p: float) -> Tensor:
+        seen.append((p, pictures.requires_grad))
+        return pictures
+
+    monkeypatch.setattr("stylizer.training.stylegan2.augment", noted)
+    trainer = GanTrainer(TINY, photos)
+    trainer.controller.p = 0.5
+    trainer.step()
+    assert seen == [(0.5, False), (0.5, False), (0.5, True)], (
+        "real ones, made ones, and those that the generator learns by"
+    )
 
 
 def test_adaptive_augmentation_follows_the_discriminator(photos: Pictures) -> None:
