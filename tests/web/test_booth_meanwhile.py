@@ -259,3 +259,13 @@ def test_a_phone_that_is_turned_turns_the_hints_frame(worker: Running, pipeline:
     page.evaluate("() => { cameras[0].getSettings = () => ({ width: 480, height: 640 }); }")
     pipeline.nobody = True  # whoever moves does as well
     page.wait_for_selector("#hint svg[viewBox='0 0 56.25 75']", timeout=5000)
+
+
+def test_who_finds_no_clip_can_still_take_the_camera(worker: Running, page: Page) -> None:
+    page.route("**/clip.mp4", lambda route: route.fulfill(status=404))
+    page.goto(worker.base)
+    page.click("#clip")
+    page.wait_for_selector("body[data-state=noclip]")
+    assert page.inner_text("#start") == "Start the camera"
+    page.click("#start")
+    page.wait_for_selector(LIVE)

@@ -16,6 +16,7 @@ import { action, file, widget } from "./widgets.js";
 const SHEETS = { style: ["style", "style_strength"], background: ["background", "background_colour", "own"], more: ["framing", "mirror", "hands"] };
 const TONES = { live: "good", connecting: "wait", loading: "wait", asking: "wait", reconnecting: "wait", full: "wait", idle: "idle" };
 const REMEDIES = ["denied", "absent", "busy", "insecure", "unknown", "unplugged", "noclip", "refused", "idle"];
+const OFFER_CAMERA = ["idle", "noclip"]; // what played last is not asked for again there
 const READY_MS = 1500;
 const AGAIN_MS = 5000; // a kiosk tries again by itself
 const SILENT_MS = 10_000; // and asks for a camera that sends nothing anew
@@ -59,8 +60,8 @@ function paint() {
   $("place").textContent = detail;
   $("spinner").hidden = resting || (TONES[name] ?? "") !== "wait" || !$("place").hidden;
   $("start").hidden = !remedy;
-  $("start").textContent = t(idle ? "start" : "again");
-  $("clip").hidden = !remedy || name === "noclip";
+  $("start").textContent = t(OFFER_CAMERA.includes(name) ? "start" : "again");
+  $("clip").hidden = !remedy;
   $("clip").textContent = t("play_clip");
   $("stop").hidden = !mirror || kiosk;
   $("stop").textContent = t("stop");
@@ -243,7 +244,7 @@ function openSheet(name) {
   paint();
 }
 
-$("start").onclick = () => begin(state.name === "idle" ? camera : lastSource);
+$("start").onclick = () => begin(OFFER_CAMERA.includes(state.name) ? camera : lastSource);
 $("clip").onclick = () => begin(clip);
 $("stop").onclick = () => { end(); pictures = {}; show("idle"); }; // who starts next may be somebody else
 $("dock").onclick = ({ target }) => {
