@@ -74,6 +74,17 @@ def test_serve_ends_within_five_seconds_of_sigterm(tmp_path: Path) -> None:
         assert time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_serve_closes_all_when_told_to_end_and_has_nothing_to_say(sign: signal.Signals, tmp_path: Path) -> None:
+    """The first Ctrl-C was taken for the second, which closes nothing, and left tracebacks."""
+    port = free_port()
+    with _process(SERVE, tmp_path, port=port) as process:
+        wait_for(lambda: _answers(f"http://127.0.0.1:{port}/ready"), 120)
+        process.send_signal(sign)
+        said, _ = process.communicate(timeout=15)
+    assert process.returncode == 0 and "Traceback" not in said, said
+
+
 def _half_open(port: int, address: str) -> socket.socket:
     made = socket.create_connection(("127.0.0.1", port), source_address=(address, 0), timeout=5)
     made.sendall(b"GET /health HTTP/1.1\r\nHost:")
@@ -238,7 +249,7 @@ def test_demo_runs_both_and_ctrl_c_ends_both(tmp_path: Path) -> None:
         wait_for(lambda: _answers(f"http://127.0.0.1:{studio_port}/_stcore/health"), 120)
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=20)
-        assert process.returncode == 0, output
+        assert process.returncode == 0 and "Traceback" not in output, output
         assert f"http://localhost:{port}" in output and f"http://localhost:{studio_port}" in output
         assert sum(set(line) <= set("█▀▄ ") for line in output.splitlines() if line.strip()) > 10, "a QR code"
         wait_for(lambda: _is_free(studio_port), 5)

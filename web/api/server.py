@@ -72,17 +72,20 @@ class Server(uvicorn.Server):
         self.stop()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self.stop()
-        super().handle_exit(sig, frame)
+        self._end_in_time()
+        super().handle_exit(sig, frame)  # where the end was told before, Ctrl-C forces it: nothing is closed
 
     def stop(self) -> None:
+        self._end_in_time()
+        self.should_exit = True
+
+    def _end_in_time(self) -> None:
         """Told twice, the first time counts."""
         if not self.should_exit:
             signal.setitimer(signal.ITIMER_REAL, LAST_S)  # nobody handles its signal
             deadline = threading.Timer(EXIT_S, _end_at_once)
             deadline.daemon = True
             deadline.start()
-        self.should_exit = True
 
 
 def _end_at_once() -> None:
