@@ -44,3 +44,12 @@ def test_sliced_wasserstein_is_small_within_a_domain_and_grows_with_the_differen
     assert sliced_wasserstein(smooth, noise) == far, "the same numbers on every call"
     with pytest.raises(ValueError, match="same shape"):
         sliced_wasserstein(smooth, smooth[:4])
+
+
+def test_measures_give_the_answers_that_a_pencil_gives() -> None:
+    black, white = torch.zeros(1, 3, 176, 176), torch.ones(1, 3, 176, 176)
+    picture = torch.rand(2, 3, 176, 176, generator=torch.Generator().manual_seed(1))
+    luminance = (1e-4 / (1 + 1e-4)) ** 0.1333
+    assert ms_ssim(black, white).item() == pytest.approx(luminance, rel=1e-3), "only the coarsest scale sees it"
+    assert ms_ssim(picture, 1 - picture).max() < 1e-3, "what is turned round is not alike"
+    assert sliced_wasserstein(picture, picture / 2 + 0.25) == pytest.approx(0, abs=1e-4), "each channel's spread is one"
