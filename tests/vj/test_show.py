@@ -299,7 +299,7 @@ def test_a_gesture_that_fails_is_told_and_the_show_goes_on(bank: Bank, tmp_path:
     def choose() -> None:
         show.session.apply({"model_a": "wide"})
         show.session.apply({"model_b": "wide"})
-        show.session.apply({"model_a": "one", "model_b": "one"})
+        show.session.apply({"model_a": "one", "model_b": "one", "hue": 0.1})  # another gesture
         bank.remove("wide")
 
     nowhere = tmp_path / "unplugged"
