@@ -39,3 +39,10 @@ def test_it_learns_to_tell_lines_from_plain_pictures() -> None:
 def test_a_picture_too_small_for_its_levels_is_refused() -> None:
     with pytest.raises(ValueError, match="size 8"):
         DiscriminatorConfig(size=8, widths=(4, 4, 4))
+
+
+def test_each_picture_is_told_the_deviation_of_its_own_group() -> None:
+    pictures = torch.zeros(4, 1, 4, 4)
+    pictures[3] = 2  # pictures 0 and 2 are one group, 1 and 3 the other
+    told = minibatch_deviation(pictures, 2)[:, 1, 0, 0]
+    torch.testing.assert_close(told, torch.tensor([0.0, 1, 0, 1]), atol=1e-3, rtol=0)
