@@ -190,6 +190,9 @@ def test_sound_moves_a_control_within_its_range(bank: Bank) -> None:
     assert playing.controls["invert"] == 0.0  # the hand's own value stays
     with pytest.raises(BadInput, match="fold"):
         Modulator("level", "fold")
+    with pytest.raises(BadInput, match=r"^zooom: .* follow sound: crossfade, .*zoom") as refused:
+        Modulator("level", "zooom")
+    assert "style_strength" not in str(refused.value) and "fold" not in str(refused.value)
 
 
 @pytest.mark.parametrize("size", ["256", "512", "1024"])

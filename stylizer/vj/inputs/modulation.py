@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Self
 
-from stylizer.controls import Value, control
+from stylizer.controls import CONTROLS, Value, control
 from stylizer.errors import BadInput
 from stylizer.vj.inputs.clock import Tempo
 
@@ -33,9 +33,11 @@ class Modulator:
     def __post_init__(self) -> None:
         if self.source not in SOURCES:
             raise BadInput(f"source: got {self.source!r}, allowed is {', '.join(SOURCES)}")
-        row = control(self.target)
-        if row.page != "vj" or row.kind != "float":
-            raise BadInput(f"{self.target}: only number controls of the VJ instrument can follow sound")
+        able = [row.name for row in CONTROLS.values() if row.page == "vj" and row.kind == "float"]
+        if self.target not in able:
+            raise BadInput(
+                f"{self.target}: only number controls of the VJ instrument can follow sound: {', '.join(able)}"
+            )
         if not (math.isfinite(self.gain) and self.attack_s >= 0 and self.release_s >= 0 and self.lo <= self.hi):
             raise BadInput(
                 f"{self.target}: gain is finite, attack and release are 0 or more seconds, and lo is not above hi"
@@ -43,7 +45,7 @@ class Modulator:
 
     @classmethod
     def of(cls, fields: Mapping[str, object]) -> Self:
-        """From a preset's table: source, target and any of the numbers. Raises BadInput, NotFound."""
+        """From a preset's table: source, target and any of the numbers. Raises BadInput."""
         numbers = {name: value for name, value in fields.items() if name not in ("source", "target")}
         if strange := fields.keys() - NUMBERS - {"source", "target"}:
             allowed = f"source, target, {', '.join(NUMBERS)}"
@@ -57,7 +59,7 @@ class Modulator:
 
     @classmethod
     def parsed(cls, text: str) -> Self:
-        """ "low>zoom gain=0.02 release_s=0.4": source, target, then numbers. Raises BadInput, NotFound."""
+        """ "low>zoom gain=0.02 release_s=0.4": source, target, then numbers. Raises BadInput."""
         way, *rest = text.replace(",", " ").split() or [""]
         source, arrow, target = way.partition(">")
         pairs = [item.partition("=") for item in rest]
