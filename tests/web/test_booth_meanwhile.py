@@ -4,8 +4,10 @@ import json
 import re
 import threading
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, Route
 
 from stylizer.config import Settings
@@ -269,3 +271,80 @@ def test_who_finds_no_clip_can_still_take_the_camera(worker: Running, page: Page
     assert page.inner_text("#start") == "Start the camera"
     page.click("#start")
     page.wait_for_selector(LIVE)
+
+
+HELD_UP = """
+const read = createImageBitmap;
+window.goOn = new Promise((done) => { window.release = done; });
+window.createImageBitmap = (...given) => window.goOn.then(() => read(...given));"""
+
+
+def test_a_picture_that_is_read_when_its_owner_leaves_reaches_nobody(
+    worker: Running, page: Page, tmp_path: Path
+) -> None:
+    Image.new("RGB", (300, 200), (10, 200, 30)).save(tmp_path / "mine.png")
+    page.add_init_script(HELD_UP)
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "PUT" else None)
+    page.goto(worker.base)
+    page.click("#start")
+    page.wait_for_selector(LIVE)
+    page.click("#dock [value=background]")
+    page.set_input_files(".control.own input", tmp_path / "mine.png")
+    page.click("#dock [value=background]")
+    page.click("#stop")
+    page.click("#start")
+    page.wait_for_selector(LIVE)
+    page.evaluate("() => window.release()")
+    page.wait_for_timeout(1000)
+    (session,) = worker.app.state.service.ready.streams.sessions
+    assert session._state.backdrop is None and sent == []
+
+
+def test_a_look_is_given_back_though_the_first_asking_is_lost(worker: Running, page: Page, tmp_path: Path) -> None:
+    Image.new("RGB", (300, 200), (10, 200, 30)).save(tmp_path / "mine.png")
+    page.add_init_script(
+        "const ask = fetch; window.lost = 0;"
+        "window.fetch = (path, how) =>"
+        "  how.method === 'DELETE' && !window.lost++ ? Promise.reject(new TypeError()) : ask(path, how);"
+    )
+    page.goto(f"{worker.base}/?auto=camera")
+    page.wait_for_selector(LIVE)
+    (session,) = worker.app.state.service.ready.streams.sessions
+    page.click("#dock [value=style]")
+    page.set_input_files(".control.like input", tmp_path / "mine.png")
+    wait_for(lambda: session._state.reference is not None, 10)
+    page.click("#dock [value=new]")
+    wait_for(lambda: session._state.reference is None, 10)
+    assert page.evaluate("() => window.lost") > 1
+
+
+ANSWERED_FOR = """
+const ask = fetch, Real = RTCPeerConnection;
+window.lines = []; window.answers = {}; // end of a path: the status that its next request is answered with
+window.RTCPeerConnection = class extends Real { constructor(c) { super(c); lines.push(this); } };
+window.fetch = (path, how) => {
+  const end = path.split('/').at(-1), status = answers[end];
+  delete answers[end];
+  return status ? Promise.resolve(new Response('{"code": "no"}', { status })) : ask(path, how);
+};"""
+
+
+def test_a_picture_that_is_refused_takes_the_place_of_none(worker: Running, page: Page, tmp_path: Path) -> None:
+    page.add_init_script(ANSWERED_FOR)
+    for name, colour in (("first", (10, 200, 30)), ("second", (200, 10, 30))):
+        Image.new("RGB", (300, 200), colour).save(tmp_path / f"{name}.png")
+    page.goto(f"{worker.base}/?auto=camera")
+    page.wait_for_selector(LIVE)
+    streams = worker.app.state.service.ready.streams
+    (session,) = streams.sessions
+    page.click("#dock [value=background]")
+    page.set_input_files(".control.own input", tmp_path / "first.png")
+    wait_for(lambda: session._state.backdrop is not None, 10)
+    page.evaluate("() => { answers.backdrop = 415; }")
+    page.set_input_files(".control.own input", tmp_path / "second.png")
+    page.wait_for_selector("#taken[open]")
+    page.evaluate("() => { answers.offer = 404; lines[0].close(); }")  # forgotten by the worker: a new place
+    wait_for(lambda: any(s is not session and s._state.backdrop is not None for s in streams.sessions), 20)
+    (brought,) = (s._state.backdrop for s in streams.sessions if s is not session)
+    assert brought[0, 0, 1] > 150, "the first one, which was taken"

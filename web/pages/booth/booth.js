@@ -133,18 +133,35 @@ function step(name) {
 }
 
 async function takePicture(kind, picked) {
+  const visit = pictures, line = mirror; // who leaves meanwhile takes the picture along
   try {
-    pictures[kind] = await shrunk(picked);
-    await mirror?.ask("PUT", kind, pictures[kind]);
+    const small = await shrunk(picked);
+    if (visit !== pictures) return;
+    await line?.ask("PUT", kind, small);
+    if (visit !== pictures) return giveUp(line, kind);
+    pictures[kind] = small;
     if (kind === "backdrop") change("background", "picture");
   } catch (error) {
-    takeHome.say(kind === "backdrop" ? "own_picture" : "like_picture", error instanceof Refusal ? problem(error) : "own_picture_refused", error.message);
+    if (visit === pictures) takeHome.say(kind === "backdrop" ? "own_picture" : "like_picture", error instanceof Refusal ? problem(error) : "own_picture_refused", error.message);
   }
 }
 
 function removePicture(kind) {
-  if (pictures[kind]) mirror?.ask("DELETE", kind).catch(() => {});
+  const there = pictures[kind];
   delete pictures[kind];
+  if (there) giveUp(mirror, kind);
+}
+
+/** The worker's copy: asked for until it answers, or has none because the line is another. */
+async function giveUp(line, kind) {
+  while (line && line === mirror && !pictures[kind]) {
+    try {
+      return await line.ask("DELETE", kind);
+    } catch (error) {
+      if (error instanceof Refusal && error.status < 500) return;
+      await new Promise((next) => setTimeout(next, READY_MS));
+    }
+  }
 }
 
 /** After a lost line the worker has none of them. */
@@ -220,6 +237,7 @@ function rest() {
   fresh.mirror = lastSource === camera;
   if ("style" in fresh && !styles.includes(fresh.style)) fresh.style = styles[0];
   Object.keys(pictures).forEach(removePicture);
+  pictures = {};
   state.sheet = null;
   hands.on = hands.wanted;
   takeHome.close();
