@@ -15,7 +15,7 @@ from stylizer import controls as table
 from stylizer import styles
 from stylizer.config import EngineName, Settings
 from stylizer.convert import SIZE
-from stylizer.convert.compiled import CompiledNetworks
+from stylizer.convert.compiled import IDLE_S, CompiledNetworks
 from stylizer.convert.looks import Looks
 from stylizer.convert.toonify import HEAD, ToonifyConfig, ToonifyNet, draw, load_style
 from stylizer.convert.toonify_converter import RARER, SETTLED_AFTER, STEPS, ToonifyConverter, columns_of
@@ -139,6 +139,18 @@ def test_of_the_kept_networks_the_one_that_nobody_played_for_longest_goes() -> N
     assert kept.get("a") is networks["a"]
     kept.keep("c", networks["c"])
     assert kept.get("b") is None and kept.get("a") is networks["a"] and kept.get("c") is networks["c"]
+
+
+def test_beyond_a_few_none_is_kept_that_nobody_plays_any_more() -> None:
+    now_s = [0.0]
+    kept = CompiledNetworks(4, 2, lambda: now_s[0])
+    for name in "abcd":
+        kept.keep(name, lambda *inputs: inputs)
+    now_s[0] = IDLE_S
+    assert all(kept.get(name) for name in "cd")
+    now_s[0] += 1
+    assert kept.get("d") is not None
+    assert [name for name in "abcd" if kept.get(name)] == ["c", "d"], "the few stay however long they rest"
 
 
 def test_a_library_s_styles_share_that_room(tmp_path: Path) -> None:
