@@ -11,8 +11,8 @@ import torch
 from stylizer.engines import Compiled
 
 # On a CPU each takes some 40 MB (anime, any size): with 10 a worker has about 1.5 GB. One look has up to eight sizes,
-# four visitors in four looks play 18 at once, in 1.9 GB; with room for 10 alone each would come back from the disk again
-# and again, drawn by torch meanwhile, at twice the latency (docs/performance.md).
+# four visitors in four looks play 18 at once, in 1.9 GB; with room for 10 alone each would come back from the disk
+# again and again, drawn by torch meanwhile, at twice the latency (docs/performance.md).
 FEW_ON_CPU, MOST_ON_CPU = 10, 20
 MOST_ON_CARD = 120  # sixteen visitors, each at a strength of their own, with head and figure
 IDLE_S = 60.0
