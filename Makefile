@@ -13,8 +13,9 @@ demo: $(INSTALLED)
 	@$(BIN)/stylizer models pull --missing || echo "demo: some weights are missing; the next best thing runs in their place" >&2
 	$(BIN)/stylizer demo
 
+# Two processes share the tests, a file each: half of them wait for browsers and lines.
 test: check
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST)
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
