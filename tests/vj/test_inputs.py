@@ -11,6 +11,7 @@ from typing import Any
 import mido
 import numpy as np
 import pytest
+import rtmidi
 from pythonosc.osc_bundle_builder import OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.udp_client import SimpleUDPClient
@@ -49,6 +50,8 @@ class Cables:
     def open_input(self, name: str, callback: Callable[[Any], None]) -> "Cables":
         if name == "busy":
             raise OSError("in use")
+        if name == "pulled":
+            raise rtmidi.InvalidPortError("no such port")
         self.listeners[name] = callback
         return self
 
@@ -71,6 +74,12 @@ def test_midi_bytes_become_addresses_and_clocks() -> None:
     midi.close()
     assert turned == [("cc:0:77", 1.0), ("note:2:41", 1.0), ("note:2:41", 0.0), ("bend:0", 1.0)]
     assert clocks == ["clock", "start"]
+
+
+def test_a_midi_device_that_goes_while_it_is_opened_keeps_no_other_away() -> None:
+    midi = MidiInput(lambda address, position: None, backend=Cables("pulled", "knobs"))
+    assert midi.devices == ("knobs",)
+    midi.close()
 
 
 def test_a_midi_device_may_be_unplugged_and_come_back() -> None:

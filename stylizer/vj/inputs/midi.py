@@ -64,7 +64,7 @@ class MidiInput:
             if name not in self._ports:
                 try:
                     self._ports[name] = self._backend.open_input(name, self.receive)
-                except OSError as error:
+                except Exception as error:  # rtmidi's own errors have no common base
                     log.warning("midi device does not open", device=name, reason=str(error))
 
     def receive(self, message: Any) -> None:
@@ -85,7 +85,7 @@ class MidiInput:
         while not self._closing.wait(LOOK_EVERY_S):
             try:
                 self.look()
-            except Exception as error:  # rtmidi's own errors have no common base: the next look may be luckier
+            except Exception as error:  # as above; the next look may be luckier
                 log.debug("midi was not looked through", reason=str(error))
 
 
