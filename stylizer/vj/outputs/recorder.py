@@ -17,6 +17,7 @@ from stylizer.media import FILM_FORMATS, FILM_SUFFIXES, begin, encodable, say_co
 from stylizer.soundtrack import url_of
 from stylizer.vj.outputs.outlet import fitted
 
+BROKEN_OFF = (OSError, ValueError, av.error.FFmpegError)  # a full disk, or an encoder that gives up
 WAITING = 8  # frames between the show and the encoder: a third of a second, then frames are dropped and counted
 
 
@@ -139,13 +140,9 @@ class Recorder:
                 try:
                     self._size = height, width = self._size or item[0].shape[:2]
                     self._film.write(fitted(item[0], width, height), item[1])
-                except (
-                    OSError,
-                    ValueError,
-                    av.error.FFmpegError,
-                ) as error:  # a full disk must not end the show; `fault` says it
+                except BROKEN_OFF as error:  # it must not end the show; `fault` says it
                     self.fault = f"recording stopped: {error}"
         try:
             self._film.close()
-        except (OSError, ValueError, av.error.FFmpegError) as error:
+        except BROKEN_OFF as error:
             self.fault = self.fault or f"recording stopped: {error}"
