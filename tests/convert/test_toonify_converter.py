@@ -150,6 +150,8 @@ def test_beyond_a_few_none_is_kept_that_nobody_plays_any_more() -> None:
     assert all(kept.get(name) for name in "cd")
     now_s[0] += 1
     assert kept.get("d") is not None
+    now_s[0] += 2 * IDLE_S
+    assert kept.get("d") is not None
     assert [name for name in "abcd" if kept.get(name)] == ["c", "d"], "the few stay however long they rest"
 
 
