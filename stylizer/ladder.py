@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import cv2
 import torch
@@ -14,6 +14,7 @@ from stylizer.engines import Engine
 from stylizer.errors import ModelMissing, ModelRejected, Unreadable
 from stylizer.frame import PixelsU8
 from stylizer.library import Library
+from stylizer.stages.apart import Apart
 from stylizer.stages.box import Box
 from stylizer.stages.detect import Detection, load_detector
 from stylizer.stages.face import HeadFinder, body_from_head
@@ -26,10 +27,13 @@ from stylizer.weights.registry import Registry
 MAX_BATCH = 16  # visitors in one step of a GPU
 
 
-class Rung(NamedTuple):
-    """part: device, person, face, matte or style. standing: what runs. why: what was missing, if anything."""
+Part = Literal["device", "person", "face", "matte", "others", "onnx", "style"]
 
-    part: str
+
+class Rung(NamedTuple):
+    """standing: what runs. why: what was missing, if anything. `stylizer doctor` adds VJ mode's loop."""
+
+    part: Part | Literal["vj loop"]
     standing: str
     why: str = ""
 
@@ -61,7 +65,8 @@ class Styles(Protocol):
 class Parts:
     """All that the pipeline runs on.
 
-    batch: how many visitors are worth one step. mesh: None, and no eyes are drawn. device: where crops are made, which
+    batch: how many visitors are worth one step. mesh: None, and no eyes are drawn. apart: None, and whoever is in the
+    crop is drawn. device: where crops are made, which
     is where the matte's network runs.
     """
 
@@ -72,6 +77,7 @@ class Parts:
     rungs: tuple[Rung, ...]
     batch: int = MAX_BATCH
     mesh: FaceMesh | None = None
+    apart: Apart | None = None
     device: torch.device = torch.device("cpu")
 
 
@@ -83,6 +89,7 @@ def open_parts(settings: Settings) -> Parts:
     find_head = HeadFinder(engine.device)
     look, person = _person(registry, engine, find_head)
     matte, matte_rung = _matte(registry, engine)
+    apart, others = _apart(registry, engine, matte)
     mesh, face = _mesh(registry, engine)
     library = Library(registry, engine)
     rungs = (
@@ -90,12 +97,13 @@ def open_parts(settings: Settings) -> Parts:
         person,
         face,
         matte_rung,
+        others,
         *_onnx(engine),
         Rung("style", ", ".join(library.names), "; ".join(str(refusal) for refusal in library.refused)),
     )
     batch = 1 if engine.device.type == "cpu" else MAX_BATCH
     device = matte.device if isinstance(matte, RvmMatte) else torch.device("cpu")
-    return Parts(look, find_head, matte, library, rungs, batch, mesh, device)
+    return Parts(look, find_head, matte, library, rungs, batch, mesh, apart, device)
 
 
 def open_matte(settings: Settings) -> Matte:
@@ -149,6 +157,16 @@ def _mesh(registry: Registry, engine: Engine) -> tuple[FaceMesh | None, Rung]:
         return FaceMesh.load(registry.find("mesh").path, engine), Rung("face", "MTCNN, MediaPipe face mesh")
     except (ModelMissing, ModelRejected, Unreadable) as error:
         return None, Rung("face", "MTCNN", str(error))
+
+
+def _apart(registry: Registry, engine: Engine, matte: Matte) -> tuple[Apart | None, Rung]:
+    if isinstance(matte, PoseMatte):
+        return None, Rung("others", "left out by the matte, which is of one person")
+    try:
+        silhouette = PoseMatte.load(registry.find("silhouette").path, engine)
+        return Apart(silhouette), Rung("others", "left out by MediaPipe pose")
+    except (ModelMissing, ModelRejected, Unreadable) as error:
+        return None, Rung("others", "drawn as well where they stand near", str(error))
 
 
 def _onnx(engine: Engine) -> Sequence[Rung]:

@@ -270,6 +270,21 @@ class Pipeline:
             job.on_card = (there[i : i + 1], alpha_there[i : i + 1]) if there.is_cuda else None
             if job.box is not None:
                 job.state.tracker.see_extent(extent(job.matte, job.box), looked=job.looked)
+                self._keep_apart(job, views[i])
+
+    def _keep_apart(self, job: Job, view: View) -> None:
+        """Takes whoever else is in the crop out of the matte."""
+        others = job.state.tracker.others
+        if self._parts.apart is None or not others or job.crop is None or job.matte is None:
+            return
+        with _timed([job], "apart"):
+            free = self._parts.apart(on_cpu(job.crop)[0], job.matte, view, others)
+            if free is None:
+                return
+            job.matte = job.matte * free
+            if job.on_card is not None:
+                foreground, alpha = job.on_card
+                job.on_card = foreground, alpha * free.to(alpha.device)
 
     def _convert(self, jobs: Sequence[Job]) -> None:
         """All of one style."""

@@ -98,6 +98,10 @@ class Crossing:
         self._others += [Walker(box, time_s, box.width) for box in strangers if not _within(box, self._subject.box)]
         return boxes[owners[0]] if 0 in owners else None
 
+    def others(self, time_s: float) -> list[Box]:
+        """Where everybody else is by then."""
+        return [other.at(time_s) for other in self._others if time_s - other.seen_s <= FORGET_S]
+
     @property
     def touched(self) -> bool:
         """At the last look somebody stood so near that a matte of the subject may hold both."""

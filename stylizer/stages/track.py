@@ -79,6 +79,11 @@ class SubjectTracker:
         self._seen_s = 0.0
         self._time_s = 0.0
 
+    @property
+    def others(self) -> list[Box]:
+        """Where everybody else in view is, in pixels of the frame."""
+        return [] if self._crossing is None else self._crossing.others(self._time_s)
+
     def update(self, detections: Sequence[Detection] | None, time_s: float) -> Box | None:
         """One frame at `time_s`; `detections` None when nobody looked. Returns the smoothed body.
 

@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
 from stylizer.engines.openvino import OpenVinoEngine
-from stylizer.frame import Frame, PixelsU8
+from stylizer.frame import Frame
 from stylizer.media import Reader
 from stylizer.stages.box import Box
 from stylizer.stages.crop import CropTracker
@@ -18,6 +17,7 @@ from stylizer.stages.detect import Detection, PersonDetector, load_detector
 from stylizer.stages.face import HeadFinder
 from stylizer.stages.track import SubjectTracker
 from tests.conftest import Finder
+from tests.stages.passer_by import PasserBy
 
 
 @pytest.fixture(scope="module")
@@ -108,43 +108,12 @@ def test_the_lock_stays_on_the_first_one_among_larger_people(detector: PersonDet
     assert tracker.target.centre[0] == pytest.approx(800, abs=60)
 
 
-PASSER_BY = [  # outline of the man in the light coat in bus.jpg, drawn by eye
-    (112, 402), (132, 397), (155, 403), (161, 440), (152, 468), (178, 500), (200, 570), (200, 650), (193, 690),
-    (186, 700), (186, 845), (243, 875), (245, 888), (225, 898), (176, 897), (172, 855), (135, 710), (128, 715),
-    (85, 855), (105, 885), (104, 899), (85, 900), (53, 880), (55, 850), (62, 840), (72, 705), (60, 690), (60, 600),
-    (62, 495), (98, 455), (105, 440),
-]  # fmt: skip
-
-
-class PasserBy:
-    """A man as tall as `height_px`, cut out of a photograph, to be laid over a film."""
-
-    def __init__(self, street: PixelsU8, height_px: int) -> None:
-        outline = np.array(PASSER_BY)
-        x, y, width, height = cv2.boundingRect(outline)
-        inside = cv2.fillPoly(np.zeros(street.shape[:2], np.uint8), [outline], 255)
-        size = round(width * height_px / height), height_px
-        self.pixels = cv2.resize(street[y : y + height, x : x + width], size)
-        self.inside = cv2.resize(inside[y : y + height, x : x + width], size) > 127
-
-    def over(self, frame: PixelsU8, middle_px: int, bottom_px: int) -> PixelsU8:
-        """The frame with him in it; he may stand half outside."""
-        out, (height, width) = frame.copy(), self.inside.shape
-        left, top = middle_px - width // 2, bottom_px - height
-        a, b = max(0, left), min(frame.shape[1], left + width)
-        if a < b:
-            inside = self.inside[:, a - left : b - left]
-            out[top:bottom_px, a:b][inside] = self.pixels[:, a - left : b - left][inside]
-        return out
-
-
 @pytest.mark.parametrize("speed_px_s", [300, 400])
 def test_a_passer_by_in_front_does_not_take_the_picture_along(
     detector: PersonDetector, media: Finder, speed_px_s: int
 ) -> None:
     """The juggler stands; a man walks past before him, as large as he, at about 1 m/s. Looked at every 0.2 s."""
-    street = cv2.cvtColor(cv2.imread(str(media("bus.jpg"))), cv2.COLOR_BGR2RGB)
-    man, tracker, alone = PasserBy(street, 640), SubjectTracker(), SubjectTracker()
+    man, tracker, alone = PasserBy(media("bus.jpg"), 640), SubjectTracker(), SubjectTracker()
     seen_at: list[int] = []  # where the detector saw the man
     with Reader(media("sam2_juggle.mp4")) as film:
         for frame in frames_from(film, first=0, every=5):

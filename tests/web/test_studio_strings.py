@@ -5,6 +5,7 @@ import re
 import string
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from streamlit.delta_generator import DeltaGenerator
@@ -14,6 +15,7 @@ import web.studio
 from stylizer.bench.results import read_results
 from stylizer.controls import CONTROLS
 from stylizer.errors import StylizerError
+from stylizer.ladder import Part
 from stylizer.weights.card import Card
 from stylizer.weights.manifest import manifest
 from web.studio.bench_page import RESULTS
@@ -62,8 +64,8 @@ def kinds(of: type[StylizerError]) -> Iterator[type[StylizerError]]:
 def test_every_kind_of_error_rung_weight_and_unit_has_its_words() -> None:
     codes = {kind.code for kind in kinds(StylizerError) if kind.__module__ == "stylizer.errors"}
     assert {key for key in STRINGS["en"] if key.startswith("problem_")} == {f"problem_{code}" for code in codes}
-    parts = {"device", "person", "face", "matte", "style"}
-    assert {f"{word}_{part}" for word in ("part", "why") for part in parts} <= set(STRINGS["en"])
+    rungs = {f"{word}_{part}" for word in ("part", "why") for part in get_args(Part)}
+    assert {key for key in STRINGS["en"] if key.startswith(("part_", "why_"))} == rungs
     assert {key for key in STRINGS["en"] if key.startswith("weights_")} == {f"weights_{name}" for name in manifest()}
     results, _ = read_results(RESULTS)
     units = {unit for result in results.values() for unit in (result.unit, result.waterfall_unit) if unit}

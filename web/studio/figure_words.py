@@ -26,6 +26,7 @@ WORDS = UNITS | {
     "track": "追跡",
     "crop": "切り出し",
     "matte": "切り抜き",
+    "apart": "周りの人を除く",
     "closeup": "頭の拡大",
     "convert": "変換",
     "ink": "インク",

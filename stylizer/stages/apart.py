@@ -1,0 +1,90 @@
+"""Keeps other people out of the picture: a matte holds whoever is in its crop.
+
+BlazePose's silhouette is of one person, but coarse, and it leaves out what they hold. So it decides only where somebody
+else was seen, and the matte everywhere else.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stylizer.stages.box import Box, shared
+from stylizer.stages.matte import View
+from stylizer.stages.pose import PoseMatte
+
+AIR = 0.06  # of a person's height: so much of them, hair or a hand, may stand out of a detector's box
+SOFT = 0.04  # of the height as well: over so much the edge of a box fades
+EDGE_PX = 5  # by so much the silhouette may be too narrow
+FRINGE_PX = 9  # around a scrap there may be more of it, too faint to hang together
+SEEN = 0.3  # opacity from which on a pixel hangs together with its neighbour
+LEAST = 0.2  # of the body's matte that a silhouette covers; with less it is nobody's
+
+Weights = NDArray[np.float32]
+
+
+class Apart:
+    """Immutable; serves every visitor."""
+
+    def __init__(self, silhouette: PoseMatte) -> None:
+        self._silhouette = silhouette
+
+    def __call__(self, crop: Tensor, matte: Tensor, view: View, others: Sequence[Box]) -> Tensor | None:
+        """How far each pixel of a matte [1, 1, S, S] is free of others, 0..1 alike; None when all of it is, or nobody
+        can say.
+
+        crop: the picture, [1, 3, S, S] unit, on the CPU. others: boxes of everybody else, in pixels of the frame.
+        """
+        near = [box for box in others if _meet(view.box, box)]
+        if not near:
+            return None
+        opacity = matte[0, 0].numpy()
+        own = _own(self._silhouette(crop, [None], [view])[1])
+        if (own * opacity).sum() < LEAST * opacity.sum() / (1 + len(near)):
+            return None
+        theirs = np.maximum.reduce([_inside(view.box, box, len(opacity)) for box in near])
+        free = 1 - theirs * (1 - own)
+        free[_scraps(opacity, free, own)] = 0
+        return torch.from_numpy(free)[None, None]
+
+
+def _meet(a: Box, b: Box) -> bool:
+    both = shared(a, b)
+    return both.width > 0 and both.height > 0
+
+
+def _own(silhouette: Tensor) -> Weights:
+    wide = cv2.dilate(silhouette[0, 0].numpy(), np.ones((EDGE_PX, EDGE_PX), np.uint8))
+    soft: Weights = cv2.GaussianBlur(np.clip(3 * wide - 0.3, 0, 1), (0, 0), 1)
+    return soft
+
+
+def _scraps(opacity: Weights, free: Weights, own: Weights) -> NDArray[np.bool_]:
+    """What is left over of others: pieces that were cut off, all but the one that the silhouette lies on. What hung
+    together with nobody, a ball say, is none."""
+    _, before = cv2.connectedComponents((opacity > SEEN).astype(np.uint8))
+    _, after = cv2.connectedComponents((opacity * free > SEEN).astype(np.uint8))
+    cut = np.bincount(before.ravel(), (free < 0.5).ravel()) > 0
+    largest = np.argmax(np.bincount(after.ravel(), (own * (after > 0)).ravel()))
+    scraps = (after > 0) & (after != largest) & cut[before]
+    fringed = cv2.dilate(scraps.astype(np.uint8), np.ones((FRINGE_PX, FRINGE_PX), np.uint8)) > 0
+    gone: NDArray[np.bool_] = fringed & (after != largest)
+    return gone
+
+
+def _inside(crop: Box, box: Box, size: int) -> Weights:
+    """[size, size]: 1 in the box and the air around it, and from there down to 0."""
+    columns = _ramp(crop.x0, crop.width, box.x0, box.x1, box.height, size)
+    rows = _ramp(crop.y0, crop.height, box.y0, box.y1, box.height, size)
+    inside: Weights = np.minimum(rows[:, None], columns[None])
+    return inside
+
+
+def _ramp(start: float, length: float, low: float, high: float, height: float, size: int) -> Weights:
+    at = start + (np.arange(size, dtype=np.float32) + 0.5) * np.float32(length / size)
+    beyond = np.maximum(low - at, at - high) / height - AIR
+    inside: Weights = np.clip(1 - beyond / SOFT, 0, 1).astype(np.float32)
+    return inside

@@ -1,0 +1,126 @@
+"""Whoever else stands in the crop is taken out of the matte; what the person holds stays."""
+
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stylizer.frame import Frame
+from stylizer.media import Reader
+from stylizer.picture import read_picture
+from stylizer.pipeline import Pipeline
+from stylizer.stages.apart import Apart
+from stylizer.stages.box import Box
+from stylizer.stages.crop import paste_region, uncut
+from stylizer.stages.matte import MatteState, View
+from stylizer.stages.pose import PoseMatte
+from stylizer.visitor import VisitorState
+from tests.conftest import Finder
+from tests.stages.passer_by import PasserBy
+
+CROP, SIDE = Box(0, 0, 256, 256), 256
+VIEW = View(np.zeros((SIDE, SIDE, 3), np.uint8), CROP)
+NOBODY = torch.zeros(1, 3, SIDE, SIDE)
+PERSON, OTHER = Box(100, 40, 150, 240), Box(160, 60, 220, 250)
+
+
+def shape(*boxes: Box) -> Tensor:
+    matte = torch.zeros(1, 1, SIDE, SIDE)
+    for box in boxes:
+        matte[..., int(box.y0) : int(box.y1), int(box.x0) : int(box.x1)] = 1
+    return matte
+
+
+class Drawn(PoseMatte):
+    """A silhouette that the test draws."""
+
+    def __init__(self, silhouette: Tensor) -> None:
+        self.silhouette = silhouette
+
+    def __call__(
+        self, crops: Tensor, states: object, views: object
+    ) -> tuple[Tensor, Tensor, list[MatteState]]:  # the network's own needs a picture
+        return crops, self.silhouette, []
+
+
+def left(matte: Tensor, others: list[Box], silhouette: Tensor) -> Tensor:
+    free = Apart(Drawn(silhouette))(NOBODY, matte, VIEW, others)
+    return matte if free is None else matte * free
+
+
+def covered(matte: Tensor, box: Box) -> float:
+    """How much of a box the matte fills, 0..1."""
+    return float(matte[..., int(box.y0) : int(box.y1), int(box.x0) : int(box.x1)].mean())
+
+
+def test_with_nobody_near_the_matte_is_not_touched() -> None:
+    assert Apart(Drawn(shape()))(NOBODY, shape(PERSON), VIEW, []) is None
+    assert Apart(Drawn(shape()))(NOBODY, shape(PERSON), VIEW, [Box(300, 0, 400, 256)]) is None
+
+
+def test_who_stands_beside_goes_and_the_person_stays() -> None:
+    alone = left(shape(PERSON, OTHER), [OTHER], shape(PERSON))
+    assert covered(alone, PERSON) > 0.99 and covered(alone, OTHER) < 0.01
+
+
+def test_who_stands_behind_goes_as_far_as_the_silhouette_says() -> None:
+    behind = Box(120, 60, 200, 250)
+    alone = left(shape(PERSON, behind), [behind], shape(PERSON))
+    assert covered(alone, PERSON) > 0.99 and covered(alone, Box(158, 60, 200, 250)) < 0.01
+
+
+def test_no_scrap_is_left_where_the_detector_s_box_was_too_small() -> None:
+    arm = Box(220, 100, 250, 110)
+    alone = left(shape(PERSON, OTHER, arm), [OTHER], shape(PERSON))
+    assert covered(alone, arm) == 0
+
+
+def test_a_ball_in_the_air_is_nobody_s_and_stays() -> None:
+    ball = Box(60, 20, 80, 40)
+    alone = left(shape(PERSON, OTHER, ball), [OTHER], shape(PERSON))
+    assert covered(alone, ball) == 1 and covered(alone, OTHER) < 0.01
+
+
+def test_a_silhouette_that_found_nobody_takes_nobody_away() -> None:
+    assert Apart(Drawn(shape()))(NOBODY, shape(PERSON, OTHER), VIEW, [OTHER]) is None
+
+
+def whole_matte(pipeline: Pipeline, frame: Frame, state: VisitorState) -> NDArray[np.bool_]:
+    state.look_s = 0.0  # looks are as frequent on a slow machine as on a quick one
+    (job,) = pipeline.see([frame], [state])
+    assert job.error is None and job.box is not None and job.matte is not None
+    region, whole = paste_region(job.box, frame.size), np.zeros(frame.pixels.shape[:2], np.uint8)
+    whole[region] = uncut((job.matte[0, 0].numpy() * 255).astype(np.uint8), job.box, region, border=0)
+    return whole > 127
+
+
+def seen(pipeline: Pipeline, path: Path) -> NDArray[np.bool_]:
+    """The matte of a photo's whole frame, in its third picture."""
+    pixels, state = read_picture(path).copy(), pipeline.new_state()
+    *_, last = [whole_matte(pipeline, Frame(pixels, pts=tick), state) for tick in range(3)]
+    return last
+
+
+def test_of_two_men_in_a_street_one_is_drawn(full_pipeline: Pipeline, media: Finder) -> None:
+    """bus.jpg: the man in the light coat, and one in blue who walks beside him. Places were read by eye."""
+    matte = seen(full_pipeline, media("bus.jpg"))
+    coat, blue = matte[500:690, 90:180], matte[470:650, 255:310]
+    assert coat.mean() > 0.95
+    assert blue.mean() < 0.02
+
+
+def test_a_passer_by_is_not_drawn(full_pipeline: Pipeline, media: Finder) -> None:
+    """The juggler stands at x = 700; a man as large as he walks past before him, 350 px a second."""
+    man, beside = PasserBy(media("bus.jpg"), 640), list[float]()
+    alone, crossed = full_pipeline.new_state(), full_pipeline.new_state()
+    with Reader(media("sam2_juggle.mp4")) as film:
+        for frame in islice(film, 70):
+            middle = round(350 * frame.time_s)
+            want = whole_matte(full_pipeline, frame, alone)
+            got = whole_matte(full_pipeline, frame.with_pixels(man.over(frame.pixels, middle, 715)), crossed)
+            if 430 < middle < 540 or middle > 980:  # he is in the crop beside the juggler, or was just now
+                beside.append((want & got).sum() / (want | got).sum())
+    assert min(beside) > 0.9, np.round(beside, 2)
