@@ -26,6 +26,7 @@ from stylizer.training.cli import app as train_app
 from stylizer.training.evaluate_cli import evaluate
 from stylizer.vj.cli import vj_app
 from stylizer.weights.cli import models_app, styles_app
+from stylizer.weights.registry import Registry
 
 app = typer.Typer(
     help="A camera goes in, a person drawn in a style comes out.",
@@ -78,14 +79,18 @@ def render(
     from stylizer.media import Reader, Writer
     from stylizer.picture import read_picture
 
-    with Reader(source) as film, Writer(target, film):  # wrong files are told now, not after 10 s of loading
+    with Reader(source) as film, Writer(target, film):  # what is wrong is told now, not after 10 s of loading
         picture = read_picture(backdrop) if backdrop else None
         other = read_picture(reference) if reference else None
+
+    settings = Settings.load()
+    if "style" in controls:
+        Registry(settings).style(str(controls["style"]))
 
     from stylizer.pipeline import Pipeline
     from stylizer.render import render as run
 
-    pipeline = Pipeline.open(Settings.load())
+    pipeline = Pipeline.open(settings)
     pipeline.warm_up()
     for rung in pipeline.ladder:
         if rung.why:

@@ -127,6 +127,23 @@ def test_a_wrong_file_is_told_before_anything_is_loaded(
 
 
 @pytest.mark.parametrize(
+    "given", [["render", str(CLIP), "{}/out.mp4", "--style", "nope"], ["vj", "play", "--preset", "nope"]]
+)
+def test_a_name_that_nothing_has_is_told_before_anything_is_loaded(
+    given: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def loaded(*_: object, **__: object) -> None:
+        raise AssertionError("networks were loaded")
+
+    monkeypatch.setattr("stylizer.pipeline.Pipeline.open", loaded)
+    monkeypatch.setattr("stylizer.vj.loop.open_loop", loaded)
+    monkeypatch.setattr(sys, "argv", ["stylizer", *(word.format(tmp_path) for word in given)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1 and "'nope'; there are" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     "given", [["render", str(CLIP), "{}/out.mp4"], ["bench", "stages"], ["vj", "render", "{}/o.mp4"]]
 )
 def test_a_report_that_cannot_be_written_is_told_before_the_work(

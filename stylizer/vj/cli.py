@@ -103,11 +103,14 @@ def play(
 
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     bank, settings = Bank(), Settings.load(**given)
+    start = with_models(bank, find_preset(preset), model_a, model_b)
+    always = tuple(Modulator.parsed(text) for text in follow or ())
+    learned = read_map(midi_map) if midi_map and midi_map.exists() else ()
+    # What was called wrongly has been told by now; from here on networks are loaded.
     loop = open_loop(settings.device, cache=settings.cache / "vj")
     session = VjSession(bank, loop=loop, matte=PersonMatte.best(settings))
-    session.play(with_models(bank, find_preset(preset), model_a, model_b))
-    session.modulators.always = tuple(Modulator.parsed(text) for text in follow or ())
-    learned = read_map(midi_map) if midi_map and midi_map.exists() else ()
+    session.play(start)
+    session.modulators.always = always
     mapper = Mapper([*ngx_map(bank.names), *GAMEPAD_MAP, *learned], soft=soft)
     side = int(str(session.controls["output_size"]))
     screen, shows = Broadcast() if web else Window(full_screen=full_screen), list(presets().values())
