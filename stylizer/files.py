@@ -1,5 +1,7 @@
 """Files that are whole or not there: a process that is killed, or a full disk, leaves the old one as it was."""
 
+import errno
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,16 +12,22 @@ from pathlib import Path
 def made_whole(path: Path) -> Iterator[Path]:
     """Gives a path beside `path` to write to; at the end that file takes its name. After an error neither is there.
 
-    A killed process leaves the part behind, under a name that says so. Raises OSError.
+    A killed process leaves the part behind, under a name that says so. Raises OSError; BlockingIOError while somebody
+    else, of this process or another, makes the same file: two would write into one part.
     """
     path = path.resolve()  # of a link, what it leads to is replaced
     part = path.with_name(f"{path.name}.part")
-    try:
-        yield part
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with part.open("ab") as held:  # the system frees the lock of a process that died
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BlockingIOError(errno.EAGAIN, "somebody else is writing it at this moment", str(path)) from None
+        try:
+            yield part
+            os.replace(part, path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
 
 
 def write_whole(path: Path, data: bytes | str) -> None:

@@ -22,3 +22,14 @@ def test_of_a_link_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "far" / "file")
     write_whole(tmp_path / "link", b"x")
     assert (tmp_path / "link").is_symlink() and (tmp_path / "far" / "file").read_bytes() == b"x"
+
+
+def test_a_file_that_somebody_else_is_making_is_refused_and_theirs_becomes_whole(tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    with made_whole(path) as part:
+        part.write_bytes(b"theirs")
+        with pytest.raises(BlockingIOError, match="somebody else is writing it"), made_whole(path):
+            part.write_bytes(b"ours")
+    assert path.read_bytes() == b"theirs"
+    write_whole(path, b"ours, later")
+    assert path.read_bytes() == b"ours, later" and [file.name for file in tmp_path.iterdir()] == ["film.mp4"]
