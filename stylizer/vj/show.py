@@ -73,7 +73,6 @@ class Show:
         self._preset, self._running = 0, True
         self._recorder: Recorder | None = None
         self._closing: list[threading.Thread] = []  # recordings
-        self._films: set[Path] = set()
         self.film: Path | None = None  # of the newest recording, under way or closed
         self.touched: Touch | None = None
         self._outlets, self._map_path, self._tell = outlets, map_path, tell
@@ -210,14 +209,14 @@ class Show:
         film = self._free_path()
         self._recorder = Recorder(film, Fraction(30))
         self.film = film
-        self._films.add(film)
         log.info("recording", path=str(film))
 
     def _free_path(self) -> Path:
-        """Two recordings of one second, or of the hour that a clock repeats, do not write over one another."""
+        """An empty file, ours alone: two recordings of one second, of two shows perhaps, or of the hour that a clock
+        repeats, do not write over one another. Raises OSError."""
         name = time.strftime("show-%Y%m%d-%H%M%S")
         paths = ((self._recordings / f"{name}{f'-{n}' if n > 1 else ''}.mp4").resolve() for n in count(1))
-        return next(path for path in paths if path not in self._films and not path.exists())
+        return next(path for path in paths if _made(path))
 
     def _record(self, pixels: PixelsU8, now: float) -> None:
         recorder = self._recorder
@@ -236,6 +235,17 @@ class Show:
             self._closing[-1].start()
 
 
+def _made(path: Path) -> bool:
+    """False where there is such a file already. Raises OSError."""
+    try:
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
 def _close(recorder: Recorder) -> None:
     recorder.close()
+    if not recorder.frames:
+        recorder.path.unlink(missing_ok=True)
     log.info("recorded", frames=recorder.frames, dropped=recorder.dropped, fault=recorder.fault or "none")

@@ -274,6 +274,23 @@ def test_two_recordings_of_one_second_are_two_films(
     assert len(list(tmp_path.glob("show-*.mp4"))) == 2
 
 
+def test_two_shows_that_record_in_one_second_make_two_films(
+    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither has shown a picture yet, so that neither film has a byte."""
+    monkeypatch.setattr("time.strftime", lambda form: form.replace("%Y%m%d-%H%M%S", "now"))
+    ours, theirs = (played(bank, ["", "q"], recordings=tmp_path)[0] for _ in range(2))
+    for show in (ours, theirs):
+        show.gesture("record")
+    ours.run()
+    theirs.gesture("record")  # ends before a picture came
+    for closing in theirs._closing:
+        closing.join()
+    assert [film.name for film in tmp_path.iterdir()] == ["show-now.mp4"] and theirs.film != ours.film
+    with Reader(tmp_path / "show-now.mp4") as reader:
+        assert sum(1 for _ in reader) == 2
+
+
 def test_the_show_does_not_wait_for_a_recording_to_be_closed(
     bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,6 +115,10 @@ class Recorder:
     def frames(self) -> int:
         return self._film.frames
 
+    @property
+    def path(self) -> Path:
+        return self._film.path
+
     def offer(self, pixels: PixelsU8, time_s: float) -> None:
         """pixels: not changed by the caller afterwards. time_s: of the show's clock."""
         if self._start_s is None:
