@@ -39,7 +39,8 @@ def decode_picture(
 ) -> PixelsU8:
     """uint8 [H, W, 3] RGB, upright by its EXIF tag, transparency over white.
 
-    name: what the message calls it. Raises Unreadable for what is no picture, BadInput for one that is too large.
+    Of one that moves the first picture. name: what the message calls it. Raises Unreadable for what is no picture,
+    BadInput for one that is too large or whose numbers have 32 bits.
     """
     upright = _decode(data, name, max_pixels, formats)
     white = Image.new("RGBA", upright.size, "white")
@@ -55,6 +56,9 @@ def _decode(data: bytes, name: str, max_pixels: int, formats: tuple[str, ...]) -
             width, height = picture.size
             if width * height > max_pixels:
                 raise BadInput(f"{name}: {width}x{height} pixels, at most {max_pixels} are allowed")
+            if picture.mode in ("I", "F"):  # nothing in it says which number is white
+                raise BadInput(f"{name}: holds numbers of 32 bits; allowed are 8 and 16")
+            picture.load()  # here Pillow turns a TIFF by itself, and takes its tag away
             return _upright(_in_8_bits(picture)).convert("RGBA")
     except UnidentifiedImageError:
         raise Unreadable(f"{name}: no picture that can be read; allowed are {', '.join(formats)}") from None

@@ -315,3 +315,23 @@ def test_grey_of_16_bits_is_not_white() -> None:
     data = io.BytesIO()
     Image.fromarray(np.array([[0, 0x4000, 0xFFFF]], np.uint16)).save(data, "PNG")
     assert decode_picture(data.getvalue(), "scan")[0, :, 0].tolist() == [0, 0x40, 0xFF]
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_a_picture_that_lies_on_its_side_is_turned_once(format: str) -> None:
+    """Pillow turns a TIFF by itself when its pixels are loaded; it was turned twice."""
+    tag, data = Image.Exif(), io.BytesIO()
+    tag[0x112] = 6
+    lying = Image.fromarray(np.repeat(np.array([[0], [255]], np.uint8), [16, 16], 0).repeat(48, 1))  # dark above
+    lying.save(data, format, exif=tag)
+    upright = decode_picture(data.getvalue(), "photo")
+    assert upright.shape == (48, 32, 3) and upright[:, :12].mean() > 240 and upright[:, 20:].mean() < 15
+
+
+@pytest.mark.parametrize("number", [np.float32, np.int32])
+def test_a_tiff_of_32_bits_is_refused_in_words(number: type) -> None:
+    """Nothing in it says which number is white: it was black (0..1) or white (whole numbers)."""
+    data = io.BytesIO()
+    Image.fromarray(np.zeros((4, 4), number)).save(data, "TIFF")
+    with pytest.raises(BadInput, match="scan: holds numbers of 32 bits; allowed are 8 and 16"):
+        decode_picture(data.getvalue(), "scan")
