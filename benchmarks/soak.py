@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -31,6 +32,7 @@ import psutil
 from fastapi import FastAPI
 
 from benchmarks.clip_camera import ClipCamera
+from stylizer.cli_report import new_file
 from tests.web.doubles import Running, Visitor, free_port
 
 STAY_S = (8.0, 30.0)
@@ -339,8 +341,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--seats", type=int, default=2)
     parser.add_argument("--fps", type=float, default=12, help="pictures a second of each visitor's camera")
-    parser.add_argument("--json", type=Path, required=True)
-    parser.add_argument("--plot", type=Path)
+    parser.add_argument("--json", type=new_file, required=True)
+    parser.add_argument("--plot", type=partial(new_file, suffix=".png"))
     parser.add_argument("--stay", type=float, nargs=2, default=STAY_S, metavar="S", help="least and longest visit")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as cache:

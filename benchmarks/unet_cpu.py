@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from kernels.weights import load_weights, random_weights
+from stylizer.cli_report import new_file
 from stylizer.config import Settings
 from stylizer.convert.pix2pix import Unet256
 from stylizer.convert.pix2pix_int8 import CpuUnet, cpu_unet
@@ -51,7 +52,7 @@ def main() -> int:
     parser.add_argument("--weights", type=Path, help="a .pict or .safetensors file instead")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=100)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=new_file)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     network = Unet256.from_weights(load_weights(args.weights) if args.weights else random_weights(args.filters))

@@ -12,13 +12,13 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from kernels.weights import random_weights
 from stylizer import machine
+from stylizer.cli_report import new_file
 from stylizer.config import Settings
 from stylizer.controls import Value
 from stylizer.vj.bank import Bank, Model
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3, help="of show, for each row")
     parser.add_argument("--long", type=int, default=0, help="steps of each model in place of that")
     parser.add_argument("--no-wide", action="store_true", help="without the 64-filter model, which is quantised first")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=new_file)
     parser.add_argument("--model", action="append", help="only these embedded models, and no fader; repeatable")
     args = parser.parse_args()
     bank, steps = Bank(), args.long or round(args.seconds * RATE)

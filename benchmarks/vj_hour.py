@@ -16,12 +16,12 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 from statistics import mean, median
 
 import psutil
 
 from stylizer import machine
+from stylizer.cli_report import new_file
 from tests.web.doubles import free_port, wait_for
 from tests.web.stages import KEY, Page, connected
 
@@ -109,7 +109,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.vj_hour", description=__doc__)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--preset", default="ngx")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=new_file)
     args = parser.parse_args()
     begun = round(os.getloadavg()[0], 1)
     result = played(args.preset, args.minutes)

@@ -14,7 +14,6 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 from statistics import median
 
 import httpx
@@ -23,6 +22,7 @@ import psutil
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from stylizer import machine
+from stylizer.cli_report import new_file
 from tests.web.doubles import free_port
 
 WITHIN_S = 60.0
@@ -79,7 +79,7 @@ def started() -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.vj_start", description=__doc__)
     parser.add_argument("--times", type=int, default=5)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=new_file)
     args = parser.parse_args()
     runs = [{key: round(value, 2) for key, value in started().items()} for _ in range(args.times)]
     middle = {key: median(run[key] for run in runs) for key in runs[0]}

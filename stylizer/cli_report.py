@@ -3,18 +3,28 @@
 import json
 import math
 import os
+from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 
-def _writable(path: Path | None) -> Path | None:
-    if path is not None and path.suffix.lower() != ".json":  # a picture's or a film's name: it would be lost
-        raise typer.BadParameter(f"{path}: is no name for a report; allowed is .json")
-    if path is not None and (path.is_dir() or not os.access(path.parent, os.W_OK)):
-        raise typer.BadParameter(f"{path}: is a folder, or in one that is not there or cannot be written to")
+def new_file(text: str, suffix: str = ".json") -> Path:
+    """The file that a long work will write; an argparse `type`. Raises ArgumentTypeError for one that it could not."""
+    path = Path(text)
+    if path.suffix.lower() != suffix:  # a picture's or a film's name: it would be lost
+        raise ArgumentTypeError(f"{path}: is no name for a report; allowed is {suffix}")
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise ArgumentTypeError(f"{path}: is a folder, or in one that is not there or cannot be written to")
     return path
+
+
+def _writable(path: Path | None) -> Path | None:
+    try:
+        return path and new_file(str(path))
+    except ArgumentTypeError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 JsonFile = Annotated[Path | None, typer.Option("--json", help="write the report to this JSON file", callback=_writable)]

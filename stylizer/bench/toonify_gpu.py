@@ -9,7 +9,6 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from kernels.bench import gpu_times_us, machine
 from kernels.check import NO_GPU, has_gpu
+from stylizer.cli_report import new_file
 from stylizer.config import Settings
 from stylizer.convert import SIZE
 from stylizer.convert.tones import toned_channels
@@ -95,7 +95,7 @@ def missed(rows: dict[int, dict[str, Any]]) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m stylizer.bench.toonify_gpu", description=__doc__)
     parser.add_argument("--style", default="anime")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=new_file)
     args = parser.parse_args()
     if not has_gpu():
         sys.stderr.write("no CUDA device, or no cupy: nothing was measured\n")

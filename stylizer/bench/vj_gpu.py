@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ import torch
 from kernels.bench import gpu_times_us, machine
 from kernels.check import NO_GPU, has_gpu
 from kernels.weights import random_weights
+from stylizer.cli_report import new_file
 from stylizer.controls import defaults
 from stylizer.vj.bank import Bank, Model
 from stylizer.vj.cupy_way import CupyWay, settings_of
@@ -100,7 +100,7 @@ def missed(db: float, times_us: dict[str, float]) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m stylizer.bench.vj_gpu", description=__doc__)
     parser.add_argument("--filters", type=int, default=64)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=new_file)
     args = parser.parse_args()
     if not has_gpu():
         sys.stderr.write("no CUDA device, or no cupy: nothing was measured\n")
