@@ -137,6 +137,8 @@ class Show:
             self._tell(self.status())
 
     def key(self, key: str) -> None:
+        """As the window tells it, "" for none; Caps Lock is no matter."""
+        key = key.lower()
         if key in GESTURES:
             self.gesture(GESTURES[key])
         elif change := key_change(key, self.session.controls):

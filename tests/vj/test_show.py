@@ -86,6 +86,12 @@ def played(bank: Bank, keys: Sequence[str | Hand], mapper: Mapper | None = None,
     return Show(session, stage, [], mapper or Mapper(soft=False), **clock, **options), stage
 
 
+def test_caps_lock_does_not_take_the_keys_away(bank: Bank) -> None:
+    show, _ = played(bank, ["F", "", "Q"])
+    show.run()
+    assert show.session.controls["freeze"]
+
+
 def test_a_knob_is_learned_and_saved_by_keys_alone(bank: Bank, tmp_path: Path) -> None:
     told: list[str] = []
 

@@ -18,7 +18,7 @@ function play() {
 
 const fill = () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()).catch(() => {});
 addEventListener("dblclick", fill);
-addEventListener("keydown", (event) => event.key === "f" && fill());
+addEventListener("keydown", (event) => event.key.toLowerCase() === "f" && fill());
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 const stayAwake = () => document.visibilityState === "visible" && navigator.wakeLock?.request("screen").catch(() => {});
 addEventListener("visibilitychange", stayAwake);

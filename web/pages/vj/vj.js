@@ -178,11 +178,12 @@ $("keys_button").onclick = () => $("keys").showModal();
 $("wire").onclose = wire.close;
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input:not([type=range]), select, textarea") || document.querySelector("dialog[open]")) return;
-  if (event.key === "?") $("keys").showModal();
-  else if (keys.some(([each, what]) => each === event.key && what !== "quit")) {
-    if (event.key === " " && event.target.matches("button, a")) return; // the space bar presses what has the focus
+  const pressed = event.key.length === 1 ? event.key.toLowerCase() : event.key; // Caps Lock
+  if (pressed === "?") $("keys").showModal();
+  else if (keys.some(([each, what]) => each === pressed && what !== "quit")) {
+    if (pressed === " " && event.target.matches("button, a")) return; // the space bar presses what has the focus
     event.preventDefault();
-    press(event.key);
+    press(pressed);
   }
 });
 addEventListener("click", (event) => event.detail && document.activeElement?.matches("button") && document.activeElement.blur()); // so that the space bar taps again
