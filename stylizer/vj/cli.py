@@ -72,7 +72,9 @@ def play(
     model_b: Annotated[str | None, typer.Option(help="slot B")] = None,
     guest: Annotated[str | None, typer.Option(help="camera, camera:1 or a film or picture, for `inject`")] = None,
     full_screen: Annotated[bool, typer.Option(help="without a frame")] = False,
-    midi_map: Annotated[Path | None, typer.Option(help="learned knobs, besides Ngx's own; `m` saves to it")] = None,
+    midi_map: Annotated[
+        Path | None, typer.Option(help="learned knobs, besides Ngx's own; `m` saves to it (knobs.toml)")
+    ] = None,
     soft: Annotated[bool, typer.Option(help="a knob takes over only where it meets its control")] = True,
     osc_port: Annotated[int, typer.Option(min=0, max=65535, help="UDP port of OSC, 0 for none")] = 9000,
     osc_host: Annotated[
@@ -105,7 +107,8 @@ def play(
     bank, settings = Bank(), Settings.load(**given)
     start = with_models(bank, find_preset(preset), model_a, model_b)
     always = tuple(Modulator.parsed(text) for text in follow or ())
-    learned = read_map(midi_map) if midi_map and midi_map.exists() else ()
+    knobs = midi_map or Path("knobs.toml")
+    learned = read_map(knobs) if knobs.exists() else ()
     # What was called wrongly has been told by now; from here on networks are loaded.
     loop = open_loop(settings.device, cache=settings.cache / "vj")
     session = VjSession(bank, loop=loop, matte=PersonMatte.best(settings))
@@ -120,7 +123,7 @@ def play(
         shows,
         mapper,
         outlets=open_outlets(side, virtual_camera=virtual_camera, ndi=ndi, missing=_missing),
-        map_path=midi_map or Path("knobs.toml"),
+        map_path=knobs,
         tell=lambda line: None if web else out.print(f"\r{line:78}", end="", highlight=False),
     )
     plugs = Plugs(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from stylizer.cli import main
 from stylizer.garbage import collect_the_new_only
 from stylizer.media import Reader
 from tests.web.doubles import free_port, wait_for
@@ -54,6 +55,23 @@ def test_play_moves_without_loading_what_it_does_not_need_and_ends_with_its_reco
     assert {"torch", "openvino", "web.vj.stage"} <= loaded, "this is the list of what the show loaded"
     assert not loaded & FOR_LATER
     assert "openvino_telemetry.main" not in loaded, "a show tells nobody that it is played"
+
+
+def test_knobs_that_were_saved_without_a_name_are_known_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file with a fault in it shows that it is read, before anything is loaded."""
+
+    def loaded(*_: object, **__: object) -> None:
+        raise AssertionError("it was not read")
+
+    monkeypatch.setattr("stylizer.vj.loop.open_loop", loaded)
+    monkeypatch.setattr(sys, "argv", ["stylizer", "vj", "play"])
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "knobs.toml").write_text('"cc:0:1" = "nobody"\n')
+    with pytest.raises(SystemExit):
+        main()
+    assert "knobs.toml: " in capsys.readouterr().err
 
 
 def _moves(port: int) -> bool:
