@@ -90,6 +90,24 @@ def test_a_gamepad_may_be_unplugged_and_come_back(tmp_path: Path, monkeypatch: p
     pad.close()
 
 
+def test_what_a_gamepad_holds_is_let_go_when_it_is_unplugged(tmp_path: Path) -> None:
+    """Blackout, say: the button that would end it is gone."""
+    turned: list[tuple[str, float]] = []
+    device = tmp_path / "js0"
+    os.mkfifo(device)
+    pad = Gamepad(lambda a, p: turned.append((a, p)), device)
+    descriptor = os.open(device, os.O_RDWR)
+    for number, pressed in ((0, 1), (0, 0), (1, 1)):
+        os.write(descriptor, EVENT.pack(0, pressed, 1, number))
+    os.write(descriptor, EVENT.pack(0, 9000, 2, 0))
+    assert eventually(lambda: len(turned) == 4)
+    device.unlink()
+    os.close(descriptor)
+    assert eventually(lambda: len(turned) == 5)
+    pad.close()
+    assert turned[4:] == [("button:1", 0.0)]
+
+
 def test_a_gamepad_needs_its_interface(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="nowhere"):
         Gamepad(lambda a, p: None, tmp_path / "nowhere" / "js0")

@@ -42,7 +42,8 @@ def address_of(event: bytes) -> tuple[str, float] | None:
 
 
 class Gamepad:
-    """Reads the device until `close`; it may be unplugged and come back. turned: called on its own thread.
+    """Reads the device until `close`; it may be unplugged and come back: buttons held then are let go. turned: called
+    on its own thread.
 
     Raises Unavailable where there is no such interface.
     """
@@ -51,6 +52,7 @@ class Gamepad:
         if not device.parent.is_dir():
             raise Unavailable(f"gamepads are read from {device}, which this machine does not have")
         self._turned, self._device = turned, device
+        self._held: set[str] = set()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gamepad", daemon=True)
         self._thread.start()
@@ -70,9 +72,15 @@ class Gamepad:
                 self._read(descriptor)
             except OSError:
                 log.info("gamepad gone", device=str(self._device))
+                self._let_go()
                 self._closing.wait(LOOK_EVERY_S)
             finally:
                 os.close(descriptor)
+
+    def _let_go(self) -> None:
+        for button in sorted(self._held):
+            self._turned(button, 0.0)
+        self._held.clear()
 
     def _read(self, descriptor: int) -> None:
         """Until closing. Raises OSError when the device is gone."""
@@ -87,4 +95,7 @@ class Gamepad:
             while len(waiting) >= EVENT.size:
                 event, waiting = waiting[: EVENT.size], waiting[EVENT.size :]
                 if (turned := address_of(event)) is not None:
-                    self._turned(*turned)
+                    address, position = turned
+                    if address.startswith("button:"):
+                        self._held = self._held | {address} if position > 0 else self._held - {address}
+                    self._turned(address, position)
