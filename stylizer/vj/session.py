@@ -70,7 +70,8 @@ class VjSession:
         self._history = History()
         self._morph: Morph | None = None
         self._preset_sound: tuple[Modulator, ...] = ()
-        self._guest_pixels: PixelsU8 | None = None
+        self._offered: PixelsU8 | None = None
+        self._offered_by_page: PixelsU8 | None = None
         self._guest: tuple[str, PixelsU8, Guest] | None = None
         self.guard, self.strobe = CollapseGuard(), StrobeGuard()
         self._steps_ms: deque[float] = deque(maxlen=METER_FRAMES)
@@ -150,14 +151,22 @@ class VjSession:
         usual = defaults("vj")
         return Preset(name, title, {n: v for n, v in self.controls.items() if v != usual[n]})
 
-    def offer(self, pixels: PixelsU8 | None) -> None:
-        """The camera's or film's newest frame, uint8 [H, W, 3]; None takes it away."""
-        self._guest_pixels = pixels
+    def offer(self, pixels: PixelsU8 | None, *, by_page: bool = False) -> None:
+        """The camera's or film's newest frame, uint8 [H, W, 3]; None takes it away.
+
+        by_page: a page's camera, which somebody switched on just now: while it is there it is shown in the other's
+        place.
+        """
+        if by_page:
+            self._offered_by_page = pixels
+        else:
+            self._offered = pixels
 
     @property
     def guest_pixels(self) -> PixelsU8 | None:
-        """What was offered last."""
-        return self._guest_pixels
+        """The guest's newest frame."""
+        by_page = self._offered_by_page
+        return self._offered if by_page is None else by_page
 
     def step(self, dt_s: float) -> PixelsU8:
         """The next picture, dt_s after the last: uint8 [S, S, 3], S the control `output_size`.
@@ -242,7 +251,7 @@ class VjSession:
         )
 
     def _visitor(self, what: str) -> Guest | None:
-        pixels = self._guest_pixels
+        pixels = self.guest_pixels
         if what == "none" or pixels is None:
             return None
         if self._guest is None or self._guest[0] != what or self._guest[1] is not pixels:

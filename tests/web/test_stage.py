@@ -339,6 +339,20 @@ def test_only_the_page_that_the_stage_lets_in_sends_its_camera(rng: Rng, show: S
     assert show.session.guest_pixels is None
 
 
+def test_a_pages_camera_takes_the_films_place_and_gives_it_back(rng: Rng, show: Staged) -> None:
+    """Both came in turn, frame by frame."""
+    audience = Audience(show.session, Broadcast())
+    page, frame, film = audience.join(), Frame(rng.pixels_u8(48, 64, 3), 0), rng.pixels_u8(8, 8, 3)
+    show.session.offer(film)
+    audience.let_send(page.id)
+    page.offer(frame)
+    show.session.offer(film)
+    assert show.session.guest_pixels is frame.pixels
+    page.leave()
+    assert show.session.guest_pixels is film
+    show.session.offer(None)
+
+
 def test_a_page_that_reads_nothing_does_not_hold_the_others_up(show: Staged) -> None:
     with show.socket() as sleeper, show.socket() as page:
         sleeper.until("meters")

@@ -54,7 +54,7 @@ class Viewer:
 
     def offer(self, frame: Frame) -> None:
         if self.may_send:
-            self._audience.session.offer(frame.pixels)
+            self._audience.session.offer(frame.pixels, by_page=True)
 
     def take(self, timeout_s: float = 0.0) -> Frame | None:
         """The newest picture that was not taken yet, or None at once: the track waits for `on_result`."""
@@ -88,7 +88,7 @@ class Viewer:
         self._audience.forget(self)
         if self.may_send:
             self.may_send = False
-            self._audience.session.offer(None)
+            self._audience.session.offer(None, by_page=True)
 
     def _deliver(self, pixels: PixelsU8, at_s: float) -> None:
         """In the show's thread."""
@@ -133,7 +133,7 @@ class Audience:
         for viewer in list(self._viewers.values()):
             viewer.may_send = viewer.id == viewer_id
         if viewer_id not in self._viewers:
-            self.session.offer(None)
+            self.session.offer(None, by_page=True)
 
     def forget(self, viewer: Viewer) -> None:
         self._viewers.pop(viewer.id, None)
