@@ -116,6 +116,26 @@ def test_two_taps_on_the_camera_open_one_and_the_next_closes_it(show: Staged, la
         assert faults == []
 
 
+def test_the_newest_pages_camera_is_shown_and_the_others_page_says_so(
+    show: Staged, launch: Launch, tmp_path: Path
+) -> None:
+    """The first one's button stayed on, and switched the second one's camera off."""
+    film = save_mjpeg(tmp_path / "camera.mjpeg", [np.full((240, 320, 3), grey, np.uint8) for grey in (60, 200)], 15)
+    with visit(launch(film)) as context:
+        one, two = context.new_page(), context.new_page()
+        faults = _opened(one, show) + _opened(two, show)
+        one.click("#camera")
+        wait_for(lambda: show.session.guest_pixels is not None, 10)
+        two.click("#camera")
+        one.wait_for_selector("#camera[aria-pressed=false]", timeout=10_000)
+        assert one.inner_text("#say") == "Another page's camera has taken this one's place."
+        two.wait_for_selector("#camera[aria-pressed=true]")
+        wait_for(lambda: show.session.guest_pixels is not None, 10)
+        two.click("#camera")
+        wait_for(lambda: show.session.guest_pixels is None, 10)
+        assert faults == []
+
+
 def test_a_camera_enters_the_show_that_is_started_again(launch: Launch, tmp_path: Path) -> None:
     """The picture's line may be back before the page's socket, which then has to tell of the camera."""
     port = free_port()

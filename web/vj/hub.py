@@ -34,10 +34,13 @@ class Outbox:
 
 
 class Hub:
-    """`run` until cancelled. Pages enter and leave on the same event loop."""
+    """`run` until cancelled. Pages enter and leave on the same event loop.
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    camera: tells the stream whose camera is in the show, None for none.
+    """
+
+    def __init__(self, stage: Stage, camera: Callable[[], str | None]) -> None:
+        self._stage, self._camera = stage, camera
         self._pages: set[Outbox] = set()
         self._told: dict[str, str] = {}
 
@@ -66,10 +69,13 @@ class Hub:
             for make in (self._stage.controls, self._stage.wiring):
                 self._tell_if_new(make)
             if look % METERS_EVERY == 0:
-                self._tell_if_new(lambda: {**self._stage.meters(), "pages": self.pages})
+                self._tell_if_new(self._meters)
             if look % (10 * METERS_EVERY) == 0:
                 self._tell_if_new(self._stage.shelf)
             look += 1
+
+    def _meters(self) -> Json:
+        return {**self._stage.meters(), "pages": self.pages, "camera": self._camera()}
 
     def _tell_if_new(self, make: Callable[[], Json]) -> None:
         try:

@@ -8,7 +8,7 @@ page  -> stage  {"type": "hello", "key": "..."}                              fir
                 {"type": "learn", "control": name | null}                    the next knob touched turns it
                 {"type": "forget", "control": name}                          no knob turns it any more
                 {"type": "follow", "control": name, "source": name | null, "gain": n | null}
-                {"type": "camera", "stream": id | null}                      this stream's camera enters the show
+                {"type": "camera", "stream": id | null}                      this stream's camera alone is in the show
 stage -> page   welcome (table, keys), shelf (models, presets), controls, wiring, each when it changes;
                 meters ten times a second; {"type": "error", "code": "...", "message": "..."}
 """

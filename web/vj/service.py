@@ -26,7 +26,7 @@ class StageService:
         self.connections = Connections.allowed_by(settings)
         self.audience = Audience(stage.session, stage.broadcast)
         self.streams = Streams(self.audience)
-        self.hub = Hub(stage)
+        self.hub = Hub(stage, lambda: self.audience.camera)
         self.dropping = asyncio.Lock()
 
     @property

@@ -135,5 +135,10 @@ class Audience:
         if viewer_id not in self._viewers:
             self.session.offer(None, by_page=True)
 
+    @property
+    def camera(self) -> str | None:
+        """The viewer whose camera is let in."""
+        return next((viewer.id for viewer in list(self._viewers.values()) if viewer.may_send), None)
+
     def forget(self, viewer: Viewer) -> None:
         self._viewers.pop(viewer.id, None)

@@ -22,7 +22,7 @@ const STRINGS = {
     follow: "Follows the sound", nothing: "nothing", gain: "How much", close: "Close",
     level: "level", low: "low", mid: "mid", high: "high", flux: "flux", beat: "beat",
     camera_insecure: "Cameras work only on https:// addresses and on http://localhost.", camera_denied: "The camera was not allowed: click its symbol in the address bar.",
-    camera_absent: "No camera was found.", camera_busy: "Another program holds the camera.", camera_unknown: "The camera did not start; unplug it and plug it in again.",
+    camera_absent: "No camera was found.", camera_busy: "Another program holds the camera.", camera_unknown: "The camera did not start; unplug it and plug it in again.", camera_elsewhere: "Another page's camera has taken this one's place.",
     ...PROBLEMS.en,
   },
   ja: {
@@ -43,7 +43,7 @@ const STRINGS = {
     follow: "音に反応", nothing: "なし", gain: "強さ", close: "閉じる",
     level: "音量", low: "低域", mid: "中域", high: "高域", flux: "変化", beat: "拍",
     camera_insecure: "カメラは https:// か http://localhost でのみ使えます。", camera_denied: "カメラが許可されていません。アドレスバーから許可してください。",
-    camera_absent: "カメラが見つかりません。", camera_busy: "他のアプリがカメラを使用中です。", camera_unknown: "カメラを開始できません。抜き差ししてください。",
+    camera_absent: "カメラが見つかりません。", camera_busy: "他のアプリがカメラを使用中です。", camera_unknown: "カメラを開始できません。抜き差ししてください。", camera_elsewhere: "別のページのカメラに切り替わりました。",
     ...PROBLEMS.ja,
   },
 };

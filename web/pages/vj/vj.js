@@ -19,7 +19,7 @@ const TONES = { live: "good", connecting: "wait", lost: "wait", key: "bad" };
 
 const key = location.hash.slice(1);
 let state = "connecting", controls = {}, shelf = { models: [], presets: [] }, wiring = null, keys = [], beats = 4, view = {}, panel = null, saying = 0;
-let mirror = null, source = null, opening = false, sending = null, recorded;
+let mirror = null, source = null, opening = false, sending = null, entered = null, recorded;
 
 /** detail: the worker's own sentence, English, small below. */
 const say = (text, bad = false, detail = "") => {
@@ -78,7 +78,7 @@ const link = new Link(key, {
   controls: (message) => { controls = { ...message.controls }; showControls(); },
   shelf: (message) => { shelf = message; showShelf(); },
   wiring: (message) => { wiring = message; panel?.showWiring(message); wire.show(message); },
-  meters: (message) => { meters.show(message, view); tellRecording(message); },
+  meters: (message) => { meters.show(message, view); tellRecording(message); noteCamera(message.camera); },
   error: (message) => say(t(problem(message)), true, message.message),
 }, (next) => { state = next; paint(); });
 
@@ -102,10 +102,20 @@ function latency(stats, line) {
   return stats.latency_ms.p50 === undefined ? undefined : stats.latency_ms.p50 + line.round_trip_ms / 2 + line.receive_ms;
 }
 
+/** A camera that is switched off goes with its stream: by now the show may have another page's. */
 function sendCamera() {
   const stream = source ? mirror.id : null;
-  if (stream !== sending) link.send({ type: "camera", stream });
+  if (stream && stream !== sending) link.send({ type: "camera", stream });
   sending = stream;
+}
+
+/** camera: the stream whose camera is in the show, or null. */
+function noteCamera(camera) {
+  if (camera === sending) entered = sending;
+  else if (source && camera && sending && entered === sending) { // it was this page's until now
+    toggleCamera();
+    say(t("camera_elsewhere"));
+  }
 }
 
 async function toggleCamera() {
