@@ -16,6 +16,7 @@ from stylizer.stylegan2.discriminator import Discriminator
 from stylizer.stylegan2.generator import Generator, GeneratorConfig, load_generator
 from stylizer.training.data.folders import make_pictures
 from stylizer.training.data.pictures import Pictures
+from stylizer.training.data.store import plan_of
 from stylizer.training.export import hours
 from stylizer.training.inversion import EncoderSettings, EncoderTrainer, critic_for
 from stylizer.training.loop import Say, run
@@ -60,13 +61,19 @@ def open_start(path: Path) -> Start:
 
 
 def prepared(source: Path, out: Path, side: str, say: Say, world: World) -> Pictures:
-    """A data set that `train data` has made, or a folder of pictures and films, which becomes one in `out/pictures`."""
+    """A data set that `train data` has made, or a folder of pictures and films, which becomes one in `out/pictures`.
+
+    Raises BadInput when that was made of another folder.
+    """
     if (source / "store.json").is_file():
         return Pictures.open(source, side)
     own = out / "pictures"
     if world.first and not (own / "store.json").is_file():
         make_pictures(source, own, side, say, pipeline=Pipeline.open(Settings.load()) if side == "photo" else None)
     world.wait()
+    made_of = plan_of(own / "store.json").get("source")
+    if made_of not in (source.resolve().name, source.name):
+        raise BadInput(f"{own}: was made of {made_of!r}, asked for is {source}; name another --out, or take it away")
     return Pictures.open(own, side)
 
 

@@ -12,6 +12,8 @@ from stylizer.pipeline import Pipeline
 from stylizer.training.data.folders import framed, make_pictures
 from stylizer.training.data.pictures import Pictures
 from stylizer.training.data.store import make_store
+from stylizer.training.gan_runs import prepared
+from stylizer.training.parallel import World
 from stylizer.vj.outputs.recorder import FilmFile
 from tests.conftest import Finder
 
@@ -93,6 +95,22 @@ def test_a_data_set_is_not_written_over_one_of_another_kind(tmp_path: Path) -> N
     with pytest.raises(BadInput, match="own: holds pictures"):
         next(make_store(own, 1, seed=1, size=64, processes=1))
     assert [(folder / "drawing.npy").read_bytes() for folder in (pairs, own)] == before
+
+
+def test_other_pictures_than_those_that_a_run_has_prepared_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were ignored without a word."""
+    mine, other, run = tmp_path / "mine", tmp_path / "other", tmp_path / "run"
+    for folder in (mine, other):
+        folder.mkdir()
+        for i in range(2):
+            Image.fromarray(_drawing()).save(folder / f"{i}.png")
+    assert len(prepared(mine, run, "drawing", lambda line: None, World())) == 2
+    monkeypatch.chdir(mine)
+    assert len(prepared(Path("."), run, "drawing", lambda line: None, World())) == 2
+    with pytest.raises(BadInput, match="run/pictures: was made of 'mine', asked for is .*other; name another --out"):
+        prepared(other, run, "drawing", lambda line: None, World())
 
 
 def test_a_folder_of_drawings_becomes_a_data_set_and_what_is_broken_is_named(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def _finish(target: Path, side: str, count: int, source: Path) -> None:
         np.save(file, raw)
     del raw
     (target / f"{side}.part").unlink()
-    about = {"count": count, "size": SIZE, "side": side, "source": source.name}
+    about = {"count": count, "size": SIZE, "side": side, "source": source.resolve().name}
     write_whole(target / "store.json", json.dumps(about))
 
 
