@@ -1,9 +1,7 @@
 """From a run to a style: the averaged weights, measured on pairs that were never trained on, and the card."""
 
 import hashlib
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +15,7 @@ from stylizer.training.data.characters import draw_pair
 from stylizer.training.measures import hue_agreement, ms_ssim, sliced_wasserstein
 from stylizer.training.run import first_line, load_state, read_log
 from stylizer.training.settings import read_settings
-from stylizer.training.toonify import ToonifySettings
+from stylizer.training.toonify import ToonifySettings, plans_of
 from stylizer.weights.card import CARD, Card, Kind
 
 UNSEEN = 9_000_000  # seed of the first pair that measures are taken on; runs begin at 1 000 000
@@ -54,20 +52,14 @@ def hours(run: Path) -> float:
     return float(gaps[gaps < 60].sum() / 3600)
 
 
-def _plans(run: Path) -> list[dict[str, Any]]:
-    """Of the run's data sets; none for a run from before they were noted."""
-    about = run / "data.json"
-    return json.loads(about.read_text(encoding="utf-8")) if about.is_file() else []
-
-
 def hand_of(run: Path) -> str:
     """Who drew the run's pairs."""
-    return next((str(plan["hand"]) for plan in _plans(run) if "hand" in plan), "anime")
+    return next((str(plan["hand"]) for plan in plans_of(run) if "hand" in plan), "anime")
 
 
 def data_of(run: Path, settings: ToonifySettings, hand: str) -> str:
     """What the card says the run has seen: each store once, however often it was given."""
-    plans = _plans(run) or [{"count": settings.pairs}]
+    plans = plans_of(run) or [{"count": settings.pairs}]
     humans = sum(plan["count"] for plan in plans if plan.get("data") in ("humans", "heads"))
     drawn = sum(plan["count"] for plan in plans if plan.get("data") not in ("humans", "heads"))
     said = [DATA.format(pairs=drawn, hand=hand)] if drawn else []

@@ -45,6 +45,8 @@ from stylizer.training.run import follow, picture_grid, set_rate
 from stylizer.training.settings import check_settings
 from stylizer.training.watch import LOOK, SEEN, variety
 
+DATA = "data.json"  # in a run's folder: what its data sets say of themselves
+
 
 @dataclass(frozen=True, slots=True)
 class ToonifySettings:
@@ -350,6 +352,12 @@ def _weights_of(path: Path) -> dict[str, Tensor]:
         raise ModelRejected(f"{path}: not a safetensors file ({error})") from None
 
 
+def plans_of(run: Path) -> list[dict[str, Any]]:
+    """Of the data sets that a run has seen; none for a run from before they were noted."""
+    about = run / DATA
+    return json.loads(about.read_text(encoding="utf-8")) if about.is_file() else []
+
+
 def train(
     folder: Path,
     data: Path | Sequence[Path],
@@ -371,15 +379,18 @@ def train(
     if store.photo.shape[1] != settings.side:
         names, what = ", ".join(map(str, folders)), "a closeup's network" if settings.heads else "a style"
         raise BadInput(f"{names}: its pairs have {store.photo.shape[1]} px, {what} is trained on {settings.side}")
-    about = {"data.json": json.dumps([plan_of(one / "store.json") for one in dict.fromkeys(folders)])}
+    begun = (folder / "checkpoint.pt").is_file()
+    plans = plans_of(folder) if begun else []  # what a run has seen it does not forget when it goes on with other data
+    plans += [plan for one in dict.fromkeys(folders) if (plan := plan_of(one / "store.json")) not in plans]
     trainer = Trainer(settings, store, config, world)
-    if begin_from is not None and not (folder / "checkpoint.pt").is_file():
+    if begin_from is not None and not begun:
         fresh = trainer.begin_from(_weights_of(begin_from))
         say(f"begins from {begin_from}; new are: {', '.join(fresh) or 'none'}")
     every, seconds = settings.samples_every, settings.checkpoint_s
     steps, work = settings.steps, settings.work
     run(
         folder, trainer, steps, say,
-        samples_every=every, checkpoint_s=seconds, world=world, work=work, settings=settings, about=about,
+        samples_every=every, checkpoint_s=seconds, world=world, work=work, settings=settings,
+        about={DATA: json.dumps(plans)},
     )  # fmt: skip
     return trainer

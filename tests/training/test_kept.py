@@ -1,5 +1,6 @@
 """What a stop, a wrong call or a second training must not take away."""
 
+import json
 import multiprocessing
 import os
 import pickle
@@ -129,6 +130,25 @@ def test_a_second_training_that_is_refused_changes_nothing_of_the_first(tmp_path
         (folder / name).read_text() for folder in (gan, pairs) for name in ("settings.toml", "data.txt", "data.json")
     ]
     assert kept == ["of the first"] * 6
+
+
+def test_a_run_that_goes_on_with_other_data_remembers_what_it_has_seen(tmp_path: Path) -> None:
+    """Its card names the data; of a run that was begun anew it is the new one alone."""
+    counts = {"first": 1, "second": 2}
+    for name, count in counts.items():
+        list(make_store(tmp_path / name, count, seed=count, size=128, processes=1))
+
+    def seen(*names: str, steps: int) -> list[int]:
+        settings = ToonifySettings(heads=True, steps_128=steps, steps_256=0, batch_part=1, adversarial=0)
+        folders = [tmp_path / name for name in names]
+        train_toonify(tmp_path / "run", folders, settings, silent, config=TINY)
+        return [plan["count"] for plan in json.loads((tmp_path / "run" / "data.json").read_text())]
+
+    assert seen("first", steps=1) == [1]
+    assert seen("second", steps=2) == [1, 2]
+    assert seen("second", "first", steps=3) == [1, 2]
+    (tmp_path / "run" / "checkpoint.pt").unlink()
+    assert seen("second", steps=1) == [2]
 
 
 def test_weights_that_broke_are_not_saved_though_their_loss_was_good(tmp_path: Path) -> None:
