@@ -40,7 +40,8 @@ class Plan:
 
 
 class NextFrameTrainer:
-    """films: uint8 [T, 3, H, W] each; see Rollouts. All randomness comes from the plan's seed."""
+    """films: uint8 [T, 3, H, W] each; see Rollouts. All randomness comes from the plan's seed and, after a stop, the
+    step at which it goes on."""
 
     def __init__(self, films: list[Tensor], plan: Plan) -> None:
         torch.manual_seed(plan.seed)
@@ -133,6 +134,9 @@ class NextFrameTrainer:
         for adam in (self._adam_g, self._adam_d):
             set_rate(adam, self.plan.learning_rate)
         self.steps = state["steps"]
+        torch.manual_seed(self.plan.seed + self.steps)
+        self._rng.manual_seed(self.plan.seed + self.steps)
+        self._rollouts.reset()
 
     def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
         return {

@@ -72,6 +72,7 @@ def _resume(trainer: NextFrameTrainer, folder: Path) -> float:
     if not (folder / STATE).exists():
         return 0.0
     trainer.load(folder / STATE)
+    _forget_after(folder / "log.csv", trainer.steps)
     return float(json.loads((folder / SPENT).read_text(encoding="utf-8"))["seconds"])
 
 
@@ -117,6 +118,15 @@ def _note(path: Path, row: dict[str, float]) -> None:
         if new:
             writer.writeheader()
         writer.writerow(row)
+
+
+def _forget_after(path: Path, step: int) -> None:
+    """Drops the rows of steps that a kill undid, and one that it cut off: the log tells of one training."""
+    if not path.exists():
+        return
+    head, *rows = path.read_bytes().decode().splitlines(keepends=True) or [""]
+    kept = [row for row in rows if row.endswith("\n") and int(row.partition(",")[0]) <= step]
+    write_whole(path, "".join([head, *kept]))
 
 
 def _card(name: str, title: str, data: str) -> Card:

@@ -37,7 +37,11 @@ class Rollouts:
         self._film, self._time, self._age = (torch.zeros(places, dtype=torch.int64) for _ in range(3))
         self._corner = torch.zeros(places, 2, dtype=torch.int64)
         self._from_noise = torch.zeros(places, dtype=torch.bool)
-        for place in range(places):
+        self.reset()
+
+    def reset(self) -> None:
+        """All dreams start anew."""
+        for place in range(len(self._pictures)):
             self._restart(place)
 
     def batch(self, count: int) -> Batch:

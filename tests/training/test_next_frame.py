@@ -16,7 +16,7 @@ from stylizer.picture import encode_picture
 from stylizer.training.data.clips import FAMILIES, clip
 from stylizer.training.data.films import load_films
 from stylizer.training.next_frame import NextFrameTrainer, Plan, dream
-from stylizer.training.next_frame_run import _save, _train, run
+from stylizer.training.next_frame_run import _resume, _save, _train, run
 from stylizer.training.rollouts import Rollouts
 from stylizer.vj.bank import Bank
 
@@ -82,6 +82,29 @@ def test_the_log_tells_means_after_a_stop_in_the_middle_too(tmp_path: Path, monk
     rows = [line.split(",") for line in (tmp_path / "log.csv").read_text().splitlines()[1:]]
     assert [row[0] for row in rows] == ["50", "100"]
     assert [float(row[2]) for row in rows] == [0.5, 0.5]
+
+
+def test_the_log_forgets_the_steps_that_a_kill_undid(tmp_path: Path) -> None:
+    trainer = NextFrameTrainer([film()], PLAN)
+    trainer.steps = 2
+    _save(trainer, tmp_path, 1.0)
+    (tmp_path / "log.csv").write_text("step,seconds,l1\n1,1,0.5\n2,2,0.5\n3,3,0.5\n4,4,0.")  # cut off, too
+    assert _resume(NextFrameTrainer([film()], PLAN), tmp_path) == 1.0
+    assert (tmp_path / "log.csv").read_text().splitlines() == ["step,seconds,l1", "1,1,0.5", "2,2,0.5"]
+
+
+def test_training_that_goes_on_does_not_draw_the_first_dreams_again(tmp_path: Path) -> None:
+    first = NextFrameTrainer([film()], PLAN)
+    begun = first._rollouts.batch(2)
+    first.step()
+    first.save(tmp_path / "state.pt")
+    batches = []
+    for _ in range(2):
+        again = NextFrameTrainer([film()], PLAN)
+        again.load(tmp_path / "state.pt")
+        batches.append((again._rollouts.batch(2), torch.rand(1)))
+    assert not torch.equal(batches[0][0].given, begun.given)
+    assert torch.equal(batches[0][0].given, batches[1][0].given) and batches[0][1] == batches[1][1]
 
 
 def test_a_few_steps_bring_the_pictures_nearer_to_the_film() -> None:
