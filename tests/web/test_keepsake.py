@@ -233,6 +233,30 @@ def test_a_reference_is_taken_or_refused_in_words(served: Running, visitor: http
     assert session._state.reference is None
 
 
+@pytest.mark.parametrize("kind", ["backdrop", "reference"])
+def test_a_picture_that_is_taken_away_while_it_is_sent_does_not_come_after_all(
+    kind: str, served: Running, visitor: httpx.Client
+) -> None:
+    (stream,) = served.app.state.service.ready.streams._streams.values()
+    picture, removed = io.BytesIO(), threading.Event()
+    Image.new("RGB", (64, 48)).save(picture, "PNG")
+
+    def remove() -> None:
+        visitor.delete(kind)
+        removed.set()
+
+    def slowly_sent() -> Iterator[bytes]:
+        yield picture.getvalue()[:20]
+        wait_for(lambda: stream.pictures.locked(), 10)
+        threading.Thread(target=remove).start()
+        removed.wait(0.05)
+        yield picture.getvalue()[20:]
+
+    assert visitor.put(kind, content=slowly_sent()).status_code == 204
+    assert removed.wait(10)
+    assert getattr(stream.session._state, kind) is None
+
+
 def test_waiting_visitors_keep_their_turn(served: Running, visitor: httpx.Client) -> None:
     with served.client() as http:
 

@@ -96,43 +96,47 @@ async def change_controls(changes: Controls, stream: StreamDep) -> ControlsNow:
 
 
 @router.put("/{stream_id}/backdrop", status_code=204, responses=problems(401, 403, 404, 408, 413, 415, 422))
-async def put_backdrop(request: Request, visitor: VisitorDep, service: ServiceDep) -> None:
+async def put_backdrop(request: Request, stream: StreamDep, visitor: VisitorDep, service: ServiceDep) -> None:
     """The visitor's own picture for background "picture": JPEG, PNG or WebP as the body. Kept as long as the stream.
 
     413 too many bytes; 415 no such picture; 422 too many pixels.
     """
-    body = await request.body()  # no larger than the doors let through; pages send it no larger than the screen needs
-    decoding = asyncio.get_running_loop().run_in_executor(
-        service.stills, decode_picture, body, "background", MAX_PIXELS, FORMATS
-    )
-    visitor.set_backdrop(await decoding)
+    async with stream.pictures:
+        body = await request.body()  # no larger than the doors let through, nor, from pages, than the screen needs
+        decoding = asyncio.get_running_loop().run_in_executor(
+            service.stills, decode_picture, body, "background", MAX_PIXELS, FORMATS
+        )
+        visitor.set_backdrop(await decoding)
 
 
 @router.delete("/{stream_id}/backdrop", status_code=204, responses=problems(401, 403, 404, 503))
-async def remove_backdrop(visitor: VisitorDep) -> None:
+async def remove_backdrop(stream: StreamDep, visitor: VisitorDep) -> None:
     """The painted landscape again."""
-    visitor.set_backdrop(None)
+    async with stream.pictures:
+        visitor.set_backdrop(None)
 
 
 @router.put("/{stream_id}/reference", status_code=204, responses=problems(401, 403, 404, 408, 413, 415, 422, 503))
-async def put_reference(request: Request, visitor: VisitorDep, service: ServiceDep) -> None:
+async def put_reference(request: Request, stream: StreamDep, visitor: VisitorDep, service: ServiceDep) -> None:
     """A picture of somebody whose look the visitor takes on, as far as `look` says: as a backdrop is sent. Of a picture
     with nobody in it, such as a painting, the colours are taken. Kept as long as the stream; answers when it shows.
 
     413 too many bytes; 415 no such picture; 422 too many pixels; 503 it could not be cut out.
     """
-    body = await request.body()
+    async with stream.pictures:
+        body = await request.body()
 
-    def work() -> None:
-        visitor.set_reference(decode_picture(body, "reference", MAX_PIXELS, FORMATS))
+        def work() -> None:
+            visitor.set_reference(decode_picture(body, "reference", MAX_PIXELS, FORMATS))
 
-    await asyncio.get_running_loop().run_in_executor(service.stills, work)
+        await asyncio.get_running_loop().run_in_executor(service.stills, work)
 
 
 @router.delete("/{stream_id}/reference", status_code=204, responses=problems(401, 403, 404, 503))
-async def remove_reference(visitor: VisitorDep) -> None:
+async def remove_reference(stream: StreamDep, visitor: VisitorDep) -> None:
     """The visitor's own look again, or their seed's."""
-    visitor.set_reference(None)
+    async with stream.pictures:
+        visitor.set_reference(None)
 
 
 @router.get("/{stream_id}/stats", responses=problems(401, 404, 503))

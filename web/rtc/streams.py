@@ -30,7 +30,11 @@ Clock = Callable[[], float]
 
 
 class Stream:
-    """One visitor as the network sees it: a place in the worker, the token that owns it, at most one connection."""
+    """One visitor as the network sees it: a place in the worker, the token that owns it, at most one connection.
+
+    pictures: held while one of the visitor's own is sent or taken away: they come in the order in which they were asked
+    for.
+    """
 
     def __init__(self, session: Session, clock: Clock) -> None:
         self.session = session
@@ -38,6 +42,7 @@ class Stream:
         self.peer: Peer | None = None
         self.opened_at_s = clock()
         self.reconnects = 0
+        self.pictures = asyncio.Lock()
         self._clock = clock
         self._lock = asyncio.Lock()
         self._ended = False
