@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 import time
+import tracemalloc
 import wave
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -27,7 +28,7 @@ from stylizer.vj.inputs.gamepad import EVENT, Gamepad, address_of
 from stylizer.vj.inputs.guests import GuestFeed, film_frames
 from stylizer.vj.inputs.link import AbletonLink
 from stylizer.vj.inputs.mapping import Mapper
-from stylizer.vj.inputs.sound_file import RATE, SoundTrack, read_sound
+from stylizer.vj.inputs.sound_file import RATE, SoundFilePlayer, SoundTrack, read_sound
 from stylizer.vj.loop import open_loop
 from stylizer.vj.outputs.broadcast import Broadcast
 from stylizer.vj.outputs.outlet import Outlet
@@ -247,6 +248,30 @@ def test_a_file_is_heard_step_by_step(tmp_path: Path) -> None:
         read_sound(tmp_path / "none.wav")
 
 
+def test_of_a_long_sound_only_what_is_heard_is_held(tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "set.wav"), "wb") as file:
+        file.setparams((1, 1, 8000, 0, "NONE", ""))
+        file.writeframes(bytes(8000 * 600))  # ten minutes: 110 MiB as they are heard
+    tracemalloc.start()
+    track = SoundTrack(read_sound(tmp_path / "set.wav"))
+    heard = [sound for step in range(1, 21) for sound in track.until(step / 10)]
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert heard[-1].time_s == pytest.approx(2.0, abs=0.05) and most < 10 * 2**20
+
+
+def test_a_sound_is_heard_over_and_over_and_may_be_taken_away(tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "short.wav"), "wb") as file:
+        file.setparams((1, 2, RATE, 0, "NONE", ""))
+        file.writeframes(bytes(2 * RATE // 4))
+    starts: list[float] = []
+    player = SoundFilePlayer(tmp_path / "short.wav", lambda sound, at_s: starts.append(at_s - sound.time_s))
+    assert eventually(lambda: len({round(start, 3) for start in starts}) >= 2)
+    (tmp_path / "short.wav").unlink()
+    assert eventually(lambda: player.silent)
+    player.close()
+
+
 def test_files_may_have_any_name_and_say_their_colours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with FilmFile(Path("12:30.mp4"), Fraction(30)) as film:
@@ -257,7 +282,7 @@ def test_files_may_have_any_name_and_say_their_colours(tmp_path: Path, monkeypat
     with wave.open("12:31.wav", "wb") as file:
         file.setparams((1, 2, RATE, 0, "NONE", ""))
         file.writeframes(bytes(2 * RATE))
-    assert len(read_sound(Path("12:31.wav"))) == RATE
+    assert sum(map(len, read_sound(Path("12:31.wav")))) == RATE
     begun = "1a45dfa3a34286810142f7810142f2810442f381084282886d6174726f736b614287810442858102185380670100000000"
     Path("begun.mkv").write_bytes(bytes.fromhex(begun))  # FFmpeg's "end of file" is an error of a kind of its own
     with pytest.raises(Unreadable, match="begun.mkv"):
