@@ -29,6 +29,16 @@ def test_every_link_and_picture_leads_somewhere(page: Path) -> None:
             assert not heading or heading in anchors(there), target
 
 
+def test_every_picture_is_shown_on_a_page() -> None:
+    """As Markdown or, beside its caption, as HTML."""
+    shown = {
+        (page.parent / target).resolve()
+        for page in PAGES
+        for target in re.findall(r"""(?:\]\(|src=")([^)"\s]+)""", page.read_text(encoding="utf-8"))
+    }
+    assert [path.name for path in sorted(ROOT.glob("docs/**/*.webp")) if path not in shown] == []
+
+
 @BY_PAGE
 def test_every_file_that_is_named_with_its_folder_is_there(page: Path) -> None:
     spans = " ".join(re.findall(r"`([^`\n]+)`", page.read_text(encoding="utf-8")))
