@@ -143,6 +143,20 @@ def test_a_name_that_nothing_has_is_told_before_anything_is_loaded(
     assert ended.value.code == 1 and "'nope'; there are" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("given", [["{}/out.txt"], ["{}/out.mp4", "--sound-file", "{}/none.wav"]])
+def test_a_wrong_file_of_a_show_is_told_before_anything_is_loaded(
+    given: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def loaded(*_: object, **__: object) -> None:
+        raise AssertionError("networks were loaded")
+
+    monkeypatch.setattr("stylizer.vj.render.open_loop", loaded)
+    monkeypatch.setattr(sys, "argv", ["stylizer", "vj", "render", *(word.format(tmp_path) for word in given)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1 and Path(given[-1]).name in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "given", [["render", str(CLIP), "{}/out.mp4"], ["bench", "stages"], ["vj", "render", "{}/o.mp4"]]
 )

@@ -74,6 +74,7 @@ def render(
         raise BadInput(f"seconds: got {seconds:g}, at {float(rate):g} frames per second that is not one frame")
     if target.is_dir() or (target.parent.is_dir() and not os.access(target.parent, os.W_OK)):
         raise BadInput(f"{target}: is a folder, or in one that cannot be written to")
+    film = FilmFile(target, rate, threads=1)  # beside the steps it would be timed with them
     track = SoundTrack(read_sound(sound)) if sound else None
     if sound and target.exists() and target.samefile(sound):
         raise BadInput(f"{target}: is the sound that is listened to, which would be lost")
@@ -81,7 +82,7 @@ def render(
     session.play(preset)
     session.modulators.always = tuple(follow)
     steps_ms, variances, motions = [], [], []
-    with FilmFile(target, rate, threads=1) as film:  # beside the steps it would be timed with them
+    with film:
         for count in range(frames):
             if track:
                 listen(session, track.until(count / float(rate)))
