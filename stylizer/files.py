@@ -22,6 +22,8 @@ def made_whole(path: Path) -> Iterator[Path]:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BlockingIOError(errno.EAGAIN, "somebody else is writing it at this moment", str(path)) from None
+        except OSError:  # a network's file system that knows no locks
+            pass
         try:
             yield part
             os.replace(part, path)

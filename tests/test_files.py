@@ -1,5 +1,6 @@
 """Files that are whole or not there."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,14 @@ def test_a_file_that_somebody_else_is_making_is_refused_and_theirs_becomes_whole
     assert path.read_bytes() == b"theirs"
     write_whole(path, b"ours, later")
     assert path.read_bytes() == b"ours, later" and [file.name for file in tmp_path.iterdir()] == ["film.mp4"]
+
+
+def test_a_file_system_without_locks_is_written_to_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", unknown)
+    write_whole(tmp_path / "on a share", b"x")
+    assert (tmp_path / "on a share").read_bytes() == b"x"
