@@ -95,6 +95,20 @@ def test_a_midi_device_may_be_unplugged_and_come_back() -> None:
     midi.close()
 
 
+def test_a_pad_that_is_held_while_its_device_is_pulled_is_let_go() -> None:
+    """Blackout, say. Another device's pads stay as they are held."""
+    turned: list[tuple[str, float]] = []
+    cables = Cables("pads", "keys")
+    midi = MidiInput(lambda a, p: turned.append((a, p)), backend=cables)
+    cables.send("pads", 0x90, 36, 127, 0x90, 37, 127, 0x90, 37, 0, 0xB0, 7, 127)
+    cables.send("keys", 0x91, 60, 127)
+    cables.plugged, before = ["keys"], len(turned)
+    midi.look()
+    assert turned[before:] == [("note:0:36", 0.0)]
+    midi.close()
+    assert len(turned) == before + 1
+
+
 def test_ngx_map_does_what_ngx_does() -> None:
     mapper = Mapper(ngx_map(["spirals", "flames", "ink", "silk", "cells"]), soft=False)
     now = defaults("vj")

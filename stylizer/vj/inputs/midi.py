@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from stylizer.errors import Unavailable
@@ -30,7 +31,8 @@ def address_of(message: Any) -> tuple[str, float] | None:
 
 
 class MidiInput:
-    """Opens every input port and keeps looking, so that a device may be unplugged and come back.
+    """Opens every input port and keeps looking, so that a device may be unplugged and come back; what its keys held is
+    let go.
 
     turned(address, position) and clock(kind), kind one of clock | start | continue | stop, are called on MIDI's own
     thread. backend: mido by default. Raises Unavailable when this machine has no MIDI at all.
@@ -45,6 +47,7 @@ class MidiInput:
         self._turned, self._clock = turned, clock
         self._backend = backend or _mido()
         self._ports: dict[str, Any] = {}
+        self._held: dict[str, set[str]] = {}  # by device: addresses of keys
         self._closing = threading.Event()
         self.look()
         self._thread = threading.Thread(target=self._keep_looking, name="midi", daemon=True)
@@ -60,19 +63,25 @@ class MidiInput:
         for gone in [n for n in self._ports if n not in names]:
             log.info("midi device gone", device=gone)
             self._ports.pop(gone).close()
+            for address in sorted(self._held.pop(gone, ())):
+                self._turned(address, 0.0)
         for name in names:
             if name not in self._ports:
                 try:
-                    self._ports[name] = self._backend.open_input(name, self.receive)
+                    self._ports[name] = self._backend.open_input(name, partial(self._receive, name))
                 except Exception as error:  # rtmidi's own errors have no common base
                     log.warning("midi device does not open", device=name, reason=str(error))
 
-    def receive(self, message: Any) -> None:
+    def _receive(self, device: str, message: Any) -> None:
         """One message, parsed by mido."""
         if message.type in ("clock", "start", "continue", "stop"):
             self._clock(message.type)
         elif (turned := address_of(message)) is not None:
-            self._turned(*turned)
+            address, position = turned
+            if address.startswith("note:"):
+                held = self._held.setdefault(device, set())
+                self._held[device] = held | {address} if position > 0 else held - {address}
+            self._turned(address, position)
 
     def close(self) -> None:
         self._closing.set()
