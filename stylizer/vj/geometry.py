@@ -9,8 +9,6 @@ from torch import Tensor
 
 from stylizer.vj.noise import SIZE
 
-FOLDS = ("none", "mirror", "quad", "kaleidoscope")
-
 
 @dataclass(frozen=True, slots=True)
 class Motion:

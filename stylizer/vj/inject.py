@@ -11,7 +11,6 @@ from torch import Tensor
 from stylizer.frame import PixelsU8, unit_from_u8
 from stylizer.vj.noise import SIZE
 
-INJECTS = ("none", "whole", "person", "edges")
 Matte = Callable[[Tensor], Tensor]  # unit [1, 3, H, W] -> alpha [1, 1, H, W]
 
 
@@ -24,7 +23,7 @@ class Guest:
 
 
 def guest(pixels: PixelsU8, what: str, matte: Matte | None) -> Guest:
-    """The middle square of a frame. what: a name of INJECTS; `person` without a matte is the whole picture."""
+    """The middle square of a frame. what: of the control `inject`; `person` without a matte is all of it."""
     square = middle_square(pixels)
     if what == "edges":
         grey = cv2.GaussianBlur(cv2.cvtColor(square, cv2.COLOR_RGB2GRAY), (0, 0), 1.2).astype(np.float32) / 255

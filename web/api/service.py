@@ -25,14 +25,6 @@ STILL_THREADS = 4  # threads that wait for POST /v1/stylize, apart from those th
 RECORDERS = 4  # threads that encode visitors' clips
 
 
-class Rung(NamedTuple):
-    """One line of the start-up report, as `stylizer.pipeline.Rung`."""
-
-    part: str
-    standing: str
-    why: str
-
-
 class ServedPipeline(Stepper, Protocol):
     """The part of `Pipeline` that the web needs."""
 

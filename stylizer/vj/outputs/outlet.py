@@ -25,7 +25,7 @@ class Outlet:
         self, name: str, side: int, write: Callable[[PixelsU8], None], close_device: Callable[[], None]
     ) -> None:
         self.name, self._side, self._write, self._close_device = name, side, write, close_device
-        self.sent, self.skipped, self.fault = 0, 0, ""
+        self.fault = ""
         self._newest: PixelsU8 | None = None
         self._ready = threading.Condition()
         self._closing = False
@@ -35,7 +35,6 @@ class Outlet:
     def offer(self, pixels: PixelsU8) -> None:
         """pixels: not changed by the caller afterwards."""
         with self._ready:
-            self.skipped += self._newest is not None
             self._newest = pixels
             self._ready.notify()
 
@@ -49,7 +48,6 @@ class Outlet:
         try:
             while (pixels := self._next()) is not None:
                 self._write(fitted(pixels, self._side, self._side))
-                self.sent += 1
         except Exception as error:  # of somebody else's driver: the show goes on without it
             self.fault = str(error)
             log.warning("output ended", output=self.name, reason=self.fault)

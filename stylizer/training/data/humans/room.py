@@ -21,7 +21,6 @@ from stylizer.training.data.humans.view import Camera
 RGB = tuple[float, float, float]
 Point = tuple[float, float, float]
 WALL_Z, WALL_X = -17.0, -24.0  # of the wall behind and the one on the left
-FLOOR_TEXELS = 40  # a dm's
 RAYS, SHADOWS = 28, 20  # of the sky, of the main lamp, for each point
 BLUR = 1 / 300  # of the picture's width
 
