@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stylizer import styles
 from stylizer.config import Settings
 from stylizer.engines.openvino import OpenVinoEngine
 from stylizer.errors import ModelRejected
@@ -16,10 +15,9 @@ from stylizer.stages.crop import cut, square_around
 from stylizer.stages.detect import load_detector
 from stylizer.stages.matte import RvmMatte, View
 from stylizer.stages.pose import PoseDetector, PoseMatte
+from stylizer.styles import CLIP
 from stylizer.weights.registry import Registry
 from tests.conftest import Finder
-
-CLIP = Path(styles.__path__[0]) / "clip.mp4"
 
 
 @pytest.fixture(scope="module")

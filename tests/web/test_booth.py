@@ -14,7 +14,7 @@ from stylizer.config import Settings
 from tests.web.axe import serious
 from tests.web.browser import CAMERA_FPS, Launch, mean_colour, visit, wait_unique, watch
 from tests.web.doubles import ColourPipeline, Running, free_port, running, wait_for
-from web.api.app import CLIP, create_app
+from web.api.app import create_app
 from web.api.doors import RateLimit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
@@ -176,7 +176,6 @@ def test_an_insecure_address_is_explained_in_japanese_as_well(worker: Running, l
         assert "https://" in page.inner_text("#more")
 
 
-@pytest.mark.skipif(not CLIP.exists(), reason="this checkout has no sample clip")
 def test_without_a_camera_the_sample_clip_is_stylized(worker: Running, launch: Launch) -> None:
     with visit(launch(None)) as browser:
         page = browser.new_page()

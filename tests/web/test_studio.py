@@ -24,7 +24,6 @@ from tests.web.browser import Launch, frames_of, save_mjpeg, visit
 from tests.web.doubles import free_port, wait_for
 from tests.web.test_end_to_end import add_style
 from web.studio import launch as studio_process
-from web.studio.resources import CLIP
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -131,7 +130,6 @@ def test_a_camera_is_stylized_and_a_control_reaches_the_worker(page: Page, media
     assert page.get_by_test_id("stException").count() == 0
 
 
-@pytest.mark.skipif(not CLIP.exists(), reason="this checkout has no sample clip")
 def test_without_a_camera_the_sample_clip_plays_and_comes_back_after_a_break(page: Page, studio: Studio) -> None:
     page.get_by_role("button", name="Play the sample clip").click()
     before = _wait_picture(page, lambda seen: seen.at_s > 3)
@@ -168,7 +166,6 @@ def _saved(page: Page, button: str) -> bytes:
     return download.value.path().read_bytes()
 
 
-@pytest.mark.skipif(not CLIP.exists(), reason="this checkout has no sample clip")
 def test_every_page_does_what_it_is_there_for(studio: Studio, launch: Launch, weights: Finder, tmp_path: Path) -> None:
     """One visit through all of them: presets, a comparison, curves, figures, health, a style brought in, Japanese."""
     with visit(launch(None), size=(1280, 1400)) as context:

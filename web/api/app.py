@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -13,9 +12,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-import stylizer.styles
 from stylizer.config import Settings
 from stylizer.errors import BadInput, NotFound, StylizerError
+from stylizer.styles import CLIP
 from web import compat
 from web.api import keepsakes, stills, streams
 from web.api.connections import Connections
@@ -27,7 +26,6 @@ from web.api.service import ServedPipeline, Service
 from web.documents import PAGES, PageFiles, document
 from web.errors import RefusedBody, problem
 
-CLIP = Path(stylizer.styles.__file__).parent / "clip.mp4"
 DOCS_PATH = "/docs"
 LANGUAGES = ("en", "ja")
 

@@ -9,6 +9,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from stylizer.controls import CONTROLS
 from stylizer.errors import StylizerError
+from stylizer.styles import CLIP
 from web.studio import resources
 from web.studio.comparison import side_by_side
 from web.studio.strings import said, t
@@ -65,7 +66,7 @@ def _draw(upload: UploadedFile | None, ways: list[dict[str, object]], seconds: f
     bar = st.progress(0.0, t("drawing_both"))
     try:
         with tempfile.TemporaryDirectory() as folder:
-            film = resources.CLIP
+            film = CLIP
             if upload is not None:
                 film = Path(folder) / f"film{Path(upload.name).suffix.lower()}"
                 film.write_bytes(upload.getvalue())

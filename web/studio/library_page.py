@@ -6,6 +6,7 @@ from streamlit.delta_generator import DeltaGenerator
 from stylizer.errors import ModelMissing, ModelRejected, StylizerError
 from stylizer.frame import PixelsU8
 from stylizer.media import Reader
+from stylizer.styles import CLIP
 from stylizer.weights.card import MAX_TITLE
 from stylizer.weights.importing import import_style
 from stylizer.weights.manifest import Part
@@ -70,7 +71,7 @@ def preview(name: str, sha256: str | None) -> PixelsU8:
 
 @st.cache_data(show_spinner=False)
 def _moment() -> PixelsU8:
-    with Reader(resources.CLIP) as film:
+    with Reader(CLIP) as film:
         return next(frame.pixels for frame in film if frame.time_s >= MOMENT_S)
 
 

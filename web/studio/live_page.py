@@ -12,6 +12,7 @@ from streamlit_webrtc.webrtc import SignallingTimeoutError
 from stylizer.controls import CONTROLS, Value
 from stylizer.errors import StylizerError
 from stylizer.frame import PixelsU8
+from stylizer.styles import CLIP
 from web import compat
 from web.rtc.ice import browser_ice_servers
 from web.studio import before_after, presets, reference, resources
@@ -196,7 +197,7 @@ def _offer_sources(stage: Stage, left: DeltaGenerator, right: DeltaGenerator) ->
         width="stretch",
         on_click=_want,
         args=(stage, "clip"),
-        disabled=not resources.CLIP.exists(),
+        disabled=not CLIP.exists(),
     )
     if stage.problem:
         st.warning(stage.problem)
@@ -231,7 +232,7 @@ def _join(stage: Stage, source: str, tries: int) -> None:
     connect_s = CONNECT_S * 2**tries
     sink = CameraSink(bridge, connect_s) if source == "camera" else None
     if sink is None:
-        play_clip(bridge, resources.CLIP, connect_s)
+        play_clip(bridge, CLIP, connect_s)
     stage.visit = Visit(source, bridge, sink, time.time_ns(), tries)
     _give_reference(stage, stage.visit)
 

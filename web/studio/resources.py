@@ -2,11 +2,9 @@
 
 import threading
 import time
-from pathlib import Path
 
 import streamlit as st
 
-import stylizer.styles
 from stylizer.config import Settings
 from stylizer.ladder import Parts, open_parts
 from stylizer.library import Library
@@ -16,8 +14,6 @@ from stylizer.weights import Registry
 from web import compat
 from web.api.service import MAX_RESTARTS, SUPERVISE_S
 from web.studio.strings import language
-
-CLIP = Path(stylizer.styles.__file__).parent / "clip.mp4"
 
 
 @st.cache_resource(show_spinner=False)
