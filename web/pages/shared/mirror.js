@@ -5,8 +5,8 @@
 // sentence, and third the code of its kind).
 
 import { ANSWER_MS, call, Refusal } from "./api.js";
+import { waitMs } from "./retry.js";
 
-const RETRY_MS = [0, 300, 1200, 2700, 4800, 7000]; // LiveKit's curve; its last step repeats
 const BUSY_MS = 3000; // between two asks for a place
 const BEAT_MS = 1000;
 const STALL_MS = 3000; // no new picture for this long: a new connection
@@ -252,7 +252,7 @@ export class Mirror {
     if (!this.#wanted) return;
     this.#disconnect();
     const round = ++this.#round;
-    let wait = RETRY_MS[Math.min(this.#attempt++, RETRY_MS.length - 1)];
+    let wait = waitMs(this.#attempt++);
     if (error instanceof Refusal && error.code === "no_capacity") {
       wait = BUSY_MS;
       this.#attempt = 0; // it answered: should the next answer be lost, the turn is kept by asking again at once
@@ -265,7 +265,7 @@ export class Mirror {
       if (!this.#stream) delete this.#controls.style; // asked for a place: the style that was chosen is gone
       this.#resume = this.#stream?.token ?? null;
       this.#stream = null; // the worker forgot us: a new place, with the controls that we remember
-      wait = Math.min(wait, RETRY_MS[1]); // it answered, so there is a network
+      wait = Math.min(wait, waitMs(1)); // it answered, so there is a network
       this.#onState("reconnecting");
     } else if (error instanceof Refusal && ![408, 429].includes(error.status)) {
       this.#wanted = false;

@@ -1,7 +1,8 @@
 // The control page's line to the stage: a WebSocket that says hello, comes back by itself, and keeps only the newest
 // change of each control while the screen has not been drawn anew.
 
-const RETRY_MS = [0, 300, 1200, 2700, 4800, 7000];
+import { waitMs } from "/shared/retry.js";
+
 const WRONG_KEY = 4401;
 
 export class Link {
@@ -45,7 +46,7 @@ export class Link {
     socket.onclose = ({ code }) => {
       if (code === WRONG_KEY) return this.#onState("key");
       this.#onState("lost");
-      setTimeout(() => this.#open(), RETRY_MS[Math.min(this.#attempt++, RETRY_MS.length - 1)]);
+      setTimeout(() => this.#open(), waitMs(this.#attempt++));
     };
   }
 }
