@@ -1,6 +1,8 @@
 // The booth: asks for the camera, shows the stylized mirror, says in words what is happening, rests when nobody is there.
 
 import { ANSWER_MS, call, Refusal } from "/shared/api.js";
+import { $, element } from "/shared/elements.js";
+import { currentLanguage, languageButtons, paintLanguage } from "/shared/language.js";
 import { Mirror } from "/shared/mirror.js";
 import { problem } from "/shared/problems.js";
 import { camera, clip } from "/shared/sources.js";
@@ -10,7 +12,7 @@ import { Figure } from "./figure.js";
 import { HandsFree } from "./handsfree.js";
 import { TakeHome } from "./takehome.js";
 import { guard, kiosk, setting, stayAwake } from "./kiosk.js";
-import { chooseLanguage, currentLanguage, has, languages, t } from "./strings.js";
+import { has, t } from "./strings.js";
 import { action, file, widget } from "./widgets.js";
 
 const SHEETS = { style: ["style", "style_strength"], background: ["background", "background_colour", "own"], more: ["framing", "mirror", "hands"] };
@@ -22,7 +24,6 @@ const AGAIN_MS = 5000; // a kiosk tries again by itself
 const SILENT_MS = 10_000; // and asks for a camera that sends nothing anew
 const MAX_SEED = 2 ** 31 - 1;
 
-const $ = (id) => document.getElementById(id);
 const video = $("mirror");
 const state = { name: "idle", detail: "", code: "", resting: false, sheet: null };
 let table = [], styles = [], titles = {}, widgets = [], ladder = [], controls = {}, mirror = null, source = null, lastSource = camera, pictures = {}, again = 0, round = 0; // pictures: the visitor's own, "backdrop" and "reference"
@@ -44,7 +45,7 @@ function show(name, detail = "", code = "") {
 
 function paint() {
   const { name, detail, resting } = state;
-  document.documentElement.lang = currentLanguage();
+  paintLanguage($("languages"));
   document.body.dataset.state = name;
   document.body.toggleAttribute("data-rest", resting);
   const idle = name === "idle", live = name === "live", away = idle || resting, remedy = REMEDIES.includes(name) && !resting;
@@ -80,7 +81,6 @@ function paint() {
   const words = (key, otherwise) => (has(key) ? t(key) : otherwise);
   $("notes").querySelector("summary").textContent = t("notes", { parts: notes.map(({ part }) => words(`part_${part}`, part)).join(currentLanguage() === "ja" ? "・" : ", ") });
   $("notes").querySelector("ul").replaceChildren(...notes.map((rung) => noteLine(rung, words(`why_${rung.part}`, ""))));
-  for (const button of $("languages").children) button.setAttribute("aria-pressed", String(button.value === currentLanguage()));
   $("stage").style.setProperty("--behind", controls.background === "plain" ? controls.background_colour : "");
   figure.paint(live && !resting, controls.mirror);
   hands.paint(live && !resting && !takeHome.busy, takeHome.busy);
@@ -88,10 +88,7 @@ function paint() {
 }
 
 function noteLine(rung, words) {
-  const line = document.createElement("li"), detail = document.createElement("small");
-  Object.assign(detail, { lang: "en", textContent: `${rung.part}: ${rung.standing}. ${rung.why}` });
-  line.append(words, detail);
-  return line;
+  return element("li", {}, words, element("small", { lang: "en", textContent: `${rung.part}: ${rung.standing}. ${rung.why}` }));
 }
 
 function buildSheets() {
@@ -272,11 +269,7 @@ $("dock").onclick = ({ target }) => {
   else if (value === "home") { openSheet(null); hands.restart(); takeHome.start().finally(paint); paint(); }
 };
 for (const shown of [video, $("crisp")]) shown.onclick = () => openSheet(null);
-for (const [code, name] of Object.entries(languages)) {
-  const button = Object.assign(document.createElement("button"), { type: "button", value: code, textContent: name, lang: code });
-  button.onclick = () => { chooseLanguage(code); buildSheets(); };
-  $("languages").append(button);
-}
+languageButtons($("languages"), buildSheets);
 $("attract").onerror = () => { $("attract").hidden = true; }; // a build without the clip
 if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
   $("attract").autoplay = false;

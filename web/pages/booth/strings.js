@@ -1,9 +1,9 @@
-// Every sentence of the booth, in both languages. A key that is missing shows itself by name.
+// Every sentence of the booth, in both languages.
 
-import { chooseLanguage, currentLanguage, languages } from "/shared/language.js";
+import { currentLanguage, translator } from "/shared/language.js";
 import { PROBLEMS } from "/shared/problems.js";
 
-const STRINGS = {
+export const STRINGS = {
   en: {
     title: "Step in and be drawn",
     invite: "Stand where the camera sees you from head to foot. Nothing is recorded unless you ask for it.",
@@ -132,15 +132,6 @@ const STRINGS = {
   },
 };
 
-export { chooseLanguage, currentLanguage, languages };
-
-/** All keys of the language, sorted. */
-export const keys = () => Object.keys(STRINGS[currentLanguage()]).sort();
-
 export const has = (key) => key in STRINGS[currentLanguage()];
 
-/** The sentence for `key`, with {name} replaced from `values`. */
-export function t(key, values = {}) {
-  const text = STRINGS[currentLanguage()][key] ?? key;
-  return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
-}
+export const t = translator(STRINGS);

@@ -1,14 +1,9 @@
 // One widget for each kind of control in the worker's table. `change(name, value)` tells what the visitor did.
 
+import { element } from "/shared/elements.js";
 import { has, t } from "./strings.js";
 
 const words = (name) => (has(name) ? t(name) : name[0].toUpperCase() + name.slice(1));
-
-function element(tag, attributes = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), attributes);
-  node.append(...children);
-  return node;
-}
 
 function choice(row, choices, titles, change) {
   const buttons = choices.map((value) =>

@@ -1,6 +1,6 @@
 // What each control does, for tooltips and the dialog behind it. English is the table's own; Japanese is here.
 
-import { currentLanguage } from "./strings.js";
+import { currentLanguage } from "/shared/language.js";
 
 const JAPANESE = {
   model_a: "スロットAのモデル：内蔵モデルの名前", model_b: "スロットBのモデル", crossfade: "0はA、1はB。間ではすべての重みを混ぜます",

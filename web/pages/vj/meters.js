@@ -1,6 +1,6 @@
 // What the stage hears and how it is: sound, beat, MIDI, guards, rates.
 
-import { $, element } from "./elements.js";
+import { $, element } from "/shared/elements.js";
 import { t } from "./strings.js";
 
 const BARS = ["level", "low", "mid", "high", "flux"];

@@ -1,7 +1,8 @@
 // The control table as sliders, pads and buttons. A row that is new in the table appears by itself under "more".
 
-import { element, polite } from "./elements.js";
+import { element } from "/shared/elements.js";
 import { help } from "./help.js";
+import { polite } from "./polite.js";
 import { label, t } from "./strings.js";
 
 const PLACED = ["model_a", "model_b", "crossfade", "freeze", "blackout", "strobe_guard", "collapse_guard"]; // elsewhere on the page

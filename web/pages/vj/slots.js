@@ -1,8 +1,8 @@
 // The two slots: which model plays, its picture, and a place where a .pict file may be dropped.
 
-import { Refusal } from "/shared/api.js";
+import { call } from "/shared/api.js";
+import { element } from "/shared/elements.js";
 import { problem } from "/shared/problems.js";
-import { element } from "./elements.js";
 import { t } from "./strings.js";
 
 const MAX_BYTES = 64 * 2 ** 20;
@@ -56,12 +56,8 @@ export class Slot {
     this.#place.classList.add("busy");
     this.#say(t("loading", { name: file.name }));
     try {
-      const answer = await fetch(`/v1/stage/slots/${this.#slot}?name=${encodeURIComponent(file.name)}`, {
-        method: "POST", body: file, headers: { Authorization: `Bearer ${this.#key}` },
-      });
-      const data = await answer.json();
-      if (!answer.ok) throw new Refusal(answer.status, data.code, data.message);
-      this.#say(t("loaded", { name: data.model, slot: this.#slot.toUpperCase() }));
+      const { model } = await call("POST", `/v1/stage/slots/${this.#slot}?name=${encodeURIComponent(file.name)}`, { body: file, token: this.#key });
+      this.#say(t("loaded", { name: model, slot: this.#slot.toUpperCase() }));
     } catch (error) {
       this.#say(t(problem(error)), true, error.message);
     } finally {

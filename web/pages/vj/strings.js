@@ -1,6 +1,6 @@
 // Every sentence of the stage, in both languages. Controls of the table that have no word here show their own name.
 
-import { chooseLanguage, currentLanguage, languages } from "/shared/language.js";
+import { currentLanguage, translator } from "/shared/language.js";
 import { PROBLEMS } from "/shared/problems.js";
 
 const STRINGS = {
@@ -67,10 +67,7 @@ const LABELS = {
   },
 };
 
-export { chooseLanguage, currentLanguage, languages };
-
-/** The sentence for `key`, with {name} replaced from `values`. */
-export const t = (key, values = {}) => (STRINGS[currentLanguage()][key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name]);
+export const t = translator(STRINGS);
 
 /** The word for a control, a choice or a gesture. */
 export const label = (name) => LABELS[currentLanguage()][name] ?? name.replaceAll("_", " ");

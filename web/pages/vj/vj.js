@@ -1,14 +1,15 @@
 // The stage: one socket carries the state of the show, one WebRTC line its picture; every hand movement goes out at once.
 
+import { $, element } from "/shared/elements.js";
+import { languageButtons, paintLanguage } from "/shared/language.js";
 import { Mirror } from "/shared/mirror.js";
 import { problem } from "/shared/problems.js";
 import { camera as openCamera } from "/shared/sources.js";
-import { $, element } from "./elements.js";
 import { Link } from "./link.js";
 import * as meters from "./meters.js";
 import { Panel } from "./panel.js";
 import { picture, Slot } from "./slots.js";
-import { chooseLanguage, currentLanguage, label, languages, t } from "./strings.js";
+import { label, t } from "./strings.js";
 import * as wire from "./wire.js";
 
 const SWITCHES = ["freeze", "blackout", "collapse_guard", "strobe_guard"];
@@ -140,7 +141,7 @@ async function toggleCamera() {
 }
 
 function paint() {
-  document.documentElement.lang = currentLanguage();
+  paintLanguage($("languages"));
   document.body.dataset.state = state;
   $("line").textContent = t(`line_${state}`);
   $("line").dataset.tone = TONES[state];
@@ -165,7 +166,6 @@ function paint() {
     type: "button", className: `choice ${name}`, value: name, textContent: label(name), ariaPressed: String(Boolean(controls[name])),
     onclick: () => change({ [name]: !controls[name] }),
   })));
-  for (const button of $("languages").children) button.setAttribute("aria-pressed", String(button.value === currentLanguage()));
   meters.build();
   paintKeys();
 }
@@ -199,14 +199,9 @@ addEventListener("keydown", (event) => {
 addEventListener("click", (event) => event.detail && document.activeElement?.matches("button") && document.activeElement.blur()); // so that the space bar taps again
 for (const type of ["dragover", "drop"]) addEventListener(type, (event) => event.preventDefault()); // a miss must not leave the page
 addEventListener("pageshow", (event) => event.persisted && location.reload());
-for (const [code, name] of Object.entries(languages)) {
-  const button = element("button", { type: "button", value: code, textContent: name, lang: code });
-  button.onclick = () => {
-    chooseLanguage(code);
-    paint();
-    for (const slot of Object.values(slots)) slot.build();
-    if (rows.length) build(rows);
-  };
-  $("languages").append(button);
-}
+languageButtons($("languages"), () => {
+  paint();
+  for (const slot of Object.values(slots)) slot.build();
+  if (rows.length) build(rows);
+});
 paint();

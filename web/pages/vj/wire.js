@@ -1,6 +1,6 @@
 // The dialog behind each control's small button: which knob turns it, which sound moves it.
 
-import { $, element } from "./elements.js";
+import { $, element } from "/shared/elements.js";
 import { help } from "./help.js";
 import { label, t } from "./strings.js";
 

@@ -1,16 +1,4 @@
-// Small helpers to build the page.
-
-export const $ = (id) => document.getElementById(id);
-
-export function element(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name in node) node[name] = value;
-    else node.setAttribute(name, value);
-  }
-  node.append(...children);
-  return node;
-}
+// A control that several windows show: none of them pulls it out of a hand.
 
 /** `show(value)` for something a hand may hold: while it is held, and a moment longer, other windows' values wait. */
 export function polite(node, show) {
