@@ -25,9 +25,10 @@ from stylizer.frame import VIDEO_CLOCK, Frame
 from stylizer.live import Worker
 from tests.web.doubles import ScriptedTrack
 from web import compat
+from web.messages import MAX_MESSAGE_BYTES
 from web.rtc import output
 from web.rtc.intake import Intake, fit
-from web.rtc.messages import MAX_MESSAGE_BYTES, answer
+from web.rtc.messages import answer
 from web.rtc.output import ResultTrack
 from web.rtc.slot import Slot
 

@@ -22,8 +22,9 @@ from stylizer.vj.outputs.broadcast import Broadcast
 from tests.conftest import Rng
 from tests.web.doubles import wait_for
 from tests.web.stages import KEY, Staged, pict, staged
+from web.messages import parsed
 from web.rtc.threads import FRAME_THREADS, SLOW_THREADS
-from web.vj.messages import TYPES, carry_out, parsed
+from web.vj.messages import TYPES, carry_out
 from web.vj.viewers import MAX_VIEWERS, Audience
 
 pytestmark = pytest.mark.timeout(120)

@@ -17,33 +17,30 @@ from stylizer.errors import BadInput, StylizerError, Unavailable
 from stylizer.live import SessionStats
 from stylizer.logs import log
 from stylizer.stages.outline import Outline
+from web.messages import changes_in, parsed, refusal
 from web.rtc.session import Session
-
-MAX_MESSAGE_BYTES = 4096
 
 
 def answer(session: Session, message: str | bytes) -> str | None:
     """Carries out one message of the page; the reply, or None where there is none to give."""
     seq: object = None
     try:
-        data = _parse(message)
+        data = parsed(message)
+        if not isinstance(data.get("seq", 0), int):
+            raise BadInput(f"seq: got {data['seq']!r:.60}, allowed is a whole number")
         seq = data.get("seq")
         match data.get("type"):
             case "beat":
                 return None
             case "set":
-                changes = data.get("changes")
-                if not isinstance(changes, dict):
-                    raise BadInput(f"changes: got {changes!r:.60}, allowed is an object of control names and values")
-                return json.dumps({"type": "controls", "controls": dict(session.set(changes)), "seq": seq})
+                return json.dumps({"type": "controls", "controls": dict(session.set(changes_in(data))), "seq": seq})
             case other:
                 raise BadInput(f"type: got {other!r:.60}, allowed is beat | set")
     except StylizerError as error:
-        return json.dumps({"type": "error", "code": error.code, "message": str(error), "seq": seq})
+        return refusal(error, seq=seq)
     except Exception as error:  # of a full disk, say: whoever reads the channel goes on
         log.exception("message not carried out")
-        message = f"it could not be done ({type(error).__name__})"
-        return json.dumps({"type": "error", "code": Unavailable.code, "message": message, "seq": seq})
+        return refusal(Unavailable(f"it could not be done ({type(error).__name__})"), seq=seq)
 
 
 def stats_message(stats: SessionStats) -> str:
@@ -56,16 +53,3 @@ def figure_message(outline: Outline) -> str:
 
 def stats_dict(stats: SessionStats) -> dict[str, object]:
     return {name: dict(v) if isinstance(v, Mapping) else v for name, v in asdict(stats).items()}
-
-
-def _parse(message: str | bytes) -> dict[str, object]:
-    size = len(message.encode() if isinstance(message, str) else message)
-    if size > MAX_MESSAGE_BYTES:
-        raise BadInput(f"message: {size} bytes, at most {MAX_MESSAGE_BYTES} are allowed")
-    try:
-        data = json.loads(message)
-    except (ValueError, RecursionError):
-        raise BadInput("message: it is not JSON") from None
-    if not isinstance(data, dict) or not isinstance(data.get("seq", 0), int):
-        raise BadInput("message: allowed is a JSON object whose seq, if any, is a whole number")
-    return data

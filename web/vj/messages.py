@@ -14,28 +14,12 @@ stage -> page   welcome (table, keys), shelf (models, presets), controls, wiring
 """
 
 import hmac
-import json
 
 from stylizer.errors import BadInput
 from web.errors import WrongToken
+from web.messages import changes_in
 from web.vj.stage import Stage
 from web.vj.viewers import Audience
-
-MAX_MESSAGE_BYTES = 4096
-
-
-def parsed(text: str) -> dict[str, object]:
-    """Raises BadInput for what is too long, no JSON, or no object."""
-    size = len(text.encode())
-    if size > MAX_MESSAGE_BYTES:
-        raise BadInput(f"message: {size} bytes, at most {MAX_MESSAGE_BYTES} are allowed")
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        raise BadInput("message: it is not JSON") from None
-    if not isinstance(data, dict):
-        raise BadInput("message: allowed is a JSON object with a type")
-    return data
 
 
 def check_hello(data: dict[str, object], key: str) -> None:
@@ -54,10 +38,7 @@ def carry_out(stage: Stage, audience: Audience, data: dict[str, object]) -> None
     """One message. May load a model: not for an event loop. Raises StylizerError."""
     match data.get("type"):
         case "set":
-            changes = data.get("changes")
-            if not isinstance(changes, dict):
-                raise BadInput(f"changes: got {changes!r:.60}, allowed is an object of control names and values")
-            stage.set(changes)
+            stage.set(changes_in(data))
         case "preset":
             stage.play(data.get("name"), data.get("beats", 0))
         case "key":

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 from itertools import count
 from typing import Annotated
 
@@ -15,9 +14,10 @@ from web.api.doors import RateLimit
 from web.api.models import OpenedStream, OpenStream
 from web.api.streams import ice_servers
 from web.errors import TooLarge, TooManyRequests, WrongToken
+from web.messages import parsed, refusal
 from web.rtc.threads import slowly
 from web.vj.hub import MAX_PAGES, Outbox
-from web.vj.messages import carry_out, check_hello, check_key, parsed
+from web.vj.messages import carry_out, check_hello, check_key
 from web.vj.service import StageService
 
 MAX_PICT_BYTES = 64 << 20  # the published 64-filter network is 54 MB
@@ -72,7 +72,7 @@ async def control(socket: WebSocket) -> None:
 
 async def _refuse(socket: WebSocket, error: StylizerError) -> None:
     with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # it may be gone already
-        await socket.send_text(_error(error))
+        await socket.send_text(refusal(error))
         await socket.close(4401 if isinstance(error, WrongToken) else 1008, error.code)
 
 
@@ -103,7 +103,7 @@ async def _receive(socket: WebSocket, service: StageService, box: Outbox) -> Non
             _within(limit, page)
             await slowly(carry_out, service.stage, service.audience, parsed(text))
         except StylizerError as error:
-            box.put("error", _error(error))
+            box.put("error", refusal(error))
 
 
 def _within(limit: RateLimit, page: str) -> None:
@@ -111,10 +111,6 @@ def _within(limit: RateLimit, page: str) -> None:
         limit.take(page)
     except TooManyRequests:
         raise TooManyRequests(f"more than {MESSAGES_PER_S:g} messages a second; the rest is not carried out") from None
-
-
-def _error(error: StylizerError) -> str:
-    return json.dumps({"type": "error", "code": error.code, "message": str(error)})
 
 
 @router.post("/slots/{slot}", responses=problems(401, 403, 404, 413, 415, 422, 429, 503))
