@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+from starlette.requests import Request
 from starlette.types import Message, Receive
 
 from web.errors import RefusedBody, TooLarge, TooSlow
@@ -29,3 +30,13 @@ def bounded(receive: Receive, limit_bytes: int | None, within_s: float | None) -
         return message
 
     return receive_bounded
+
+
+async def whole(request: Request, limit_bytes: int, too_large: str) -> bytes:
+    """All of it, given up at the first byte too many: raises TooLarge with these words."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit_bytes:
+            raise TooLarge(too_large)
+    return bytes(body)

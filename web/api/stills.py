@@ -1,7 +1,7 @@
 """POST /v1/stylize: one picture in, one stylized picture out, through the same thread as the live frames."""
 
 import asyncio
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.datastructures import UploadFile
@@ -9,10 +9,10 @@ from starlette.datastructures import UploadFile
 from stylizer.controls import CONTROLS, Value
 from stylizer.errors import BadInput, NoCapacity
 from stylizer.picture import decode_picture, encode_picture
+from web.api.body import whole
 from web.api.deps import ReadyDep, ServiceDep, problems
 from web.api.service import Ready, Service
 from web.compat_http import form_in_memory
-from web.errors import TooLarge
 
 router = APIRouter(prefix="/v1", tags=["one picture"])
 
@@ -49,7 +49,7 @@ _BODY = {
     responses={
         200: {
             "content": {
-                f"image/{f}": {"schema": {"type": "string", "format": "binary"}} for f in ("png", "jpeg", "webp")
+                f"image/{f}": {"schema": {"type": "string", "format": "binary"}} for f in get_args(OutputFormat)
             }
         },
         **problems(403, 404, 408, 413, 415, 422, 429, 503),
@@ -77,7 +77,9 @@ async def stylize(
 
 
 async def _stylized(request: Request, ready: Ready, service: Service, output: OutputFormat) -> bytes:
-    body = await _read(request, service.settings.max_upload_bytes)
+    limit = service.settings.max_upload_bytes
+    too_large = f"body: more than {limit} bytes, the largest picture allowed"
+    body = await whole(request, limit + FORM_OVERHEAD_BYTES, too_large)
     fields = {k: v for k, v in request.query_params.items() if k != "format"}
     if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         body, form_fields = await _picture_of_form(request, body)
@@ -89,17 +91,6 @@ async def _stylized(request: Request, ready: Ready, service: Service, output: Ou
         return encode_picture(ready.worker.stylize(pixels, controls), output.upper())
 
     return await asyncio.get_running_loop().run_in_executor(service.stills, work)
-
-
-async def _read(request: Request, limit: int) -> bytes:
-    """The whole body, given up at the first byte too many."""
-    allowed = limit + FORM_OVERHEAD_BYTES
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > allowed:
-            raise TooLarge(f"body: more than {limit} bytes, the largest picture allowed")
-    return bytes(body)
 
 
 async def _picture_of_form(request: Request, body: bytes) -> tuple[bytes, dict[str, str]]:

@@ -9,11 +9,12 @@ from fastapi import APIRouter, Header, Query, Request, Response, WebSocket, WebS
 from pydantic import BaseModel, Field
 
 from stylizer.errors import BadInput, NoCapacity, NotFound, StylizerError
+from web.api.body import whole
 from web.api.deps import problems
 from web.api.doors import RateLimit
 from web.api.models import OpenedStream, OpenStream
 from web.api.streams import ice_servers
-from web.errors import TooLarge, TooManyRequests, WrongToken
+from web.errors import TooManyRequests, WrongToken
 from web.messages import parsed, refusal
 from web.rtc.threads import slowly
 from web.vj.hub import MAX_PAGES, Outbox
@@ -129,20 +130,11 @@ async def drop(
     if service.dropping.locked():
         raise NoCapacity("another model is being loaded; please try again in a moment")
     async with service.dropping:
-        data = await _body(request)
+        too_large = f"file: more than {MAX_PICT_BYTES >> 20} MiB, the most that a slot takes"
+        data = await whole(request, MAX_PICT_BYTES, too_large)
+        if not data:
+            raise BadInput("file: it is empty")
         return Dropped(model=await slowly(service.stage.drop, slot, name, data))
-
-
-async def _body(request: Request) -> bytes:
-    """Given up at the first byte too many."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_PICT_BYTES:
-            raise TooLarge(f"file: more than {MAX_PICT_BYTES >> 20} MiB, the most that a slot takes")
-    if not body:
-        raise BadInput("file: it is empty")
-    return bytes(body)
 
 
 @router.get("/thumbnails/{kind}/{name}", response_class=Response, responses=problems(404))
