@@ -17,7 +17,7 @@ from rich.text import Text
 
 from stylizer.bench.cli import bench_app
 from stylizer.cli_controls import with_controls
-from stylizer.cli_report import JsonFile, valid_json
+from stylizer.cli_report import JsonFile, JsonFlag, save_report, valid_json
 from stylizer.config import Settings
 from stylizer.controls import Value
 from stylizer.errors import StylizerError
@@ -43,8 +43,6 @@ app.add_typer(bench_app, name="bench", help="Measure, against the plain way.")
 
 out = Console(markup=False)  # a path or a reason may have brackets
 err = Console(stderr=True, markup=False)
-
-JsonFlag = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
 def main() -> None:
@@ -104,8 +102,7 @@ def render(
 
         with _stopping() as stop:
             result = run(pipeline, source, target, controls, tell, backdrop=picture, reference=other, stop=stop)
-    if report:
-        report.write_text(valid_json(result.to_dict()) + "\n", encoding="utf-8")
+    save_report(report, result.to_dict())
     note = " (stopped early)" if result.interrupted else ""
     failed = f", {result.frames_failed} failed" if result.frames_failed else ""
     broken = f", {result.frames_broken} broken" if result.frames_broken else ""
@@ -142,7 +139,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="port to listen on")] = None,
 ) -> None:
     """Run the worker: the booth page, WebRTC and REST."""
-    _web("web.api.server", "serve")(Settings.load(**_given(host=host, port=port)))
+    _web("web.api.server", "serve")(Settings.load(host=host, port=port))
 
 
 @app.command()
@@ -151,7 +148,7 @@ def studio(
     port: Annotated[int | None, typer.Option(help="port of the studio")] = None,
 ) -> None:
     """Run the Streamlit studio."""
-    _web("web.studio.launch", "run")(Settings.load(**_given(host=host, studio_port=port)))
+    _web("web.studio.launch", "run")(Settings.load(host=host, studio_port=port))
 
 
 @app.command()
@@ -182,10 +179,6 @@ def _web(module: str, name: str) -> Callable[[Settings], Any]:
     """The doors are above this package (imports run downwards only), so they are looked up by name."""
     leave_for_later()
     return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
-
-
-def _given(**options: object) -> dict[str, object]:
-    return {name: value for name, value in options.items() if value is not None}
 
 
 def _progress() -> Progress:

@@ -1,4 +1,4 @@
-"""`--json`: valid JSON, and into a file that is known to be one that can be written before the work begins."""
+"""`--json`: valid JSON on standard output, or in a file that is known to be writable before the work begins."""
 
 import json
 import math
@@ -27,12 +27,19 @@ def _writable(path: Path | None) -> Path | None:
         raise typer.BadParameter(str(error)) from None
 
 
+JsonFlag = Annotated[bool, typer.Option("--json", help="print JSON")]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="write the report to this JSON file", callback=_writable)]
 
 
 def valid_json(value: object) -> str:
     """Numbers that are none, or without end, are null: JSON has no word for them."""
     return json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def save_report(report: Path | None, value: object) -> None:
+    """report: as `JsonFile` gives it; None writes nothing."""
+    if report is not None:
+        report.write_text(valid_json(value) + "\n", encoding="utf-8")
 
 
 def _finite(value: object) -> object:

@@ -106,8 +106,10 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, **overrides: object) -> Self:
-        """Reads the environment. Raises BadInput naming each wrong variable, what it holds and what is allowed, and
-        each whose name is nearly one of ours.
+        """Reads the environment; `overrides` hold in its place, but for those that are None.
+
+        Raises BadInput naming each wrong variable, what it holds and what is allowed, and each whose name is nearly one
+        of ours.
 
         STYLIZER_SECRETS names a folder of files, each named like its variable in lower case (`stylizer_turn_secret`):
         what is in a file is in no process list. The variable itself comes first.
@@ -117,7 +119,8 @@ class Settings(BaseSettings):
         if secrets:
             cls._check_secrets(Path(secrets))
         try:
-            settings = cls(**{"_secrets_dir": secrets or None, **overrides})  # type: ignore[arg-type]
+            given = {name: value for name, value in overrides.items() if value is not None}
+            settings = cls(**{"_secrets_dir": secrets or None, **given})  # type: ignore[arg-type]
         except ValidationError as error:
             lines = [f"STYLIZER_{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()]
             raise BadInput("; ".join(lines)) from None

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from stylizer.cli_report import JsonFile, valid_json
+from stylizer.cli_report import JsonFile, save_report
 from stylizer.config import Settings
 from stylizer.styles import CLIP
 
@@ -28,7 +28,7 @@ def pipeline(
     from stylizer.bench.pipeline import run
 
     figures = run(Settings.load(), clip, frames, lambda what: err.print(f"measuring {what}", style="dim"))
-    _write(report, figures)
+    save_report(report, figures)
     _show(figures)
 
 
@@ -38,7 +38,7 @@ def stages(clip: Clip = CLIP, report: JsonFile = None) -> None:
     from stylizer.bench.stages import run
 
     figures = run(Settings.load(), clip, lambda what: err.print(what, style="dim"))
-    _write(report, figures)
+    save_report(report, figures)
     table = Table("stage", "engine", "threads", "p50 ms", "p95 ms", "floor ms", "share of it", box=None)
     for row in figures["rows"]:
         floor = (f"{row['floor_ms']:g}", f"{row['share']:.0%}") if row["floor_ms"] else ("", "")
@@ -60,7 +60,7 @@ def live(
     """A worker as it is served, and visitors without browsers who connect to it by WebRTC."""
     run = importlib.import_module("web.bench.live").run  # by name: imports run downwards only
     figures = run(Settings.load(), clip, visitors, loss, seconds, fps, lambda what: err.print(what, style="dim"))
-    _write(report, figures)
+    save_report(report, figures)
     table = Table("visitor", "unique fps", "server p50 ms", "p95 ms", "camera to screen p50 ms", "p95 ms", box=None)
     for number, guest in enumerate(figures["visitors"], 1):
         server, screen = guest["server_latency_ms"], guest["camera_to_screen_ms"]
@@ -73,11 +73,6 @@ def live(
     out.print(
         f"worker: {worker['cores_used']:g} cores, {worker['rss_mb']} MB resident; encoder {figures['encoder_ms']}"
     )
-
-
-def _write(report: Path | None, figures: dict[str, Any]) -> None:
-    if report:
-        report.write_text(valid_json(figures) + "\n", encoding="utf-8")
 
 
 def _show(figures: dict[str, Any]) -> None:

@@ -8,6 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from stylizer.cli_report import JsonFlag, valid_json
+
 
 def evaluate(
     style: Annotated[str, typer.Argument(help="name of a style, as `stylizer styles list` has it")],
@@ -17,10 +19,9 @@ def evaluate(
     frames: Annotated[int, typer.Option(min=2, help="how many of each film's first frames")] = 48,
     pairs: Annotated[int, typer.Option(min=0, help="drawn pairs never trained on; 0 leaves them out")] = 64,
     card: Annotated[Path | None, typer.Option(help="folder of the style whose card shall hold the numbers")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    as_json: JsonFlag = False,
 ) -> None:
     """Measure a style: likeness, silhouette, colours, distance to both domains, flicker; beside its card's numbers."""
-    from stylizer.cli_report import valid_json
     from stylizer.config import Settings
     from stylizer.training.evaluate import beyond, report
     from stylizer.training.export import add_measures

@@ -1,7 +1,7 @@
 """`stylizer vj`: play the instrument, render a show, list what there is."""
 
 import importlib
-from dataclasses import replace
+from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from stylizer.cli_report import JsonFile
+from stylizer.cli_report import JsonFile, save_report
 from stylizer.config import Settings
 from stylizer.errors import Unavailable
 from stylizer.garbage import collect_the_new_only, leave_for_later
@@ -58,8 +58,7 @@ def render(
             cache=settings.cache / "vj",
             tell=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    if report:
-        report.write_text(result.to_json(), encoding="utf-8")
+    save_report(report, asdict(result))
     helped = f", the guard helped {result.guard_interventions} times" if result.guard_interventions else ""
     ran = f"the loop at {result.fps:g} fps on {result.loop}"
     out.print(f"{target}: {result.frames} frames, {ran}{helped}", highlight=False)
@@ -103,8 +102,7 @@ def play(
     from stylizer.vj.session import VjSession
     from stylizer.vj.show import Show
 
-    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    bank, settings = Bank(), Settings.load(**given)
+    bank, settings = Bank(), Settings.load(host=host, port=port)
     start = with_models(bank, find_preset(preset), model_a, model_b)
     always = tuple(Modulator.parsed(text) for text in follow or ())
     knobs = midi_map or Path("knobs.toml")

@@ -1,10 +1,9 @@
 """Renders a show off-line: the same film for the same seed, and a report of its speed and its life."""
 
-import json
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -44,9 +43,6 @@ class RenderReport:
     loop: str
     loop_why: str
     machine: dict[str, object]
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2) + "\n"
 
 
 def render(

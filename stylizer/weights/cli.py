@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Column, Table
 
-from stylizer.cli_report import valid_json
+from stylizer.cli_report import JsonFlag, valid_json
 from stylizer.config import Settings
 from stylizer.errors import BadInput, ModelMissing, ModelRejected
 from stylizer.files import made_whole
@@ -25,13 +25,12 @@ def _styles() -> None:
     """Styles: embedded, pulled and your own."""
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to standard output.")]
 OptionalName = Annotated[str | None, typer.Argument(help="A part or one of its files, as `models list` shows them.")]
 Row = dict[str, str | None]
 
 
 @models_app.command("list")
-def list_models(as_json: AsJson = False) -> None:
+def list_models(as_json: JsonFlag = False) -> None:
     """Which part has which file, where, and what runs without it."""
     registry = Registry(Settings.load())
     rows = [_model_row(registry, part) for part in registry.parts.values()]
@@ -64,7 +63,7 @@ def pull(
 
 
 @models_app.command()
-def verify(name: OptionalName = None, as_json: AsJson = False) -> None:
+def verify(name: OptionalName = None, as_json: JsonFlag = False) -> None:
     """Compare every file on the search path with its checksum. Exit code 1 when one has changed."""
     checks = Registry(Settings.load()).verify(name)
     rows: list[Row] = [{"path": str(c.path), "state": c.standing.value, "sha256": c.expected} for c in checks]
@@ -95,7 +94,7 @@ def import_model(
 
 
 @styles_app.command("list")
-def list_styles(as_json: AsJson = False) -> None:
+def list_styles(as_json: JsonFlag = False) -> None:
     """Every style with a good card; bad cards are named on standard error."""
     good, bad = Registry(Settings.load()).styles()
     if as_json:
