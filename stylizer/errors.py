@@ -45,3 +45,8 @@ class NoCapacity(StylizerError):
 
 class Unavailable(StylizerError):
     code = "unavailable"
+
+
+def first_line(error: Exception) -> str:
+    """What a library says, without the screen of advice that follows; its kind where it says nothing."""
+    return str(error).partition("\n")[0] or type(error).__name__

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stylizer.engines import Engine, OnnxNet
-from stylizer.errors import ModelRejected
+from stylizer.errors import ModelRejected, first_line
 from stylizer.frame import PixelsU8, unit_from_u8
 from stylizer.stages.box import Box, distinct
 from stylizer.stages.detect import Detection, in_frame, letterbox
@@ -101,6 +101,6 @@ def _expect(path: Path, net: OnnxNet, takes: tuple[int, ...], gives: set[tuple[i
         (name,) = net.inputs
         got = {tuple(out.shape) for out in net(**{name: torch.zeros(takes)}).values()}
     except (ValueError, RuntimeError) as error:
-        raise ModelRejected(f"{path}: does not take one picture {list(takes)} ({str(error).splitlines()[0]})") from None
+        raise ModelRejected(f"{path}: does not take one picture {list(takes)} ({first_line(error)})") from None
     if got != gives:
         raise ModelRejected(f"{path}: gives {sorted(got)}, expected {sorted(gives)}")

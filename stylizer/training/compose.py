@@ -8,14 +8,14 @@ from torch import Tensor
 from encoders.feature16 import Feature16
 from encoders.losses import over, silhouette_iou
 from stylizer.convert.toonify import SIZE, ToonifyConfig, ToonifyNet, draw
-from stylizer.errors import BadInput
+from stylizer.errors import BadInput, first_line
 from stylizer.stylegan2.generator import Generator
 from stylizer.training.data.pictures import Pictures, shrink
 from stylizer.training.export import hours, write_style
 from stylizer.training.gan_runs import Start
 from stylizer.training.inversion import EncoderSettings, encoder_config, upper_part
 from stylizer.training.measures import hue_agreement, sliced_wasserstein
-from stylizer.training.run import first_line, load_state
+from stylizer.training.run import load_state
 from stylizer.training.settings import read_settings
 from stylizer.weights.card import Card, Kind
 

@@ -1,6 +1,5 @@
 """From a run to a style: the averaged weights, measured on pairs that were never trained on, and the card."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +8,15 @@ from torch import Tensor
 
 from encoders.losses import over, silhouette_iou
 from stylizer.convert.toonify import ToonifyConfig, ToonifyNet, draw, load_style, save_style
-from stylizer.errors import BadInput
+from stylizer.errors import BadInput, first_line
 from stylizer.files import made_whole, write_whole
 from stylizer.training.data.characters import draw_pair
 from stylizer.training.measures import hue_agreement, ms_ssim, sliced_wasserstein
-from stylizer.training.run import first_line, load_state, read_log
+from stylizer.training.run import load_state, read_log
 from stylizer.training.settings import read_settings
 from stylizer.training.toonify import ToonifySettings, plans_of
 from stylizer.weights.card import CARD, Card, Kind
+from stylizer.weights.download import sha256_of
 
 UNSEEN = 9_000_000  # seed of the first pair that measures are taken on; runs begin at 1 000 000
 DATA = (
@@ -158,6 +158,6 @@ def write_style(style: Path, net: ToonifyNet, card: Card) -> Card:
     with made_whole(style / card.weights) as weights:
         save_style(net, weights)
         weights.chmod(0o644)
-        card = card.model_copy(update={"sha256": hashlib.sha256(weights.read_bytes()).hexdigest()})
+        card = card.model_copy(update={"sha256": sha256_of(weights)})
     write_whole(style / CARD, card.to_toml())
     return card

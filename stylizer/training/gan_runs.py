@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from stylizer.config import Settings
-from stylizer.errors import BadInput
+from stylizer.errors import BadInput, first_line
 from stylizer.pipeline import Pipeline
 from stylizer.stylegan2.discriminator import Discriminator
 from stylizer.stylegan2.generator import Generator, GeneratorConfig, load_generator
@@ -21,7 +21,7 @@ from stylizer.training.export import hours
 from stylizer.training.inversion import EncoderSettings, EncoderTrainer, critic_for
 from stylizer.training.loop import Say, run
 from stylizer.training.parallel import World
-from stylizer.training.run import first_line, load_state
+from stylizer.training.run import load_state
 from stylizer.training.stylegan2 import GanSettings, GanTrainer
 
 SOURCE = "data.txt"  # in a run's folder: which data set it was trained on, where it has none of its own

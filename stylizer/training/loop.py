@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from stylizer.errors import BadInput
+from stylizer.errors import BadInput, first_line
 from stylizer.files import write_whole
 from stylizer.training.parallel import World
-from stylizer.training.run import RunLog, StopAsked, alone_in, first_line, is_finite, load_state, save_atomically
+from stylizer.training.run import RunLog, StopAsked, alone_in, is_finite, load_state, save_atomically
 from stylizer.training.settings import Dataclass, write_settings
 from stylizer.training.watch import first_not_finite, troubles
 

@@ -1,7 +1,6 @@
 """A run of the next-frame training: goes on where it stopped, saves, shows samples, exports."""
 
 import csv
-import hashlib
 import json
 import os
 import platform
@@ -23,6 +22,7 @@ from stylizer.training.watch import first_not_finite
 from stylizer.vj.bank import Model
 from stylizer.vj.outputs.recorder import FilmFile
 from stylizer.weights.card import CARD, Card, Kind
+from stylizer.weights.download import sha256_of
 
 STATE, SPENT = "state.pt", "spent.json"
 SAVE_EVERY_S, SAMPLE_EVERY_S = 60.0, 180.0
@@ -150,7 +150,7 @@ def _export(trainer: NextFrameTrainer, folder: Path, card: Card, hours: float) -
         "steps": trainer.steps,
         "hours": round(hours, 3),
         "machine": platform.machine() + f", {torch.get_num_threads()} threads",
-        "sha256": hashlib.sha256((folder / "weights.pict").read_bytes()).hexdigest(),
+        "sha256": sha256_of(folder / "weights.pict"),
         "network": {"filters": trainer.plan.filters},
     }
     write_whole(folder / CARD, card.model_copy(update=update).to_toml())

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from stylizer.errors import BadInput, ModelRejected
+from stylizer.errors import BadInput, ModelRejected, first_line
 from stylizer.files import made_whole, write_whole
 
 
@@ -49,11 +49,6 @@ def load_state(path: Path) -> dict[str, Any] | None:
     if not isinstance(state, dict):
         raise ModelRejected(f"{path}: not a checkpoint of this project")
     return state
-
-
-def first_line(error: Exception) -> str:
-    """torch's errors go on for a screen."""
-    return str(error).partition("\n")[0] or type(error).__name__
 
 
 @contextmanager

@@ -1,13 +1,12 @@
 """Settings of a run: a frozen dataclass, written to and read from one TOML file."""
 
-import tomllib
 from dataclasses import Field, asdict, fields
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, get_type_hints
 
 from stylizer.errors import BadInput
 from stylizer.files import write_whole
-from stylizer.toml import toml_value
+from stylizer.toml import parse_toml, toml_value
 
 
 class Dataclass(Protocol):
@@ -22,10 +21,10 @@ T = TypeVar("T", bound=Dataclass)
 def read_settings(kind: type[T], path: Path) -> T:
     """Absent names keep their defaults. Raises BadInput naming what is unknown or of the wrong kind."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = parse_toml(path.read_bytes())
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise BadInput(f"{path} is not TOML: {error}") from None
     names, hints = [f.name for f in fields(kind)], get_type_hints(kind)
     for name in values:

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from stylizer.errors import Unavailable
+from stylizer.errors import Unavailable, first_line
 from stylizer.vj import feedback
 from stylizer.vj.bank import Model
 from stylizer.vj.colour import coloured
@@ -105,8 +105,4 @@ class TorchWay:
         except RuntimeError as error:  # CUDA's errors in torch, out of memory among them
             if self._device.type == "cpu":
                 raise
-            raise Unavailable(f"{self.name} failed: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+            raise Unavailable(f"{self.name} failed: {first_line(error)}") from error

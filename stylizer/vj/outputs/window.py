@@ -5,7 +5,7 @@ import sys
 
 import cv2
 
-from stylizer.errors import Unavailable
+from stylizer.errors import Unavailable, first_line
 from stylizer.frame import PixelsU8
 
 NAME = "stylizer"
@@ -24,7 +24,7 @@ class Window:
             if full_screen:
                 cv2.setWindowProperty(NAME, cv2.WND_PROP_FULLSCREEN, cv2.WINDOW_FULLSCREEN)
         except cv2.error as error:
-            raise Unavailable(f"no window can be opened ({str(error).splitlines()[0]})") from None
+            raise Unavailable(f"no window can be opened ({first_line(error)})") from None
 
     def show(self, pixels: PixelsU8) -> str:
         """Shows a picture -> the key pressed since the last one, or ""; "q" when the window was closed."""
