@@ -3,10 +3,13 @@
 import os
 import platform
 import resource
+import sys
 from pathlib import Path
 
 import openvino
 import torch
+
+DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")  # of X and of Wayland
 
 
 def describe() -> dict[str, str | int]:
@@ -20,6 +23,11 @@ def describe() -> dict[str, str | int]:
         "torch": torch.__version__,
         "openvino": openvino.__version__.split("-")[0],
     }
+
+
+def has_screen() -> bool:
+    """Whether a window, or a browser, would be seen."""
+    return sys.platform in ("darwin", "win32") or any(os.environ.get(name) for name in DISPLAYS)
 
 
 def peak_memory_mb() -> float:

@@ -12,6 +12,7 @@ import segno
 from rich.console import Console
 
 from stylizer.config import Settings
+from stylizer.machine import has_screen
 from web.addresses import EVERYWHERE, check_port_free, reachable_host, url
 from web.api.server import make_server
 from web.studio import launch
@@ -85,8 +86,3 @@ def _ready(base: str) -> bool:
         return httpx.get(f"{base}/ready", timeout=2).status_code == 200
     except httpx.TransportError:
         return False
-
-
-def has_screen() -> bool:
-    """Whether opening a browser makes sense."""
-    return sys.platform in ("darwin", "win32") or any(os.environ.get(v) for v in ("DISPLAY", "WAYLAND_DISPLAY"))

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from stylizer.errors import BadInput, Unavailable, Unreadable
 from stylizer.frame import PixelsU8
+from stylizer.machine import DISPLAYS
 from stylizer.picture import encode_picture
 from stylizer.vj.bank import Bank
 from stylizer.vj.inputs.audio import HOP, Heard, Microphone
@@ -33,7 +34,7 @@ from stylizer.vj.loop import open_loop
 from stylizer.vj.outputs.broadcast import Broadcast
 from stylizer.vj.outputs.outlet import Outlet
 from stylizer.vj.outputs.recorder import FilmFile
-from stylizer.vj.outputs.window import DISPLAYS, Window
+from stylizer.vj.outputs.window import Window
 from stylizer.vj.person import PersonMatte
 from stylizer.vj.rig import Plugs, open_inputs, open_outlets
 from stylizer.vj.session import VjSession

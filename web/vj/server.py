@@ -16,13 +16,13 @@ from rich.console import Console
 from stylizer.config import Settings
 from stylizer.errors import Unavailable
 from stylizer.logs import log
+from stylizer.machine import has_screen
 from stylizer.vj.inputs.mapping import Mapper
 from stylizer.vj.outputs.broadcast import Broadcast
 from stylizer.vj.presets import Preset
 from stylizer.vj.show import Show
 from web.addresses import check_port_free, reachable_host, url
 from web.api.server import leave, make_server
-from web.demo import has_screen
 from web.vj.app import create_stage_app
 from web.vj.stage import Stage
 

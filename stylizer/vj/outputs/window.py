@@ -1,22 +1,19 @@
 """A local window, full screen if wanted, that also hands over its keys."""
 
-import os
-import sys
-
 import cv2
 
 from stylizer.errors import Unavailable, first_line
 from stylizer.frame import PixelsU8
+from stylizer.machine import DISPLAYS, has_screen
 
 NAME = "stylizer"
-DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 
 
 class Window:
     """Raises Unavailable when this machine has no display or OpenCV was built without windows."""
 
     def __init__(self, *, full_screen: bool = False) -> None:
-        if sys.platform == "linux" and not any(os.environ.get(name) for name in DISPLAYS):
+        if not has_screen():
             # Told here, because OpenCV's Qt would end the whole process.
             raise Unavailable(f"no window: none of {', '.join(DISPLAYS)} is set; --web plays in a browser")
         try:
