@@ -55,8 +55,7 @@ def shared(a: Box, b: Box) -> Box:
 
 def iou(a: Box, b: Box) -> float:
     """Shared area over joint area, 0..1; 0 when both are empty."""
-    both = shared(a, b)
-    inter = both.area if both.width > 0 and both.height > 0 else 0.0
+    inter = shared(a, b).area
     union = a.area + b.area - inter
     return inter / union if union > 0 else 0.0
 

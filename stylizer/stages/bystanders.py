@@ -121,5 +121,4 @@ def _touch(a: Box, b: Box) -> bool:
 
 
 def _within(box: Box, subject: Box) -> bool:
-    overlap = iou(box, subject)
-    return overlap * (box.area + subject.area) / (1 + overlap) >= NESTED * box.area
+    return shared(box, subject).area >= NESTED * box.area
