@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stylizer.vj.noise import NGX_NOISES, picture_noise, simplex3_ref
+from kernels.feedback import NGX_OCTAVES
+from stylizer.vj.noise import picture_noise, simplex3_ref
 from stylizer.vj.noise_openvino import PictureNoise
 
 LIMIT = 100.0
@@ -33,7 +34,7 @@ def disturbed(previous: Tensor, rate: float, amplitudes: Sequence[float], time_s
     previous: [1, 3, 256, 256] in 0..1, any float type. amplitudes: of the three noises of Ngx. time_s: of the show.
     """
     picture = previous.float() * rate
-    for amplitude, (frequency, speed) in zip(amplitudes, NGX_NOISES, strict=True):
+    for amplitude, (frequency, speed) in zip(amplitudes, NGX_OCTAVES, strict=True):
         if amplitude > NOISE_SEEN:
             picture += amplitude * noise(frequency, time_s * speed)
     return picture.clamp_(-LIMIT, LIMIT)
@@ -61,7 +62,7 @@ def disturbed_ref(
         for column in range(width):
             u, v = (column + 0.5) / width, (row + 0.5) / height
             noise = sum(
-                a * simplex3_ref(u * f, v * f, time_s * s) for a, (f, s) in zip(amplitudes, NGX_NOISES, strict=True)
+                a * simplex3_ref(u * f, v * f, time_s * s) for a, (f, s) in zip(amplitudes, NGX_OCTAVES, strict=True)
             )
             value = previous[row, column].astype(np.float32) * np.float32(rate) + np.float32(noise)
             picture[row, column] = np.clip(np.clip(value, -LIMIT, LIMIT), 0, 1)

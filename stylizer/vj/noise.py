@@ -9,16 +9,13 @@ import math
 import torch
 from torch import Tensor
 
-from kernels.feedback import NGX_OCTAVES, NOISE_PERIOD
+from kernels.feedback import NOISE_PERIOD
 
 SIZE = 256
 PRIME_SQUARE = 289.0  # 17 * 17: the hash (34 x + 1) x mod 289 permutes 0..288
-PERIOD = NOISE_PERIOD  # of z: the skew then grows by 289, so every lattice index by a multiple of it
 RADIUS_2 = 0.6  # beyond this squared distance a lattice point is not felt
 EDGE = 1e-4  # some gradients lie on the fold itself: rounding must not choose their side
 AMPLITUDE = 42.0  # brings the sum to about -1..1
-# The three noises of Ngx: cycles per picture side, and speed per second in the same lattice.
-NGX_NOISES = NGX_OCTAVES
 
 
 def picture_noise(frequency: float, z: float, *, seed: int = 0, device: torch.device | None = None) -> Tensor:
@@ -28,7 +25,7 @@ def picture_noise(frequency: float, z: float, *, seed: int = 0, device: torch.de
     """
     axis = (torch.arange(SIZE, dtype=torch.float32, device=device) + 0.5) / SIZE * frequency
     x = axis + away(seed)
-    return simplex3(x[None, :], x[:, None], z % PERIOD)
+    return simplex3(x[None, :], x[:, None], z % NOISE_PERIOD)  # by which all lattice indices grow by multiples of 289
 
 
 def away(seed: int) -> float:

@@ -13,7 +13,8 @@ import torch
 from openvino import opset13 as op
 from torch import Tensor
 
-from stylizer.vj.noise import AMPLITUDE, EDGE, PERIOD, PRIME_SQUARE, RADIUS_2, SIZE, away
+from kernels.feedback import NOISE_PERIOD
+from stylizer.vj.noise import AMPLITUDE, EDGE, PRIME_SQUARE, RADIUS_2, SIZE, away
 
 _COMPILER = ThreadPoolExecutor(1, "vj-noise")
 Node = Any  # an OpenVINO operation: the library has no types of its own
@@ -29,7 +30,7 @@ class PictureNoise:
     def __call__(self, frequency: float, z: float, *, seed: int = 0) -> Tensor:
         """See `noise.picture_noise`."""
         self._request = self._request or self._compiled.result().create_infer_request()
-        inputs = [np.full((1, 1), value, np.float32) for value in (frequency, z % PERIOD, away(seed))]
+        inputs = [np.full((1, 1), value, np.float32) for value in (frequency, z % NOISE_PERIOD, away(seed))]
         return torch.from_numpy(np.asarray(self._request.infer(inputs, share_inputs=True)[0], np.float32))
 
 

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from kernels.feedback import NGX_OCTAVES, NOISE_PERIOD
 from kernels.weights import random_weights
 from stylizer.convert.pix2pix import Unet256
 from stylizer.errors import BadInput
 from stylizer.vj.bank import Bank
 from stylizer.vj.dreamer import Dreamer
 from stylizer.vj.feedback import disturbed, disturbed_ref, noise_of, saturated
-from stylizer.vj.noise import NGX_NOISES, PERIOD, picture_noise, simplex3, simplex3_ref
+from stylizer.vj.noise import picture_noise, simplex3, simplex3_ref
 from stylizer.vj.widen import widened
 from tests.conftest import Rng
 
@@ -22,7 +23,7 @@ def test_noise_equals_the_slow_one(rng: Rng) -> None:
     np.testing.assert_allclose(simplex3(x, y, 7.3).numpy(), slow, atol=3e-4)
 
 
-@pytest.mark.parametrize("frequency, speed", NGX_NOISES)
+@pytest.mark.parametrize("frequency, speed", NGX_OCTAVES)
 def test_compiled_noise_is_the_same(frequency: float, speed: float) -> None:
     for seed, time_s in ((0, 0.0), (5, 12.3), (96, 7000.0)):
         quick = noise_of(torch.device("cpu"), seed, 1)(frequency, speed * time_s)
@@ -31,12 +32,12 @@ def test_compiled_noise_is_the_same(frequency: float, speed: float) -> None:
 
 
 def test_noise_does_not_jump_when_its_time_wraps_round() -> None:
-    before, after = picture_noise(33.3, PERIOD - 1e-3), picture_noise(33.3, PERIOD + 1e-3)
+    before, after = picture_noise(33.3, NOISE_PERIOD - 1e-3), picture_noise(33.3, NOISE_PERIOD + 1e-3)
     assert float((before - after).abs().max()) < 0.02
 
 
 def test_noise_of_every_frequency_fills_its_range() -> None:
-    for frequency, _ in NGX_NOISES:
+    for frequency, _ in NGX_OCTAVES:
         frames = torch.stack([picture_noise(frequency, z) for z in (0.0, 3.0, 11.0, 40.0)])
         assert float(frames.abs().max()) < 1.1
         assert float(frames.std()) > 0.2
@@ -52,7 +53,7 @@ def test_the_loop_equals_the_slow_one(rng: Rng, rate: float) -> None:
     for row, column in [(0, 0), (17, 200), (128, 3), (255, 255), (90, 91)]:
         u, v = (column + 0.5) / 256, (row + 0.5) / 256
         added = sum(
-            a * simplex3_ref(u * f, v * f, time_s * s) for a, (f, s) in zip(amplitudes, NGX_NOISES, strict=True)
+            a * simplex3_ref(u * f, v * f, time_s * s) for a, (f, s) in zip(amplitudes, NGX_OCTAVES, strict=True)
         )
         expected = np.clip(previous[row, column].astype(np.float64) * rate + added, 0, 1)
         np.testing.assert_allclose(fast[0, :, row, column].numpy(), expected, atol=1e-3)

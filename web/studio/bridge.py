@@ -4,7 +4,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 
 from aiortc import MediaStreamTrack
@@ -101,7 +100,7 @@ def play_clip(bridge: Bridge, clip: Path, connect_s: float = CONNECT_S) -> None:
 def _feed(bridge: Bridge, clip: Path) -> None:
     began_s = time.monotonic()
     lap_s = 0.0  # where on the stream's clock the current round begins
-    for _ in count():
+    while True:
         with Reader(clip) as film:
             at_s = 0.0
             for frame in film:
