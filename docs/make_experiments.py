@@ -19,7 +19,7 @@ from stylizer.controls import Value, control, defaults
 from stylizer.convert.looks import Looks
 from stylizer.convert.toonify import ToonifyNet, draw, load_style
 from stylizer.frame import u8_from_unit
-from stylizer.stylegan2.blend import layer_swap
+from stylizer.stylegan2.blend import blend
 from stylizer.stylegan2.mapping import mix, truncate
 from stylizer.stylegan2.synthesis import Synthesis
 from stylizer.training.data.characters import draw_pair
@@ -143,7 +143,7 @@ def row_three(net: ToonifyNet, people: People) -> Table:
     photo, style = net.photo.state_dict(), net.style.state_dict()
     synthesis = {"photo model": net.photo, "style from 32 px": net.style}
     for crossover in (32, 64, 128):
-        synthesis[f"style from {2 * crossover} px"] = swapped(net, layer_swap(photo, style, crossover=crossover))
+        synthesis[f"style from {2 * crossover} px"] = swapped(net, blend(photo, style, 1.0, above=crossover))
     drawn = {name: draw(s, people.feat, people.ws, people.details) for name, s in synthesis.items()}
     rows = [flat(people.photo[:, :3], people.photo[:, 3:]), *(flat(*made) for made in drawn.values())]
     save([row[list(SHOWN)] for row in rows], "row-three")

@@ -1,8 +1,7 @@
-"""Two generators into one: Toonify's layer swap (arXiv:2010.05334), per layer and continuous."""
+"""Two generators into one: Toonify's layer swap (arXiv:2010.05334), made continuous."""
 
 import re
 from collections.abc import Mapping
-from math import log2
 
 from torch import Tensor
 
@@ -28,7 +27,8 @@ def check_alike(photo: Weights, style: Weights) -> None:
 
 
 def blend(photo: Weights, style: Weights, strength: float, *, above: int = 16) -> dict[str, Tensor]:
-    """Weights of blocks larger than `above` px mixed linearly, the others taken from `photo`. 0 and 1 are exact.
+    """Weights of blocks larger than `above` px mixed linearly, the others taken from `photo`. 0 and 1 are exact; 1 is
+    the layer swap as published.
 
     The mix is rounded to the weights' own type; neither argument is changed.
     """
@@ -36,19 +36,6 @@ def blend(photo: Weights, style: Weights, strength: float, *, above: int = 16) -
     return {
         name: _mix(value, style[name], strength if block_size(name) > above else 0.0) for name, value in photo.items()
     }
-
-
-def layer_swap(photo: Weights, style: Weights, *, crossover: float, width: float = 0.0) -> dict[str, Tensor]:
-    """Blocks below `crossover` px from `photo`, those above from `style`, with a ramp of `width` octaves between."""
-    check_alike(photo, style)
-    return {name: _mix(value, style[name], _share(block_size(name), crossover, width)) for name, value in photo.items()}
-
-
-def _share(size: int, crossover: float, width: float) -> float:
-    octaves = log2(max(size, 1) / crossover)
-    if width <= 0:
-        return float(octaves > 0)
-    return min(1.0, max(0.0, 0.5 + octaves / width))
 
 
 def _mix(a: Tensor, b: Tensor, share: float) -> Tensor:

@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 
 from stylizer.errors import ModelRejected
-from stylizer.stylegan2.blend import blend, block_size, layer_swap
+from stylizer.stylegan2.blend import blend, block_size
 from stylizer.stylegan2.synthesis import Synthesis, SynthesisConfig
 
 CONFIG = SynthesisConfig(widths=(6, 5, 4), first=16, w_dim=4)
@@ -36,12 +36,10 @@ def test_the_result_shares_no_memory_with_its_sources() -> None:
     assert not any((v == 9).all() for v in PHOTO.values() if v.numel() > 1)
 
 
-def test_layer_swap_takes_the_style_above_the_crossover_and_ramps_over_its_width() -> None:
-    hard = layer_swap(PHOTO, STYLE, crossover=32)
-    assert torch.equal(hard["blocks.32.conv1.weight"], PHOTO["blocks.32.conv1.weight"])
-    assert torch.equal(hard["blocks.64.conv1.weight"], STYLE["blocks.64.conv1.weight"])
-    soft = layer_swap(PHOTO, STYLE, crossover=32, width=2)["blocks.32.conv1.weight"]
-    torch.testing.assert_close(soft, (PHOTO["blocks.32.conv1.weight"] + STYLE["blocks.32.conv1.weight"]) / 2)
+def test_the_layers_above_any_size_may_be_swapped() -> None:
+    swapped = blend(PHOTO, STYLE, 1.0, above=32)
+    assert torch.equal(swapped["blocks.32.conv1.weight"], PHOTO["blocks.32.conv1.weight"])
+    assert torch.equal(swapped["blocks.64.conv1.weight"], STYLE["blocks.64.conv1.weight"])
 
 
 @pytest.mark.parametrize("fault", ["missing", "shape"])
