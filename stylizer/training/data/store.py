@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from stylizer.errors import BadInput, Unavailable
 from stylizer.files import write_whole
-from stylizer.frame import PixelsU8
 from stylizer.training.data.characters import draw_pair
 from stylizer.training.data.characters.camera import NOISE_PX
 from stylizer.training.data.characters.hand import hand_named
+from stylizer.training.data.characters.pairs import PixelsU8
 
 
 class Lots:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 Picture = NDArray[np.float32]
 
-
 NOISE_PX = 512  # side of the noise that everything is made of: the largest picture
 
 
@@ -94,3 +93,17 @@ def imperfect_matte(alpha: Picture, rng: Generator) -> Picture:
         near = cv2.GaussianBlur(alpha, (0, 0), 12) > 0.02
         matte = np.maximum(matte, stray * near)
     return np.asarray(matte, np.float32)
+
+
+def taken(rgb: Picture, alpha: Picture, rng: Generator) -> NDArray[np.uint8]:
+    """Straight RGBA [S, S, 4] as a camera and a matting network give it; some of what is behind spills in.
+
+    rgb [S, S, 3]: the figure's colours, gone on with beyond its edges. alpha [S, S]: where it is. All 0..1.
+    """
+    behind = rng.uniform(0, 1, 3).astype(np.float32) + np.float32(0.1) * cloud(rng, alpha.shape[0], 5)[..., None]
+    spill = rng.uniform(0, 1)
+    rgb = rgb * (alpha + (1 - alpha) * (1 - spill))[..., None] + behind * ((1 - alpha) * spill)[..., None]
+    pixels = (develop(rgb, rng) * 255 + 0.5).astype(np.uint8)
+    if rng.random() < 0.5:
+        pixels = jpeg(pixels, int(rng.integers(35, 95)))
+    return np.dstack([pixels, (imperfect_matte(alpha, rng) * 255 + 0.5).astype(np.uint8)])

@@ -8,7 +8,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from stylizer.training.data.characters.body import draw_figure
-from stylizer.training.data.characters.camera import cloud, develop, imperfect_matte, jpeg, light_up
+from stylizer.training.data.characters.camera import light_up, taken
 from stylizer.training.data.characters.figure import Figure, random_figure
 from stylizer.training.data.characters.hand import hand_named
 from stylizer.training.data.characters.painter import View
@@ -16,7 +16,7 @@ from stylizer.training.data.characters.sheet import Sheet
 from stylizer.training.data.characters.skeleton import Skeleton, pose
 
 SIZE = 256
-PixelsU8 = NDArray[np.uint8]
+PixelsU8 = NDArray[np.uint8]  # not frame.py's: with torch, which it imports, each process that draws starts 1.5 s later
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,19 +73,10 @@ def continued(pixels: PixelsU8) -> NDArray[np.float32]:
 
 
 def take_photo(figure: Figure, sheet: Sheet, labels: PixelsU8, rng: Generator) -> PixelsU8:
-    size = sheet.size
     photo = sheet.pixels("photo")
     alpha = np.asarray(photo[..., 3], np.float32) / np.float32(255)
-    lit = cv2.GaussianBlur(sheet.pixels("lit")[..., 0].astype(np.float32) / 255, (0, 0), 0.004 * size)
-    rgb = light_up(continued(photo), lit, labels, figure.light.ambient, rng)
-    behind = rng.uniform(0, 1, 3).astype(np.float32) + 0.1 * cloud(rng, size, 5)[..., None]
-    spill = rng.uniform(0, 1)
-    rgb = rgb * (alpha + (1 - alpha) * (1 - spill))[..., None] + behind * ((1 - alpha) * spill)[..., None]
-    pixels = (develop(rgb, rng) * 255 + 0.5).astype(np.uint8)
-    if rng.random() < 0.5:
-        pixels = jpeg(pixels, int(rng.integers(35, 95)))
-    matte = imperfect_matte(alpha, rng)
-    return np.dstack([pixels, (matte * 255 + 0.5).astype(np.uint8)])
+    lit = cv2.GaussianBlur(sheet.pixels("lit")[..., 0].astype(np.float32) / 255, (0, 0), 0.004 * sheet.size)
+    return taken(light_up(continued(photo), lit, labels, figure.light.ambient, rng), alpha, rng)
 
 
 def draw_pair(seed: int, size: int = SIZE, hand: str = "anime") -> Pair:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from stylizer.training.data.characters.camera import cloud, develop, imperfect_matte, jpeg
+from stylizer.training.data.characters.camera import taken
 from stylizer.training.data.characters.pairs import SIZE, Pair, continued
 from stylizer.training.data.humans.assets import Assets, Floats
 from stylizer.training.data.humans.buffer import Buffer, Surface, vertex_normals
@@ -63,13 +63,7 @@ def take_photo(picture: Floats, buffer: Buffer, rng: Generator) -> NDArray[np.ui
     size = buffer.surface.shape[0] // FINE
     sharp = _smaller(np.dstack([np.clip(picture, 0, 1), buffer.surface >= 0]).astype(np.float32) * 255, size)
     alpha = np.asarray(sharp[..., 3] / np.float32(255), np.float32)
-    behind = rng.uniform(0, 1, 3).astype(np.float32) + np.float32(0.1) * cloud(rng, size, 5)[..., None]
-    spill = rng.uniform(0, 1)
-    rgb = continued(sharp) * (alpha + (1 - alpha) * (1 - spill))[..., None] + behind * ((1 - alpha) * spill)[..., None]
-    pixels = (develop(np.asarray(rgb, np.float32), rng) * 255 + 0.5).astype(np.uint8)
-    if rng.random() < 0.5:
-        pixels = jpeg(pixels, int(rng.integers(35, 95)))
-    return np.dstack([pixels, (imperfect_matte(alpha, rng) * 255 + 0.5).astype(np.uint8)])
+    return taken(continued(sharp), alpha, rng)
 
 
 def _smaller(pixels: Floats | NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
