@@ -184,9 +184,9 @@ def _config(weights: Weights, mapping_rate: float) -> GeneratorConfig:
     return GeneratorConfig(synthesis, z_dim=first.shape[1], mapping_layers=layers, mapping_rate=mapping_rate)
 
 
-def _mean_w(weights: Weights, config: GeneratorConfig, samples: int = 10_000) -> Tensor:
-    """The mean w, for files without one: of so many z, the same on every machine."""
-    z = torch.randn(samples, config.z_dim, generator=torch.Generator().manual_seed(0))
+def _mean_w(weights: Weights, config: GeneratorConfig) -> Tensor:
+    """The mean w, for files without one: of ten thousand z, the same on every machine."""
+    z = torch.randn(10_000, config.z_dim, generator=torch.Generator().manual_seed(0))
     x = z * (z.square().mean(1, keepdim=True) + 1e-8).rsqrt()
     for i in range(config.mapping_layers):
         weight, bias = (weights[f"mapping.layers.{i}.{part}"] for part in ("weight", "bias"))

@@ -64,10 +64,10 @@ def together(rows: list[dict[str, float]]) -> dict[str, float]:
     return result
 
 
-def beyond(measured: Mapping[str, float], card: Mapping[str, Scalar], tolerance: float = TOLERANCE) -> list[str]:
-    """The names of numbers that are further than `tolerance` from what the card says, or are none any more."""
+def beyond(measured: Mapping[str, float], card: Mapping[str, Scalar]) -> list[str]:
+    """The names of numbers that are further than TOLERANCE from what the card says, or are none any more."""
     noted = {name: float(value) for name, value in card.items() if name in measured and not isinstance(value, str)}
-    return [name for name, value in noted.items() if not abs(measured[name] - value) <= tolerance * abs(value)]
+    return [name for name, value in noted.items() if not abs(measured[name] - value) <= TOLERANCE * abs(value)]
 
 
 def evaluate(pipeline: Pipeline, style: str, film: Path, frames: int) -> dict[str, float]:

@@ -147,9 +147,8 @@ class RunLog:
         self._board.close()
 
 
-def _curve(
-    name: str, points: list[tuple[float, float]], *, width: int = 900, height: int = 150
-) -> np.ndarray[Any, Any]:
+def _curve(name: str, points: list[tuple[float, float]]) -> np.ndarray[Any, Any]:
+    width, height = 900, 150  # px
     band = np.full((height, width, 3), 255, np.uint8)
     xy = np.array(points, float)
     low, high = np.percentile(xy[:, 1], [0, 99])

@@ -66,8 +66,8 @@ def parse_preset(text: bytes, name: str, where: str, page: str = "vj") -> Preset
     return Preset(name, title, values, follows)
 
 
-def presets(folder: Path = EMBEDDED) -> dict[str, Preset]:
-    return {path.stem: read_preset(path) for path in sorted(folder.glob("*.toml"))}
+def presets() -> dict[str, Preset]:
+    return {path.stem: read_preset(path) for path in sorted(EMBEDDED.glob("*.toml"))}
 
 
 def find_preset(name: str) -> Preset:

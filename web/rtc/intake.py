@@ -35,17 +35,10 @@ class Intake:
     epoch_s: the stream's start on the same clock; pts counts from there, so that time runs on over a reconnect.
     """
 
-    def __init__(
-        self,
-        session: TakesFrames,
-        epoch_s: float,
-        clock: Callable[[], float] = time.monotonic,
-        long_side_px: int = LONG_SIDE_PX,
-    ) -> None:
+    def __init__(self, session: TakesFrames, epoch_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.last_at_s: float | None = None
         self.refused = 0  # frames too large, or of a size that came too soon after another
         self._session, self._epoch_s, self._clock = session, epoch_s, clock
-        self._long_side_px = long_side_px
         self._slot: Slot[Arrival] = Slot()
         self._pts_offset: int | None = None
         self._size: tuple[int, int] | None = None
@@ -90,7 +83,7 @@ class Intake:
         width, height = arrival.frame.width, arrival.frame.height
         if width * height > MAX_DECODED_PIXELS:
             return None
-        size = fit(width, height, self._long_side_px)
+        size = fit(width, height, LONG_SIDE_PX)
         if size != self._size:
             if self._size is not None and arrival.at_s - self._size_since_s < PINNED_S:
                 return None

@@ -1,6 +1,7 @@
 """Training pictures from clips: a film, a folder of pictures in order of their names, or a family the project draws."""
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -16,10 +17,11 @@ from stylizer.picture import SUFFIXES, read_picture
 from stylizer.training.data.clips import FAMILIES, clip
 
 SHORT_SIDE = 286  # px, cropped to 256 at random, as pix2pix jitters its pictures
+MOST_FRAMES = 3000  # of each clip, its first
 DRAWN = ((300, 1), (300, 2), (300, 3))  # frames and seed of each clip of a family
 
 
-def load_films(clips: list[str], *, most_frames: int = 3000) -> list[Tensor]:
+def load_films(clips: list[str]) -> list[Tensor]:
     """Each clip as uint8 [T, 3, H, W], sides 256 at least.
 
     clips: paths, or `drawn:NAME` for a family of `clips`.
@@ -30,7 +32,7 @@ def load_films(clips: list[str], *, most_frames: int = 3000) -> list[Tensor]:
         if name.startswith("drawn:"):
             films += [_tensor(clip(name.removeprefix("drawn:"), count, seed)) for count, seed in DRAWN]
         else:
-            films.append(_tensor(np.stack(_alike(name, [_fitted(p) for p in _pictures(Path(name), most_frames)]))))
+            films.append(_tensor(np.stack(_alike(name, [_fitted(p) for p in _pictures(Path(name))]))))
     return films
 
 
@@ -43,18 +45,15 @@ def _alike(name: str, frames: list[PixelsU8]) -> list[PixelsU8]:
     return frames
 
 
-def _pictures(path: Path, most: int) -> Iterator[PixelsU8]:
+def _pictures(path: Path) -> Iterator[PixelsU8]:
     if path.is_dir():
         files = sorted(f for f in path.iterdir() if f.suffix.lower() in SUFFIXES)
-        yield from (read_picture(f) for f in files[:most])
+        yield from (read_picture(f) for f in files[:MOST_FRAMES])
         return
     if not path.is_file():
         raise BadInput(f"{path}: no film, no folder and not one of {', '.join('drawn:' + f for f in FAMILIES)}")
     with Reader(path) as film:
-        for count, frame in enumerate(film):
-            if count == most:
-                return
-            yield frame.pixels
+        yield from (frame.pixels for frame in islice(film, MOST_FRAMES))
 
 
 def _fitted(pixels: PixelsU8) -> PixelsU8:

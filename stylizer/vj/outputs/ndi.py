@@ -10,7 +10,7 @@ from stylizer.frame import PixelsU8
 from stylizer.vj.outputs.outlet import Outlet
 
 
-def ndi_source(side: int, name: str = "stylizer", rate: Fraction = Fraction(60)) -> Outlet:
+def ndi_source(side: int) -> Outlet:
     """side x side, px, whatever the show's size. Raises Unavailable without cyndilib or where NDI does not run."""
     try:
         from cyndilib.sender import Sender
@@ -20,9 +20,9 @@ def ndi_source(side: int, name: str = "stylizer", rate: Fraction = Fraction(60))
         raise Unavailable(f"NDI needs cyndilib: install stylizer[venue] ({error})") from None
     frame = VideoSendFrame()
     frame.set_resolution(side, side)
-    frame.set_frame_rate(rate)
+    frame.set_frame_rate(Fraction(60))
     frame.set_fourcc(FourCC.RGBX)
-    sender = Sender(name, clock_video=False, clock_audio=False)
+    sender = Sender("stylizer", clock_video=False, clock_audio=False)
     sender.set_video_frame(frame)
     if not sender.open():
         raise Unavailable("NDI does not open a source on this machine")

@@ -5,15 +5,13 @@ import skia
 
 from stylizer.training.data.characters.figure import Colour, Figure
 from stylizer.training.data.characters.shapes import bumpy, smooth_path
-from stylizer.training.data.characters.sheet import Label, Round, Shape, Sheet, fill, stroke, toon
+from stylizer.training.data.characters.sheet import Round, Shape, Sheet, fill, stroke, toon
 from stylizer.training.data.characters.skull import Skull, mix
 
 
-def hair_shape(figure: Figure, path: skia.Path, f: Skull, label: Label = "hair", key: str = "hair") -> Shape:
-    colour = figure.colours[key]
-    return Shape(
-        path, colour, toon(colour, "hair" if key == "hair" else "cloth"), label, Round(f.centre, f.centre, f.rx * 1.35)
-    )
+def hair_shape(figure: Figure, path: skia.Path, f: Skull) -> Shape:
+    colour = figure.colours["hair"]
+    return Shape(path, colour, toon(colour, "hair"), "hair", Round(f.centre, f.centre, f.rx * 1.35))
 
 
 def draw_hair_behind(sheet: Sheet, figure: Figure, f: Skull, rng: np.random.Generator) -> None:

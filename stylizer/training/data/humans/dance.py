@@ -182,9 +182,9 @@ def _drawn(assets: Path, moment: tuple[str, int]) -> NDArray[np.uint8]:
     return draw_frame(assets, moment[1] / FRAMES, moment[0])
 
 
-def write_clip(assets: Path, target: Path, dancer: str = "juno") -> None:
+def write_clip(assets: Path, target: Path) -> None:
     """Writes the loop as H.264. Raises BadInput naming what the assets lack."""
-    frames = draw_frames(assets, [(dancer, index) for index in range(FRAMES)])  # before an older film is overwritten
+    frames = draw_frames(assets, [("juno", index) for index in range(FRAMES)])  # before an older film is overwritten
     with av.open(str(target), "w") as film:
         stream = film.add_stream("libx264", rate=Fraction(RATE), options={"crf": "23", "preset": "slow"})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
