@@ -114,7 +114,7 @@ def render(
 
 @app.command()
 def doctor(as_json: JsonFlag = False) -> None:
-    """Say on which rung each part stands and why, with the engine and its precision."""
+    """Show what runs each part of the pipeline, and why nothing better does, with the engine and its precision."""
     from stylizer import machine
     from stylizer.ladder import Rung, open_parts
     from stylizer.vj.loop import open_loop

@@ -32,7 +32,7 @@ JsonFile = Annotated[Path | None, typer.Option("--json", help="write the report 
 
 
 def valid_json(value: object) -> str:
-    """Numbers that are none, or without end, are null: JSON has no word for them."""
+    """NaN and infinity become null: JSON has no word for them."""
     return json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
 
 

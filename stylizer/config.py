@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     def _as_browsers_say(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for origin in value:
             if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^\s/A-Z]+", origin):
-                raise ValueError(f"{origin!r} is none, allowed are as https://booth.example, in small letters")
+                raise ValueError(f"{origin!r} is no origin, allowed are ones like https://booth.example, in lower case")
         return value
 
     @classmethod

@@ -110,7 +110,10 @@ _ROWS = (
     Control("style", "name", "anime", "which style draws the person"),
     Control("style_strength", "float", 1.0, "0 is the photo model, 1 the style; between them the weights are blended"),
     Control(
-        "ink", "float", 0.4, "how much is drawn over the style's colours: lines and flat tones after one's own edges"
+        "ink",
+        "float",
+        0.4,
+        "how much is drawn over the style's colours: lines and flat tones that follow the person's own edges",
     ),
     Control(
         "eyes",
@@ -124,7 +127,7 @@ _ROWS = (
         "mix_from",
         "choice",
         "16",
-        "px of the first layers that take the other look: 16 is all, 256 the finest alone",
+        "layers from this size (px) on take the other look: 16 is all of them, 256 the finest alone",
         choices=("16", "32", "64", "128", "256"),
     ),
     Control("truncation_psi", "float", 1.0, "below 1 pulls the look towards the style's average", hi=1.5),
@@ -139,7 +142,7 @@ _ROWS = (
         "figure: the person fills a square; scene: the whole picture",
         choices=("figure", "scene"),
     ),
-    Control("mirror", "bool", False, "left and right change places, as in a mirror"),
+    Control("mirror", "bool", False, "left and right are swapped, as in a mirror"),
     *_VJ_ROWS,
 )
 CONTROLS: Mapping[str, Control] = {row.name: row for row in _ROWS}

@@ -31,9 +31,9 @@ def test_a_secret_comes_from_a_file_unless_its_variable_is_set(tmp_path: Path, m
         ("STYLIZER_PUBLIC_URL", "192.168.1.5:8000", "match pattern '^(https?://"),
         ("STYLIZER_TURN_URL", "turn://relay.example", "match pattern '^(turns?:"),
         ("STYLIZER_TURN_URL", "turn:relay.example:3478", "STYLIZER_TURN_SECRET"),
-        ("STYLIZER_ORIGINS", "https://a.example, booth.example", "'booth.example' is none"),
-        ("STYLIZER_ORIGINS", "null", "'null' is none"),
-        ("STYLIZER_ORIGINS", "https://Booth.example", "in small letters"),
+        ("STYLIZER_ORIGINS", "https://a.example, booth.example", "'booth.example' is no origin"),
+        ("STYLIZER_ORIGINS", "null", "'null' is no origin"),
+        ("STYLIZER_ORIGINS", "https://Booth.example", "in lower case"),
     ],
 )
 def test_a_wrong_variable_is_named_with_what_is_allowed(

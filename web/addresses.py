@@ -58,7 +58,7 @@ def for_phones(settings: Settings, opened_as: str) -> str | None:
 
 
 def household(address: str) -> str:
-    """Whom an address counts as where one shall not take the place of all.
+    """Whose address it counts as, where one household must not take every place.
 
     A home is given an IPv6 network of 64 bits at least, in which any machine may call itself as it likes. What is no IP
     address counts as itself.

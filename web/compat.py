@@ -196,7 +196,7 @@ class _PromptJitterBuffer(aiortc.jitterbuffer.JitterBuffer):  # type: ignore[mis
     _newest: int | None = None
 
     def add(self, packet: RtpPacket) -> tuple[bool, aiortc.jitterbuffer.JitterFrame | None]:
-        """One that was sent again for what is given up meanwhile is let be.
+        """One that was sent again for what is given up meanwhile is left out.
 
         aiortc would go back to it, wait there for all that followed, and take its time for one 13 hours later.
         """

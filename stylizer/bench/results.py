@@ -238,7 +238,7 @@ def _machine(machine: dict[str, Any]) -> str:
 
 def _number(value: object) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not (value == 0 or 1e-12 <= value <= 1e18):
-        raise ValueError(f"{value!r:.40} is no figure")
+        raise ValueError(f"{value!r:.40} is no number that can be drawn")
     return float(value)
 
 

@@ -39,7 +39,7 @@ class Walker:
 
     def see(self, box: Box, time_s: float, *, touched: bool) -> None:
         """touched: another box lies over this one. Then part of them may be hidden, and where the middle of what is
-        seen moves says little: they go on as they went, and who looks narrower is where they were going."""
+        seen moves says little: they go on as they went, and whoever looks narrower counts as where they were going."""
         passed_s = time_s - self.seen_s
         if touched and box.width < HIDDEN * self.width:
             box = self.at(time_s)
@@ -70,7 +70,7 @@ class Crossing:
         self._looked_s = time_s
 
     def look(self, boxes: Sequence[Box], last: Box, time_s: float) -> Box | None:
-        """The subject's box among those detected at `time_s`, None when there is none that is not more another's.
+        """The subject's box among those detected at `time_s`, None without one that is likelier theirs than another's.
 
         last: where the subject was just now by other means (the matte carries them between two looks).
         """
@@ -83,7 +83,7 @@ class Crossing:
         for overlap, who, which in sorted(claims, reverse=True):
             if overlap >= MIN_IOU and who not in owners and which not in owners.values():
                 owners[who] = which
-        # Who is hidden did not leap: the one who comes into view meanwhile is somebody else.
+        # Somebody hidden did not leap: the one who comes into view meanwhile is somebody else.
         hidden = any(iou(boxes[which], self._subject.box) >= MIN_IOU for which in owners.values())
         leaping = [(i, w) for i, w in enumerate(known) if w.seen_s == self._looked_s and (i or not hidden)]
         leaps = [(w.reach(box, time_s), i, j) for i, w in leaping for j, box in enumerate(boxes)]

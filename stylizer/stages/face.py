@@ -46,7 +46,7 @@ class HeadFinder:
         return min((head_of(f) for f in faces), key=lambda head: _misplaced(head, body), default=None)
 
     def largest(self, pixels: PixelsU8) -> Box | None:
-        """The largest head in the whole frame; for the day when there is no person detector."""
+        """The largest head in the whole frame; for when there is no person detector."""
         check_pixels("frame", pixels)
         faces = self._faces(pixels, Box(0, 0, pixels.shape[1], pixels.shape[0]), FRAME_PX)
         return max((head_of(f) for f in faces), key=lambda head: head.area, default=None)

@@ -65,7 +65,7 @@ def together(rows: list[dict[str, float]]) -> dict[str, float]:
 
 
 def beyond(measured: Mapping[str, float], card: Mapping[str, Scalar]) -> list[str]:
-    """The names of numbers that are further than TOLERANCE from what the card says, or are none any more."""
+    """The names of numbers that are further than TOLERANCE from what the card says, or have become NaN."""
     noted = {name: float(value) for name, value in card.items() if name in measured and not isinstance(value, str)}
     return [name for name, value in noted.items() if not abs(measured[name] - value) <= TOLERANCE * abs(value)]
 

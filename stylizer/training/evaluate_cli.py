@@ -18,7 +18,7 @@ def evaluate(
     ] = None,
     frames: Annotated[int, typer.Option(min=2, help="how many of each film's first frames")] = 48,
     pairs: Annotated[int, typer.Option(min=0, help="drawn pairs never trained on; 0 leaves them out")] = 64,
-    card: Annotated[Path | None, typer.Option(help="folder of the style whose card shall hold the numbers")] = None,
+    card: Annotated[Path | None, typer.Option(help="folder of the style whose card takes the numbers")] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Measure a style: likeness, silhouette, colours, distance to both domains, flicker; beside its card's numbers."""

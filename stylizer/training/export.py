@@ -129,7 +129,10 @@ def add_head(run: Path, style: Path, *, weak: list[str]) -> Card:
 def export_style(
     run: Path, style: Path, *, title: str, machine: str, weak: list[str], pairs: int, hand: str | None = None
 ) -> Card:
-    """Writes `weights.safetensors` and `card.toml` into the folder `style`. hand: in place of who drew the pairs."""
+    """Writes `weights.safetensors` and `card.toml` into the folder `style`.
+
+    hand: who drew the pairs; None: as the run says.
+    """
     net, steps = load_run(run)
     hand = hand or hand_of(run)
     settings = read_settings(ToonifySettings, run / "settings.toml")

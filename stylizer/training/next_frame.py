@@ -117,7 +117,7 @@ class NextFrameTrainer:
     def save(self, path: Path) -> None:
         """All that `load` needs to go on as if nothing had happened, but for the pool of dreams, which starts anew.
 
-        Raises BadInput when weights are no numbers any more: the file stays as it was.
+        Raises BadInput when weights have become NaN or infinite: the file stays as it was.
         """
         state = {name: part.state_dict() for name, part in self._parts().items()}
         if not is_finite(state):

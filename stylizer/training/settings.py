@@ -42,7 +42,7 @@ def write_settings(settings: Dataclass, path: Path) -> None:
 
 
 def check_settings(settings: Dataclass, *counts: str) -> None:
-    """For `__post_init__`: no number is negative or none at all, `counts` and those of a list are at least 1.
+    """For `__post_init__`: no number is negative or NaN; `counts` and those of a list are at least 1.
 
     Raises ValueError.
     """

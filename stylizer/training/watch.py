@@ -43,7 +43,7 @@ def troubles(rows: Sequence[Row]) -> dict[str, str]:
 
 
 def first_not_finite(row: Row) -> str | None:
-    """The name of a number that is none any more."""
+    """The name of a number that has become NaN or infinite, if any."""
     return next((name for name, value in row.items() if not math.isfinite(value)), None)
 
 

@@ -36,7 +36,7 @@ class Health:
 class CollapseGuard:
     """Memory between frames: the last picture, how long signs have been bad, the helping noise.
 
-    lost: whether the last picture held numbers that are none; the session starts anew from black.
+    lost: whether the last picture held NaN or infinity; the session starts anew from black.
     """
 
     def __init__(self) -> None:

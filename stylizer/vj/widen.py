@@ -18,7 +18,7 @@ def widened(weights: Mapping[str, NDArray[np.float32]], filters: int) -> Weights
     """
     own = filters_of(weights)
     if filters < own:
-        raise BadInput(f"a network of {own} filters cannot be had with {filters}")
+        raise BadInput(f"a network of {own} filters cannot be narrowed to {filters}")
     if filters == own:
         return dict(weights)
     wide = {name: np.zeros(shape, np.float32) for name, shape in unet_shapes(filters).items()}

@@ -30,7 +30,7 @@ def import_style(
 ) -> Style:
     """Puts a style among the pulled ones. try_out: loads and runs it, and raises what is wrong with it.
 
-    title, title_ja: what people shall call it, in English and in Japanese; empty leaves what the card says.
+    title, title_ja: the name that people see, in English and in Japanese; empty leaves the card's.
     Raises ModelRejected naming the fault: the card, a name that is taken, a kind or format that is not played here, an
     absent or wrong checksum; Unavailable where it cannot be written. What `try_out` raises goes through. Nothing is
     left behind then.

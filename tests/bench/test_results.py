@@ -115,7 +115,7 @@ def test_without_a_card_every_layer_stands_at_its_floor(card: str) -> None:
             "a figure is missing",
         ),
         (json.dumps({**_kernel_file(), "peaks": {"bytes_per_us": 0, "flop_per_us": 1}}).encode(), BadInput, "division"),
-        (_show_file({"a": 1e300}), BadInput, "is no figure"),
+        (_show_file({"a": 1e300}), BadInput, "no number that can be drawn"),
         (_show_file({str(i): 1 for i in range(501)}), BadInput, "at most 500 can be drawn"),
         (b'{"ways": {"a": {"fps": "fast"}}, "clip": 3}', BadInput, "a figure is missing"),
         (json.dumps({**_kernel_file(), "filters": 10**9}).encode(), BadInput, "filters 1000000000"),

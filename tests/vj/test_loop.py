@@ -83,7 +83,7 @@ def test_a_widened_network_draws_the_same(rng: Rng) -> None:
     picture = torch.from_numpy(rng.unit_f32(1, 3, 256, 256))
     wide = Unet256.from_weights(widened(weights, 7))(picture)
     torch.testing.assert_close(wide, Unet256.from_weights(weights)(picture), atol=1e-5, rtol=0)
-    with pytest.raises(BadInput, match="3 filters cannot be had with 2"):
+    with pytest.raises(BadInput, match="3 filters cannot be narrowed to 2"):
         widened(weights, 2)
 
 

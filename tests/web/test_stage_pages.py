@@ -167,7 +167,7 @@ def test_the_page_says_where_a_recording_lies(show: Staged, browser: Browser) ->
         page.click("#record")
         page.wait_for_selector("#record[aria-pressed=true]")
         page.click("#record")
-        expect(page.locator("#say")).to_have_text(f"The recording lies in {show.show.film}")
+        expect(page.locator("#say")).to_have_text(f"The recording is in {show.show.film}")
         assert show.show.film is not None and show.show.film.stat().st_size > 0 and faults == []
 
 

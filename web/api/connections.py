@@ -1,4 +1,4 @@
-"""How many connections are open, of one address and in all: who asks nothing makes room for who comes."""
+"""How many connections are open, of one address and in all: whoever asks for nothing makes room for a newcomer."""
 
 import asyncio
 import resource

@@ -56,7 +56,7 @@ class RateLimit:
     def take(self, address: str) -> None:
         """Raises TooManyRequests."""
         now, address = self._clock(), household(address)
-        if now - self._tidied_s > FORGET_S:  # no oftener: a flood from many addresses fills it
+        if now - self._tidied_s > FORGET_S:  # no more often: a flood from many addresses fills it
             self._tidied_s = now
             self._buckets = {a: b for a, b in self._buckets.items() if now - b[1] < FORGET_S}
         tokens, at = self._buckets.get(address, (float(self._burst), now))

@@ -69,7 +69,7 @@ class OpenStream(BaseModel):
 class Queued(Problem):
     """Every place is taken. Who waits asks again within a few seconds, with the ticket."""
 
-    ticket: str | None = Field(None, description="send it with the next ask; null for who did not ask to wait")
+    ticket: str | None = Field(None, description="send it with the next ask; null for those who did not ask to wait")
     place: int | None = Field(None, description="in the queue; 1 is next", examples=[2])
 
 

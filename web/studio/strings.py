@@ -165,7 +165,7 @@ STRINGS = {
         "card": "Card (card.toml)",
         "weights": "Weights",
         "style_title": "Title",
-        "style_title_help": "What people shall call it, here and on the booth. Left empty, the card says it.",
+        "style_title_help": "The name that people see, here and on the booth. Left empty, it is the card's.",
         "style_title_ja": "Title in Japanese",
         "check": "Check and bring in",
         "both_needed": "Both files are needed: the card and the weights.",

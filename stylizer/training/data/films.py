@@ -25,7 +25,7 @@ def load_films(clips: list[str]) -> list[Tensor]:
     """Each clip as uint8 [T, 3, H, W], sides 256 at least.
 
     clips: paths, or `drawn:NAME` for a family of `clips`.
-    Raises BadInput for a path that is none, Unreadable, NotFound.
+    Raises BadInput for a path where no clip is, Unreadable, NotFound.
     """
     films: list[Tensor] = []
     for name in clips:

@@ -18,7 +18,7 @@ export class HandsFree {
     setInterval(() => this.#tick(), 1000);
   }
 
-  /** A hand was used: it has the word for a while. */
+  /** A hand was used: for a while nothing changes by itself. */
   restart() {
     this.#left = this.#every;
   }

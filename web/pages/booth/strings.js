@@ -22,7 +22,7 @@ export const STRINGS = {
     silent: "No picture arrives",
     silent_more: "The camera is on but sends nothing. Is its lens covered, or another program using it?",
     full: "Every place is taken",
-    full_more: "This is your place in the queue. You are let in by yourself; just stay here.",
+    full_more: "This is your place in the queue. You are let in automatically; just stay here.",
     reconnecting: "Reconnecting",
     reconnecting_more: "The line was lost; your settings are kept.",
     blocked: "The network blocks the video",

@@ -10,7 +10,7 @@ import { waitMs } from "./retry.js";
 const BUSY_MS = 3000; // between two asks for a place
 const BEAT_MS = 1000;
 const STALL_MS = 3000; // no new picture for this long: a new connection
-const PACE_STEP = 0.2; // smaller changes of the wanted rate are let be
+const PACE_STEP = 0.2; // smaller changes of the wanted rate are ignored
 const SILENT = 5; // of the worker's statistics, one a second, without a new camera picture: it only repeats the last one
 const AWAY = [502, 503, 504]; // the worker loads, or a proxy finds none; a moment later there is one
 const CONNECT_MS = 8000;

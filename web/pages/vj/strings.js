@@ -6,9 +6,9 @@ import { PROBLEMS } from "/shared/problems.js";
 const STRINGS = {
   en: {
     line_connecting: "Connecting", line_live: "Live", line_lost: "The show does not answer", line_key: "Wrong key",
-    key_more: "This address has not this show's key. Open the one that the terminal printed.",
+    key_more: "This address does not have this show's key. Open the one that the terminal printed.",
     deck: "Picture and slots", hands: "Pads", ears: "Sound and MIDI",
-    record: "Record", recording: "Recording into {film}", recorded: "The recording lies in {film}", output: "Output page", keys: "Keys", space: "space", tap: "tap · bpm", undo: "Undo", camera: "Camera in",
+    record: "Record", recording: "Recording to {film}", recorded: "The recording is in {film}", output: "Output page", keys: "Keys", space: "space", tap: "tap · bpm", undo: "Undo", camera: "Camera in",
     presets: "Presets", beats: "morph over beats", cut: "cut", morphing: "morphing", onset: "onset", no_sound: "No sound comes in", no_midi: "No MIDI device", sound_ms: "sound to picture {ms} ms",
     model_of: "Model in slot {slot}", load: "Load .pict…", drop: "drop a .pict here", loading: "Loading {name}", loaded: "{name} plays in slot {slot}",
     only_pict: "{name}: only .pict files can be dropped into a slot", too_large: "{name}: more than 64 MiB, the most that a slot takes",
