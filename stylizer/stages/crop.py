@@ -38,7 +38,12 @@ def square_around(body: Box, head: Box | None, frame_size: tuple[int, int]) -> B
     side = max(bottom - top, body.width + 2 * air, LEAST_SIDE_PX)
     if body.y1 + air >= frame_size[1]:  # cut by the frame: what a wide person needs more is air above
         top = bottom - side
-    return _square(body.centre[0], top, side)
+    return square(body.centre[0], top, side)
+
+
+def square(middle: float, top: float, side: float) -> Box:
+    """middle: of its width."""
+    return Box(middle - side / 2, top, middle + side / 2, top + side)
 
 
 def whole(frame_size: tuple[int, int]) -> Box:
@@ -55,7 +60,7 @@ def follow(prev: Box | None, wanted: Box) -> Box:
     unit = prev.width
     middle = _lazy(prev.centre[0], wanted.centre[0], SLACK_X * unit)
     top = _lazy(prev.y0, wanted.y0, SLACK_TOP * unit)
-    return _square(middle, top, _lazy(unit, wanted.width, SLACK_SIZE * unit))
+    return square(middle, top, _lazy(unit, wanted.width, SLACK_SIZE * unit))
 
 
 class CropTracker:
@@ -131,10 +136,6 @@ def uncut(picture: NDArray[np.uint8], box: Box, region: tuple[slice, slice], bor
     if min(size) == 0:
         return np.empty((size[1], size[0], *picture.shape[2:]), np.uint8)
     return _warp(picture, matrix, size, cv2.BORDER_REPLICATE if border is None else cv2.BORDER_CONSTANT, border or 0)
-
-
-def _square(middle: float, top: float, side: float) -> Box:
-    return Box(middle - side / 2, top, middle + side / 2, top + side)
 
 
 def _lazy(prev: float, wanted: float, slack: float) -> float:

@@ -21,8 +21,7 @@ from stylizer.frame import Frame, PixelsU8, u8_from_unit
 from stylizer.media import FILM_SUFFIXES, Reader
 from stylizer.picture import SUFFIXES, read_picture, read_rgba
 from stylizer.pipeline import Pipeline
-from stylizer.stages.box import Box
-from stylizer.stages.crop import MARGIN, cut_u8
+from stylizer.stages.crop import MARGIN, cut_u8, square
 from stylizer.training.data.pictures import SIDES
 
 SETTLE = 4  # looks at a photo: the matting network remembers, and its first answer is its worst
@@ -139,10 +138,10 @@ def framed(rgba: PixelsU8) -> PixelsU8:
     y0, y1, x0, x1 = float(rows[0]), float(rows[-1] + 1), float(columns[0]), float(columns[-1] + 1)
     rgb = np.ascontiguousarray(rgba[..., :3])
     if y1 - y0 == height and x1 - x0 == width:  # no ground: the picture's upper or middle square
-        whole = cut_u8(rgb, _square((x0 + x1) / 2, 0, min(width, height)), SIZE)
+        whole = cut_u8(rgb, square((x0 + x1) / 2, 0, min(width, height)), SIZE)
         return np.dstack([whole, np.full((SIZE, SIZE), 255, np.uint8)])
     air = MARGIN * (y1 - y0)
-    box = _square((x0 + x1) / 2, y0 - air, max(y1 - y0, x1 - x0) + 2 * air)
+    box = square((x0 + x1) / 2, y0 - air, max(y1 - y0, x1 - x0) + 2 * air)
     seen = cv2.multiply(rgb, np.dstack([alpha] * 3), scale=1 / 255)  # what transparency hides has no colour
     rim = 2 * max(1, round(box.width / SIZE))  # nothing beyond the picture: `cut_u8` draws its last blocks out
     seen, opaque = (
@@ -150,10 +149,6 @@ def framed(rgba: PixelsU8) -> PixelsU8:
         for part in (seen, np.dstack([alpha] * 3))
     )
     return np.dstack([cv2.divide(seen, opaque, scale=255), opaque[..., 0]])
-
-
-def _square(middle: float, top: float, side: float) -> Box:
-    return Box(middle - side / 2, top, middle + side / 2, top + side)
 
 
 def _cut_out(rgba: PixelsU8) -> NDArray[np.uint8]:

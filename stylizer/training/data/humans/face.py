@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from stylizer.stages.eyes import INK, IRISES, painted_eye
 from stylizer.training.data.characters.shapes import smooth_path
 from stylizer.training.data.characters.sheet import fill, stroke
+from stylizer.training.data.characters.skull import mix
 from stylizer.training.data.humans.assets import Floats
 from stylizer.training.data.humans.buffer import Window
 from stylizer.training.data.humans.person import Person
@@ -60,10 +61,6 @@ def draw_face(canvas: Canvas, person: Person, skin: Colour, hair: Colour) -> Non
 
 def _length(canvas: Canvas, a: Floats, b: Floats) -> float:
     return float(np.linalg.norm(canvas.at(a) - canvas.at(b)))
-
-
-def _mix(a: Colour, b: Colour, t: float) -> Colour:
-    return a[0] + t * (b[0] - a[0]), a[1] + t * (b[1] - a[1]), a[2] + t * (b[2] - a[2])
 
 
 def _axes(person: Person, side: str) -> tuple[Floats, Floats, Floats, float]:
@@ -136,7 +133,7 @@ def _brow(
     points = [
         canvas.at(middle + along * u * half + up * v * half - person.head[2] * 0.12 * u * u * (u < 0)) for u, v in curve
     ]
-    ink = _mix(hair, (0.16, 0.10, 0.12), 0.55)
+    ink = mix(hair, (0.16, 0.10, 0.12), 0.55)
     path = smooth_path(np.array(points, np.float64), closed=False)
     paint.drawPath(path, stroke(ink, max(1.0, 0.026 * scale)))
     tail = smooth_path(np.array(points[1:], np.float64), closed=False)
@@ -152,11 +149,11 @@ def _nose(paint: skia.Canvas, canvas: Canvas, person: Person, skin: Colour, scal
         for x, y in ((0.03, -0.10), (0.09, 0.03), (-0.01, 0.10))
     )
     path = smooth_path(np.array([a, b, c], np.float64), closed=False)
-    paint.drawPath(path, stroke(_mix(skin, (0.42, 0.14, 0.14), 0.55), max(1.0, 0.020 * scale)))
+    paint.drawPath(path, stroke(mix(skin, (0.42, 0.14, 0.14), 0.55), max(1.0, 0.020 * scale)))
 
 
 def _blush(paint: skia.Canvas, canvas: Canvas, person: Person, skin: Colour, scale: float) -> None:
-    pink = _mix(skin, (0.96, 0.36, 0.36), 0.5)
+    pink = mix(skin, (0.96, 0.36, 0.36), 0.5)
     for side, sign in (("l", 1.0), ("r", -1.0)):
         at = person.face[f"cheek_{side}"] + person.head[1] * 0.06 - person.head[0] * sign * 0.04
         if _shown(canvas, person, at, sign) < 0.2:
@@ -176,7 +173,7 @@ def _mouth(paint: skia.Canvas, canvas: Canvas, person: Person, skin: Colour, sca
     sight = canvas.camera.points(f["upper_lip"])
     if float(-(canvas.camera.ways(out[2]) @ sight) / np.linalg.norm(sight)) < -0.05:
         return
-    line, lips = _mix(skin, (0.25, 0.07, 0.09), 0.8), _mix(skin, (0.80, 0.25, 0.28), 0.35)
+    line, lips = mix(skin, (0.25, 0.07, 0.09), 0.8), mix(skin, (0.80, 0.25, 0.28), 0.35)
     middle = (f["upper_lip"] + f["lower_lip"]) / 2
     left, right = (middle + (f[f"corner_{s}"] - middle) * 0.82 for s in "lr")
     lower = canvas.at(f["lip_bottom"] + out[1] * 0.03)
