@@ -38,7 +38,7 @@ def blueness(pixels: PixelsU8) -> float:
 
 
 @pytest.fixture(scope="module")
-def juggler(media: Finder) -> PixelsU8:
+def skier(media: Finder) -> PixelsU8:
     return read_picture(media("coco/000000000785.jpg"))  # a skier in red and black
 
 
@@ -49,18 +49,16 @@ def blue(full_pipeline: Pipeline, media: Finder) -> Reference:
 
 
 def test_the_colours_of_the_person_in_the_picture_are_taken_on(
-    full_pipeline: Pipeline, juggler: PixelsU8, blue: Reference
+    full_pipeline: Pipeline, skier: PixelsU8, blue: Reference
 ) -> None:
-    own, half, whole = (blueness(drawn(full_pipeline, juggler, blue, look=share)) for share in (0.0, 0.5, 1.0))
+    own, half, whole = (blueness(drawn(full_pipeline, skier, blue, look=share)) for share in (0.0, 0.5, 1.0))
     assert own + 10 < half < whole - 10
-    assert abs(blueness(drawn(full_pipeline, juggler, blue, mix_from="256")) - own) < 5, "colour is in coarse layers"
+    assert abs(blueness(drawn(full_pipeline, skier, blue, mix_from="256")) - own) < 5, "colour is in coarse layers"
 
 
-def test_without_a_share_of_the_look_nothing_changes(
-    full_pipeline: Pipeline, juggler: PixelsU8, blue: Reference
-) -> None:
+def test_without_a_share_of_the_look_nothing_changes(full_pipeline: Pipeline, skier: PixelsU8, blue: Reference) -> None:
     for _ in range(3):
-        pair = drawn(full_pipeline, juggler, blue, look=0.0), drawn(full_pipeline, juggler, None)
+        pair = drawn(full_pipeline, skier, blue, look=0.0), drawn(full_pipeline, skier, None)
         if np.array_equal(*pair):
             return
         for thread in threading.enumerate():
@@ -70,7 +68,7 @@ def test_without_a_share_of_the_look_nothing_changes(
 
 
 def test_each_style_encodes_it_once_and_before_it_plays(
-    full_pipeline: Pipeline, juggler: PixelsU8, media: Finder, monkeypatch: pytest.MonkeyPatch
+    full_pipeline: Pipeline, skier: PixelsU8, media: Finder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reference = full_pipeline.reference(read_picture(media("bus.jpg")), "anime")
     styles = [full_pipeline._parts.library.get(name) for name in ("anime", "comic")]
@@ -81,15 +79,15 @@ def test_each_style_encodes_it_once_and_before_it_plays(
     looks.append(reference.look(styles[1]))
     assert all(look is not None for look in looks)
     for name in ("comic", "anime"):
-        drawn(full_pipeline, juggler, reference, style=name)
+        drawn(full_pipeline, skier, reference, style=name)
 
 
-def test_a_picture_without_a_person_gives_its_own_colours(full_pipeline: Pipeline, juggler: PixelsU8) -> None:
+def test_a_picture_without_a_person_gives_its_own_colours(full_pipeline: Pipeline, skier: PixelsU8) -> None:
     sea: PixelsU8 = np.zeros((300, 400, 3), np.uint8)
     sea[:] = 10, 60, 200
     sea[::3] = 30, 120, 240
     painting = full_pipeline.reference(sea, "anime")
-    assert blueness(drawn(full_pipeline, juggler, painting)) > blueness(drawn(full_pipeline, juggler, None)) + 40
+    assert blueness(drawn(full_pipeline, skier, painting)) > blueness(drawn(full_pipeline, skier, None)) + 40
 
 
 def test_a_network_for_heads_alone_encodes_it_too_before_it_plays(

@@ -21,7 +21,6 @@ from stylizer.stylegan2.generator import load_generator, save_generator
 from stylizer.training.cli import app
 from stylizer.training.data.pictures import Pictures, over_grey, shown
 from stylizer.training.gan_runs import data_of, open_start
-from stylizer.training.measures import sliced_wasserstein
 from stylizer.training.parallel import World
 from stylizer.training.run import load_state, save_atomically
 from stylizer.training.settings import write_settings
@@ -78,13 +77,6 @@ def photos(blocks: Path) -> Pictures:
 def _weights(trainer: GanTrainer) -> Tensor:
     nets = (trainer.net, trainer.ema, trainer.critic)
     return torch.cat([v.flatten() for net in nets for v in net.state_dict().values()])
-
-
-def _distance(trainer: GanTrainer) -> float:
-    """From what the averaged generator draws to the real pictures."""
-    z = torch.randn(24, TINY.z_dim, generator=torch.Generator().manual_seed(5))
-    real = over_grey(torch.from_numpy(trainer.pictures.pixels.copy()).permute(0, 3, 1, 2).float() / 255)
-    return sliced_wasserstein((shown(trainer.ema(z))[:, :3] + 1) / 2, (real[:, :3] + 1) / 2)
 
 
 def _mean_colour(trainer: GanTrainer) -> Tensor:

@@ -25,6 +25,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+LIVE = "body[data-state=live]:not([data-rest])"  # the booth shows its visitor's drawing
 CAMERA_FPS = 12
 EXPECT_MS = 30_000  # Playwright's own 5 s are short on a machine with other work
 WATCH = Path(__file__).with_name("watch.js").read_text()

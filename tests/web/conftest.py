@@ -1,13 +1,13 @@
-"""A worker without a web, and browsers for every module that asks for one: started once for each module, since
-Playwright takes over its thread."""
+"""A worker without a web, a pipeline that only tints, and browsers: started once for each module that asks for one,
+since Playwright takes over its thread."""
 
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from stylizer.live import Worker
-from tests.web.browser import CAMERA_FPS, Launch, browsers, save_mjpeg, walking_block
+from tests.web.browser import CAMERA_FPS, Launch, browsers, save_mjpeg, visit, walking_block
 from tests.web.doubles import ColourPipeline
 
 
@@ -21,6 +21,11 @@ def started() -> Iterator[Worker]:
 
 
 @pytest.fixture(scope="module")
+def pipeline() -> ColourPipeline:
+    return ColourPipeline()
+
+
+@pytest.fixture(scope="module")
 def launch() -> Iterator[Launch]:
     with browsers() as start:
         yield start
@@ -30,3 +35,10 @@ def launch() -> Iterator[Launch]:
 def camera(launch: Launch, tmp_path_factory: pytest.TempPathFactory) -> Browser:
     """A browser whose camera shows a red block walking over green ground: three seconds, each picture another."""
     return launch(save_mjpeg(tmp_path_factory.mktemp("camera") / "walk.mjpeg", walking_block(), CAMERA_FPS))
+
+
+@pytest.fixture
+def page(camera: Browser) -> Iterator[Page]:
+    """Of a visitor with that camera."""
+    with visit(camera) as context:
+        yield context.new_page()

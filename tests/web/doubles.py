@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -176,8 +176,7 @@ def running(app: FastAPI, wait_ready: bool = True, port: int = 0) -> Iterator[Ru
         assert not thread.is_alive(), "the server did not end within 10 s of being told"
 
 
-def wait_for(condition: "object", timeout_s: float) -> None:
-    assert callable(condition)
+def wait_for(condition: Callable[[], object], timeout_s: float) -> None:
     end = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end, f"not within {timeout_s} s"

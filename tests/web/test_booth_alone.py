@@ -7,21 +7,15 @@ from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Page, Route
 
 from stylizer.config import Settings
-from tests.web.browser import CAMERAS, visit
+from tests.web.browser import CAMERAS, LIVE
 from tests.web.doubles import ColourPipeline, Running, free_port, running, wait_for
 from web.api.app import create_app
 from web.api.doors import RateLimit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
-LIVE = "body[data-state=live]:not([data-rest])"
-
-
-@pytest.fixture(scope="module")
-def pipeline() -> ColourPipeline:
-    return ColourPipeline()
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +29,6 @@ def worker(served: Running, pipeline: ColourPipeline) -> Iterator[Running]:
     yield served
     pipeline.nobody = False
     wait_for(lambda: served.visitors() == 0, 8)
-
-
-@pytest.fixture
-def page(camera: Browser) -> Iterator[Page]:
-    with visit(camera) as context:
-        yield context.new_page()
 
 
 def test_two_taps_on_start_take_one_place_and_one_camera(worker: Running, page: Page) -> None:

@@ -12,19 +12,13 @@ from playwright.sync_api import Browser, Page, Route
 
 from stylizer.config import Settings
 from stylizer.controls import Value
-from tests.web.browser import CAMERAS, visit
+from tests.web.browser import CAMERAS, LIVE, visit
 from tests.web.doubles import ColourPipeline, Running, free_port, running, wait_for
 from web.api.app import create_app
 from web.api.doors import RateLimit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
-LIVE = "body[data-state=live]:not([data-rest])"
 PLACES = re.compile("/v1/streams$")
-
-
-@pytest.fixture(scope="module")
-def pipeline() -> ColourPipeline:
-    return ColourPipeline()
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +33,6 @@ def worker(served: Running, pipeline: ColourPipeline) -> Iterator[Running]:
     yield served
     pipeline.nobody = False
     wait_for(lambda: served.visitors() == 0, 12)
-
-
-@pytest.fixture
-def page(camera: Browser) -> Iterator[Page]:
-    with visit(camera) as context:
-        yield context.new_page()
 
 
 def test_a_countdown_of_the_hands_free_way_does_not_stay_over_a_booth_at_rest(

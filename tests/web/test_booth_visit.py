@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 
 from stylizer.config import Settings
 from tests.web.axe import serious
-from tests.web.browser import Launch, save_mjpeg, visit
+from tests.web.browser import LIVE, Launch, save_mjpeg, visit
 from tests.web.doubles import ColourPipeline, Running, running, wait_for
 from web.api.app import create_app
 from web.api.doors import RateLimit
@@ -19,12 +19,6 @@ from web.documents import PAGES
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 PHONES = "http://192.0.2.7:8000"
 MAX_SCRIPT_BYTES = 150_000
-LIVE = "body[data-state=live]:not([data-rest])"
-
-
-@pytest.fixture(scope="module")
-def pipeline() -> ColourPipeline:
-    return ColourPipeline()
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +39,6 @@ def worker(served: Running, pipeline: ColourPipeline) -> Iterator[Running]:
 def camera(launch: Launch, tmp_path_factory: pytest.TempPathFactory) -> Browser:
     pictures = (np.full((240, 320, 3), (60, 100 + step, 60), np.uint8) for step in range(60))
     return launch(save_mjpeg(tmp_path_factory.mktemp("camera") / "grey.mjpeg", pictures, 15))
-
-
-@pytest.fixture
-def page(camera: Browser) -> Iterator[Page]:
-    with visit(camera) as context:
-        yield context.new_page()
 
 
 def test_a_clip_and_a_still_are_taken_home_by_phone(worker: Running, page: Page, camera: Browser) -> None:

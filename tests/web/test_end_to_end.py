@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page
 from stylizer.config import Settings
 from stylizer.weights.card import Card, Kind
 from tests.conftest import Finder
-from tests.web.browser import Launch, browsers, frames_of, save_mjpeg, visit, wait_unique, watch
+from tests.web.browser import Launch, frames_of, save_mjpeg, visit, wait_unique, watch
 from tests.web.doubles import Running, running, wait_for
 from web.api.app import create_app
 
@@ -49,12 +49,6 @@ def worker(weights: Finder, cache: Path, tmp_path_factory: pytest.TempPathFactor
     settings = Settings.load(models=(own, *models), cache=cache, visitors=2, threads=2, min_fps=0.1)
     with running(create_app(settings)) as served:
         yield served
-
-
-@pytest.fixture(scope="module")
-def launch() -> Iterator[Launch]:
-    with browsers() as start:
-        yield start
 
 
 def _camera(launch: Launch, film: Path, folder: Path) -> Browser:

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from stylizer.controls import CONTROLS
 from tests.web.axe import serious
-from tests.web.browser import CAMERAS, Launch, browsers, save_mjpeg, visit, wait_unique, watch
+from tests.web.browser import CAMERAS, Launch, save_mjpeg, visit, wait_unique, watch
 from tests.web.doubles import free_port, wait_for
 from tests.web.stages import KEY, Staged, pict, staged
 from web.documents import PAGES
@@ -30,12 +30,6 @@ DROPPED = """([name, data]) => {
 def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staged]:
     with staged(tmp_path_factory.mktemp("show"), rate=15) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def launch() -> Iterator[Launch]:
-    with browsers() as start:
-        yield start
 
 
 @pytest.fixture(scope="module")
