@@ -3,10 +3,10 @@
 import numpy as np
 import skia
 
-from stylizer.training.data.characters.figure import Colour, Figure
+from stylizer.training.data.characters.figure import Colour, Figure, mix
 from stylizer.training.data.characters.shapes import ellipse, smooth_path
 from stylizer.training.data.characters.sheet import Sheet, fill, stroke, toon
-from stylizer.training.data.characters.skull import Skull, mix, skin_shape
+from stylizer.training.data.characters.skull import Skull, skin_shape
 
 
 def _face_outline(figure: Figure, f: Skull) -> list[tuple[float, float]]:
@@ -140,7 +140,7 @@ def _mouth(
     weight: float,
     photo: bool,
 ) -> None:
-    face, r, k = figure.face, f.ry, max(0.25, f.seen(0))
+    face, r = figure.face, f.ry
     at, w, gape = f.on_face(0, MOUTH_AT), width * f.ry * max(0.25, f.seen(0)), face.mouth_open * 0.16 * f.ry
     up = face.smile * 0.09 * r
     left, right = at + (-w, -up), at + (w, -up)
@@ -157,7 +157,6 @@ def _mouth(
             c.drawPath(opening, stroke(line, weight))
     else:
         c.drawPath(smooth_path([left, at + (0, up * 0.4), right], closed=False), stroke(line, weight))
-    _ = k
 
 
 def _toon_face(sheet: Sheet, figure: Figure, f: Skull) -> None:

@@ -107,6 +107,10 @@ def _hsv(h: float, s: float, v: float) -> Colour:
     return ((v, t, p), (q, v, p), (p, v, t), (p, q, v), (t, p, v), (v, p, q))[int(i)]
 
 
+def mix(a: Colour, b: Colour, t: float) -> Colour:
+    return a[0] + t * (b[0] - a[0]), a[1] + t * (b[1] - a[1]), a[2] + t * (b[2] - a[2])
+
+
 SKINS: tuple[Colour, ...] = (
     (0.98, 0.86, 0.78),
     (0.95, 0.78, 0.67),
@@ -149,8 +153,7 @@ def cloth_colour(rng: Generator) -> Colour:
 def _between(rng: Generator, colours: tuple[Colour, ...]) -> Colour:
     at = rng.uniform(0, len(colours) - 1.001)
     i, t = int(at), at % 1
-    a, b = colours[i], colours[i + 1]
-    return a[0] + t * (b[0] - a[0]), a[1] + t * (b[1] - a[1]), a[2] + t * (b[2] - a[2])
+    return mix(colours[i], colours[i + 1], t)
 
 
 def random_colours(rng: Generator) -> dict[str, Colour]:

@@ -3,10 +3,10 @@
 import numpy as np
 import skia
 
-from stylizer.training.data.characters.figure import Colour, Figure
+from stylizer.training.data.characters.figure import Colour, Figure, mix
 from stylizer.training.data.characters.shapes import bumpy, smooth_path
 from stylizer.training.data.characters.sheet import Round, Shape, Sheet, fill, stroke, toon
-from stylizer.training.data.characters.skull import Skull, mix
+from stylizer.training.data.characters.skull import Skull
 
 
 def hair_shape(figure: Figure, path: skia.Path, f: Skull) -> Shape:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import skia
 
-from stylizer.training.data.characters.figure import Colour, Figure
+from stylizer.training.data.characters.figure import Figure
 from stylizer.training.data.characters.shapes import Points
 from stylizer.training.data.characters.sheet import Label, Round, Shape, toon
 from stylizer.training.data.characters.skeleton import Skeleton
@@ -63,7 +63,3 @@ def make_skull(figure: Figure, skeleton: Skeleton, head: Points, unit: float) ->
 def skin_shape(figure: Figure, path: skia.Path, f: Skull, label: Label = "skin") -> Shape:
     skin = figure.colours["skin"]
     return Shape(path, skin, toon(skin, "skin"), label, Round(f.centre, f.centre, f.rx * 1.3))
-
-
-def mix(a: Colour, b: Colour, t: float) -> Colour:
-    return a[0] + t * (b[0] - a[0]), a[1] + t * (b[1] - a[1]), a[2] + t * (b[2] - a[2])

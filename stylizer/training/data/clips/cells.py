@@ -1,6 +1,7 @@
 """Cells that divide, crowd and die: the Gray-Scott reaction in its restless corner (Pearson, Science 261, 1993)."""
 
 from collections.abc import Iterator
+from itertools import count
 
 import numpy as np
 
@@ -17,12 +18,12 @@ def frames(seed: int) -> Iterator[PixelsU8]:
     rng = np.random.default_rng(seed)
     v = (0.25 * (clouds(rng, GRID, 5) > 0.9)).astype(np.float32)
     u = 1 - 2 * v
-    for count in range(2**62):
+    for number in count():
         for _ in range(STEPS):
             reaction = u * v * v
             u = u + 0.16 * laplacian(u) - reaction + FEED * (1 - u)
             v = v + 0.08 * laplacian(v) + reaction - (FEED + KILL) * v
-        if count < 160:  # the first rings are not part of the film
+        if number < 160:  # the first rings are not part of the film
             continue
         food, life = large(u), large(v)
         yield u8(coloured(life * 2.6, BODY) + 0.35 * food[..., None] * np.array([0.05, 0.3, 0.45], np.float32))

@@ -4,6 +4,7 @@ Two-dimensional Boussinesq flow in vorticity form on a torus: the dye itself dri
 """
 
 from collections.abc import Iterator
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,17 +46,17 @@ def frames(seed: int) -> Iterator[PixelsU8]:
     dye = np.stack([np.clip(clouds(rng, GRID, 18) - 0.6, 0, 1.2) for _ in range(2)], axis=2).astype(np.float32)
     spin = 0.02 * clouds(rng, GRID, 20)
     falling: list[tuple[NDArray[np.float64], float, int]] = []
-    for count in range(2**62):
+    for number in count():
         for _ in range(FLOW_STEPS):
             weight = dye[..., 0] - dye[..., 1]  # y points down: the heavy one gains downward speed
             spin = 0.995 * spin + BUOYANCY / 16 * (np.roll(weight, -1, 1) - np.roll(weight, 1, 1)) / 2
             flow_x, flow_y = velocity(spin.astype(np.float32))
             spin, dye = advected(np.asarray(spin, np.float32), flow_x, flow_y), advected(dye, flow_x, flow_y)
         dye *= FADE
-        if count % DROP_EVERY == 0:
+        if number % DROP_EVERY == 0:
             falling.append((rng.uniform(0, GRID, 2), rng.uniform(7, 15), int(rng.integers(2))))
         for where, radius, colour in falling[-DROPS_AT_ONCE:]:
             dye[..., colour] += 0.34 * drop(where, radius)
         dye = np.clip(dye, 0, 1.6)
-        if count >= 60:
+        if number >= 60:
             yield u8(PAPER * np.exp(-np.stack([large(d) for d in np.moveaxis(dye, 2, 0)], 2).clip(0) @ ABSORBS))

@@ -1,6 +1,7 @@
 """A cloth of light: folds travel across it, bright where the cloth turns its edge to us."""
 
 from collections.abc import Iterator
+from itertools import count
 
 import numpy as np
 
@@ -16,8 +17,8 @@ def frames(seed: int) -> Iterator[PixelsU8]:
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32) / SIZE * 2 * np.pi
     phases = rng.uniform(0, 2 * np.pi, 8)
-    for count in range(2**62):
-        t = 0.045 * count
+    for number in count():
+        t = 0.045 * number
         bend = 0.9 * np.sin(y + phases[0] + 0.31 * t) + 0.5 * np.sin(2 * y - x + phases[1] - 0.43 * t)
         fold = 2 * x + bend + 0.7 * np.sin(x + 2 * y + phases[2] + 0.5 * t) - 2.1 * t + phases[3]
         fine = 5 * x + 2.2 * bend + 1.1 * np.sin(3 * y - x + phases[4] + 0.7 * t) - 3.4 * t + phases[5]

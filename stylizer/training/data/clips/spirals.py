@@ -5,6 +5,7 @@ Both fields are in the colours, so one frame holds the whole state.
 """
 
 from collections.abc import Iterator
+from itertools import count
 
 import numpy as np
 
@@ -23,11 +24,11 @@ def frames(seed: int) -> Iterator[PixelsU8]:
     rng = np.random.default_rng(seed)
     u = (clouds(rng, GRID, 20) > 0.4).astype(np.float32)
     v = np.clip(0.5 * clouds(rng, GRID, 20), 0, 0.7).astype(np.float32)
-    for count in range(2**62):
+    for number in count():
         for _ in range(STEPS):
             du = u * (1 - u) * (u - (v + B) / A) / E + DIFFUSION * laplacian(u)
             u, v = np.clip(u + DT * du, 0, 1), v + DT * (u - v)
-        if count < 100:  # the torn start is not part of the film
+        if number < 100:  # the torn start is not part of the film
             continue
         front, tail = large(u), large(v)
         assert front.shape == (SIZE, SIZE)

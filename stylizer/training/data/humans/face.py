@@ -8,9 +8,9 @@ import skia
 from numpy.typing import NDArray
 
 from stylizer.stages.eyes import INK, IRISES, painted_eye
+from stylizer.training.data.characters.figure import Colour, mix
 from stylizer.training.data.characters.shapes import smooth_path
 from stylizer.training.data.characters.sheet import fill, stroke
-from stylizer.training.data.characters.skull import mix
 from stylizer.training.data.humans.assets import Floats
 from stylizer.training.data.humans.buffer import Window
 from stylizer.training.data.humans.person import Person
@@ -19,7 +19,6 @@ from stylizer.training.data.humans.view import Camera
 LARGER, TALLER = 1.70, 1.22  # than the person's own eye; its height beside its width
 DROP = 0.16  # half widths that the eye's middle lies below the person's own
 FAIR = 0.56  # lightness of drawn hair from which its eyes are blue; brown below. Seen in any picture, however small
-Colour = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
