@@ -64,6 +64,13 @@ def check_pixels(name: str, pixels: PixelsU8) -> None:
         raise BadInput(f"{name}: {pixels.shape[1]}x{pixels.shape[0]} pixels, at most {MAX_PIXELS} are allowed")
 
 
+def fitted(pixels: PixelsU8, width: int, height: int) -> PixelsU8:
+    """uint8 [H, W, 3], scaled: to a size that a film or a device keeps, whatever the pictures have."""
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def unit_from_u8(pixels: PixelsU8) -> Tensor:
     """uint8 [H, W, C] 0..255 -> float32 [1, C, H, W] 0..1."""
     return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).unsqueeze(0).float().div_(255)

@@ -4,9 +4,8 @@ import io
 from fractions import Fraction
 
 import av
-import cv2
 
-from stylizer.frame import VIDEO_CLOCK, Frame, PixelsU8
+from stylizer.frame import VIDEO_CLOCK, Frame, fitted
 
 
 class MemoryFilm:
@@ -36,17 +35,12 @@ class MemoryFilm:
         if self._first is None:
             self._first = frame
             self._video.height, self._video.width = (side // 2 * 2 for side in frame.pixels.shape[:2])
-        picture = av.VideoFrame.from_ndarray(self._fitted(frame.pixels), format="rgb24")
+        pixels = fitted(frame.pixels, self._video.width, self._video.height)  # a framing that changes, changes the size
+        picture = av.VideoFrame.from_ndarray(pixels, format="rgb24")
         self.seconds = frame.time_s - self._first.time_s
         self._last_pts = max(self._last_pts + 1, round(Fraction(self.seconds) / VIDEO_CLOCK))
         picture.pts, picture.time_base = self._last_pts, VIDEO_CLOCK
         self._file.mux(self._video.encode(picture))
-
-    def _fitted(self, pixels: PixelsU8) -> PixelsU8:
-        """A visitor who changes the framing in the middle changes the size."""
-        size = self._video.width, self._video.height
-        fits = (pixels.shape[1], pixels.shape[0]) == size
-        return pixels if fits else cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
 
     @property
     def first(self) -> Frame:

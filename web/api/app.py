@@ -1,7 +1,5 @@
 """The worker's application: WebRTC signalling, REST, metrics, the booth page."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 
@@ -38,16 +36,11 @@ def create_app(settings: Settings, pipeline: ServedPipeline | None = None, limit
     service = Service(settings, _open_pipeline if pipeline is None else lambda _: pipeline)
     compat.mend_aiortc()
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with service.running():
-            yield
-
     app = FastAPI(
         title="stylizer",
         summary="A camera goes in, a person drawn in a style comes out.",
         version=_version(),
-        lifespan=lifespan,
+        lifespan=lambda _: service.running(),
         docs_url=DOCS_PATH,
         redoc_url=None,
     )

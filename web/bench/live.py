@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import cv2
 import httpx
 import numpy as np
 from aiortc.codecs import get_encoder
@@ -26,10 +25,11 @@ from av import VideoFrame
 from stylizer import machine
 from stylizer.config import Settings
 from stylizer.errors import NoCapacity, Unavailable
-from stylizer.frame import VIDEO_CLOCK, PixelsU8
+from stylizer.frame import VIDEO_CLOCK, PixelsU8, fitted
 from stylizer.media import Reader
 from web import compat
 from web.bench.visitor import CONTROLS, Visitor
+from web.rtc.intake import fit
 
 CAMERA_PX = 640  # longer side of the camera's picture
 FILM_FRAMES = 72
@@ -160,9 +160,7 @@ def _film(clip: Path) -> list[PixelsU8]:
     with Reader(clip) as reader:
         frames = [frame.pixels for frame, _ in zip(reader, range(FILM_FRAMES), strict=False)]
     height, width = frames[0].shape[:2]
-    scale = CAMERA_PX / max(height, width)
-    size = round(width * scale / 2) * 2, round(height * scale / 2) * 2
-    return [cv2.resize(pixels, size, interpolation=cv2.INTER_AREA) for pixels in frames]
+    return [fitted(pixels, *fit(width, height, CAMERA_PX)) for pixels in frames]
 
 
 @contextmanager

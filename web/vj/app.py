@@ -1,8 +1,5 @@
 """The stage's application: control page, output page, their socket and streams."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
@@ -23,12 +20,7 @@ def create_stage_app(settings: Settings, stage: Stage, limit: RateLimit | None =
     service = StageService(settings, stage)
     compat.mend_aiortc()
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with service.running():
-            yield
-
-    app = FastAPI(title="stylizer stage", lifespan=lifespan, docs_url=DOCS_PATH, redoc_url=None)
+    app = FastAPI(title="stylizer stage", lifespan=lambda _: service.running(), docs_url=DOCS_PATH, redoc_url=None)
     app.state.service = service
     shut_doors(app, settings, service.connections, limit, uploads=(routes.SLOTS_PATH,))
     _add_pages(app)

@@ -4,11 +4,9 @@ import queue
 import threading
 import time
 
-import cv2
-import numpy as np
-
 from stylizer.controls import Value, defaults
 from stylizer.errors import StylizerError
+from stylizer.frame import fitted
 from stylizer.logs import log
 from stylizer.picture import encode_picture
 from stylizer.vj.bank import Bank
@@ -79,5 +77,4 @@ class Thumbnails:
             pixels = session.step(STEP_S)
             if self._closed.wait(time.perf_counter() - begin):
                 break
-        small = cv2.resize(pixels, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA)
-        return encode_picture(np.asarray(small, np.uint8), "JPEG")
+        return encode_picture(fitted(pixels, SIDE_PX, SIDE_PX), "JPEG")

@@ -6,12 +6,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
-import cv2
 import numpy as np
 
 from stylizer.controls import Value, control
 from stylizer.errors import BadInput, NoCapacity
-from stylizer.frame import VIDEO_CLOCK, Frame, PixelsU8
+from stylizer.frame import VIDEO_CLOCK, Frame, PixelsU8, fitted
 from stylizer.live import SessionStats
 from stylizer.vj.outputs.broadcast import Broadcast
 from stylizer.vj.session import VjSession
@@ -104,8 +103,7 @@ class Viewer:
     def _sized(self, pixels: PixelsU8) -> PixelsU8:
         if self._side_px is None or self._side_px >= pixels.shape[0]:
             return pixels
-        size = (self._side_px, self._side_px)
-        return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+        return fitted(pixels, self._side_px, self._side_px)
 
 
 class Audience:

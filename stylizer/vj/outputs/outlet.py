@@ -3,18 +3,8 @@
 import threading
 from collections.abc import Callable
 
-import cv2
-import numpy as np
-
-from stylizer.frame import PixelsU8
+from stylizer.frame import PixelsU8, fitted
 from stylizer.logs import log
-
-
-def fitted(pixels: PixelsU8, width: int, height: int) -> PixelsU8:
-    """The picture scaled to a size that a film or a device keeps, whatever the show's is meanwhile."""
-    if pixels.shape[:2] == (height, width):
-        return pixels
-    return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 class Outlet:

@@ -12,10 +12,9 @@ import av
 
 from stylizer.errors import BadInput
 from stylizer.files import made_whole
-from stylizer.frame import PixelsU8
+from stylizer.frame import PixelsU8, fitted
 from stylizer.media import FILM_FORMATS, FILM_SUFFIXES, begin, encodable, say_colours
 from stylizer.soundtrack import url_of
-from stylizer.vj.outputs.outlet import fitted
 
 BROKEN_OFF = (OSError, ValueError, av.error.FFmpegError)  # a full disk, or an encoder that gives up
 WAITING = 8  # frames between the show and the encoder: a third of a second, then frames are dropped and counted
