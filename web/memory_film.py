@@ -35,7 +35,7 @@ class MemoryFilm:
         if self._first is None:
             self._first = frame
             self._video.height, self._video.width = (side // 2 * 2 for side in frame.pixels.shape[:2])
-        pixels = fitted(frame.pixels, self._video.width, self._video.height)  # a framing that changes, changes the size
+        pixels = fitted(frame.pixels, self._video.width, self._video.height)  # the visitor may have changed the framing
         picture = av.VideoFrame.from_ndarray(pixels, format="rgb24")
         self.seconds = frame.time_s - self._first.time_s
         self._last_pts = max(self._last_pts + 1, round(Fraction(self.seconds) / VIDEO_CLOCK))

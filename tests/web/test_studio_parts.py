@@ -121,11 +121,12 @@ def test_a_click_asks_for_all_it_wants_without_a_touch_that_could_break_it_off(
 
 def test_two_styles_are_drawn_side_by_side_and_no_frame_is_lost(worker: Worker) -> None:
     told: list[float] = []
-    made, last = side_by_side(worker, CLIP, [{"style": "blue"}, {"style": "red"}], 0.5, told.append)
-    left, right = np.hsplit(last, 2)
-    assert left[..., 2].mean() > left[..., 0].mean() and right[..., 0].mean() > right[..., 2].mean()
+    made = side_by_side(worker, CLIP, [{"style": "blue"}, {"style": "red"}], 0.5, told.append)
     with av.open(io.BytesIO(made)) as film:
-        assert sum(1 for _ in film.decode(video=0)) == 13, "half a second at 24 fps, both ends included"
+        pictures = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+    assert len(pictures) == 13, "half a second at 24 fps, both ends included"
+    left, right = np.hsplit(pictures[-1], 2)
+    assert left[..., 2].mean() > left[..., 0].mean() and right[..., 0].mean() > right[..., 2].mean()
     assert told[-1] == pytest.approx(1, abs=0.1) and worker.visitors == 0
 
 

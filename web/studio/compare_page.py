@@ -70,7 +70,7 @@ def _draw(upload: UploadedFile | None, ways: list[dict[str, object]], seconds: f
             if upload is not None:
                 film = Path(folder) / f"film{Path(upload.name).suffix.lower()}"
                 film.write_bytes(upload.getvalue())
-            made, _ = side_by_side(resources.worker(), film, ways, seconds, lambda share: bar.progress(share))
+            made = side_by_side(resources.worker(), film, ways, seconds, lambda share: bar.progress(share))
         st.session_state["compare.made"] = made, [_words(way) for way in ways]
     except (StylizerError, OSError) as error:  # a film that is larger than the place for it, say
         st.error(said(error))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from stylizer.errors import BadInput, Unavailable
-from stylizer.frame import Frame, PixelsU8
+from stylizer.frame import Frame
 from stylizer.live import LiveSession, Worker
 from stylizer.media import Reader
 from web.memory_film import MemoryFilm
@@ -15,10 +15,8 @@ RESULT_S = 30.0  # for one frame: a style may compile with the first one
 Tell = Callable[[float], object]  # the share that is done
 
 
-def side_by_side(
-    worker: Worker, film: Path, ways: Sequence[Mapping[str, object]], seconds: float, tell: Tell
-) -> tuple[bytes, PixelsU8]:
-    """Draws the first `seconds` in each of `ways` (sets of controls). Returns an MP4 and its last picture.
+def side_by_side(worker: Worker, film: Path, ways: Sequence[Mapping[str, object]], seconds: float, tell: Tell) -> bytes:
+    """Draws the first `seconds` in each of `ways` (sets of controls). Returns an MP4.
 
     No frame is dropped: each is offered when the one before is drawn. Raises what the reader, the worker's `join` and
     a wrong control raise; Unavailable when the worker gives nothing.
@@ -35,9 +33,8 @@ def side_by_side(
         raise BadInput(f"{film.name}: its first picture comes after {seconds:g} s")
     with MemoryFilm() as result:
         for row in zip(*sides, strict=True):
-            last = np.hstack([frame.pixels for frame in row])
-            result.add(row[0].with_pixels(last))
-    return result.content, last
+            result.add(row[0].with_pixels(np.hstack([frame.pixels for frame in row])))
+    return result.content
 
 
 def _drawn(place: LiveSession, film: Path, seconds: float) -> Iterator[Frame]:
