@@ -32,7 +32,7 @@ class Limbs(Painter):
         )
         skin.insert(0, self.bone(wrist + (hand - wrist) * 0.2, thumb, 0.006, 0.005, "skin", "skin"))
         self.sheet.group(skin, root=root)
-        self._held(i, wrist, hand)
+        self._held(i, hand)
         if covered <= 0:
             return
         loose = c.looseness
@@ -80,7 +80,7 @@ class Limbs(Painter):
         tights = c.bottom == "leggings"
         key: str = "bottom" if tights else "skin"
         label: Label = "bottom" if tights else "skin"
-        self._shoe(ankle, toe, ra, i)
+        self._shoe(ankle, toe, ra)
         bare = [self.bone(hip, knee, rt, rk, key, label), self.bone(knee, ankle, rk, ra, key, label, bulge=0.16)]
         self.sheet.group(bare, root=root)
         if c.socks and not tights:
@@ -92,7 +92,7 @@ class Limbs(Painter):
         if c.boots:
             top = ankle + (knee - ankle) * c.boots
             self.sheet.group([self.bone(top, ankle, rc * 1.15, ra * 1.4, "shoes", "shoes", flat=False)])
-            self._shoe(ankle, toe, ra * 1.2, i)
+            self._shoe(ankle, toe, ra * 1.2)
         loose = c.looseness
         if c.bottom in ("trousers", "jeans"):
             flare = ra * (1.25 if c.bottom == "jeans" else 1.0 + 0.9 * (loose - 1) * 2)
@@ -131,7 +131,7 @@ class Limbs(Painter):
             for part in cloth:
                 part.print = self._stripes(top, top + np.array([0.2 * self.u, 0]), 0.03)
 
-    def _shoe(self, ankle: Points, toe: Points, ra: float, i: int) -> None:
+    def _shoe(self, ankle: Points, toe: Points, ra: float) -> None:
         u = self.u
         side = np.sign(toe[0] - ankle[0]) or 1.0
         heel = ankle + np.array([-side * ra * u * 1.1, 0.030 * u])
@@ -154,11 +154,10 @@ class Limbs(Painter):
             [self.shape(smooth_path(hull, tension=0.8), "shoes", "shoes", Round(centre, centre, 0.045 * u))], cast=0.2
         )
 
-    def _held(self, i: int, wrist: Points, hand: Points) -> None:
+    def _held(self, i: int, at: Points) -> None:
         kind, u = self.figure.held, self.u
         if kind in ("none", "ball") or i != self.figure.seed % 2:
             return
-        at = hand
         if kind == "phone":
             path = polygon(
                 [

@@ -41,7 +41,7 @@ class Sheet:
         self.size, self.light, self.ink, self.fold = size, np.array(light), ink, fold
         self._pixels = {name: np.zeros((size, size, 4), np.uint8) for name in ("photo", "lit", "toon", "label")}
         surfaces = {name: skia.Surface(pixels) for name, pixels in self._pixels.items()}
-        self._surfaces = surfaces
+        self._surfaces = surfaces  # a canvas does not keep its own alive
         self.photo, self.lit = surfaces["photo"].getCanvas(), surfaces["lit"].getCanvas()
         self.toon, self.label = surfaces["toon"].getCanvas(), surfaces["label"].getCanvas()
 

@@ -22,7 +22,7 @@ class Body(Limbs):
         c = self.figure.clothes
         front = abs(self.s.head_yaw) < 120 and self._facing() > -0.2
         form = Round(self.view.at(self.s.chest), self.view.at(np.zeros(3)), self._half(0.118) * self.u)
-        top = self.shape(smooth_path(outline, tension=0.9), "top", "top", form, self._top_print(outline))
+        top = self.shape(smooth_path(outline, tension=0.9), "top", "top", form, self._top_print())
         self.sheet.group([top], root=None)
         if front:
             self._collar(chest)
@@ -118,7 +118,7 @@ class Body(Limbs):
                 smooth_path([a, (a + b) / 2 + (self.rng.normal(0, 0.006) * u, 0), b], closed=False), 0.6, fold=0.4
             )
 
-    def _top_print(self, outline: Points) -> Print | None:
+    def _top_print(self) -> Print | None:
         kind, u = self.figure.clothes.pattern, self.u
         chest, hips = self.view.at(self.s.chest), self.view.at(np.zeros(3))
         side = np.array([hips[1] - chest[1], chest[0] - hips[0]])

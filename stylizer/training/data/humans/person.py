@@ -297,7 +297,7 @@ def _bare(assets: Assets, shape: Floats, posed: Floats, worn: Sequence[tuple[str
             hidden |= garment.hides
     triangles = assets.body.triangles
     shown = ~hidden[triangles].all(1)
-    inside = _face_vertices(assets, shape)[triangles].all(1)
+    inside = _face_vertices(assets)[triangles].all(1)
     label = np.where(inside, LABELS.index("face"), LABELS.index("skin")).astype(np.uint8)
     return Worn("body", None, posed, triangles[shown], assets.body.uvs[shown], label[shown], colours, None)
 
@@ -340,7 +340,7 @@ def _shut(points: dict[str, Floats], calm: dict[str, Floats], side: str) -> floa
     return float(np.clip((1 - gap / max(own, 1e-3)) / SHUT, 0, 1))
 
 
-def _face_vertices(assets: Assets, shape: Floats) -> NDArray[np.bool_]:
+def _face_vertices(assets: Assets) -> NDArray[np.bool_]:
     """Which vertices belong to the face: before the ears, from the chin up."""
     v = assets.body.vertices
     return np.asarray((v[:, 1] > 6.12) & (v[:, 2] > 0.55) & (np.abs(v[:, 0]) < 0.85) & (v[:, 1] < 8.3))

@@ -149,11 +149,11 @@ class Body:
         third = _part(chest.T @ wanted, 1 / 3)
         turns |= {"neck01": third, "neck02": third, "head": third}
         for i, side in enumerate("LR"):
-            self._arm(turns, chest, pose.arms[i], side)
+            self._arm(turns, pose.arms[i], side)
             self._leg(turns, hips, moved, pose, side)
         return turns, moved.astype(np.float32)
 
-    def _arm(self, turns: dict[str, Turn], chest: Turn, arm: Arm, side: str) -> None:
+    def _arm(self, turns: dict[str, Turn], arm: Arm, side: str) -> None:
         mirror = np.array([1.0 if side == "L" else -1.0, 1, 1])
         shoulder, elbow, wrist = (self.rest[f"{n}.{side}"] for n in ("upperarm01", "lowerarm01", "wrist"))
         rest = unit(elbow - shoulder), unit(wrist - elbow)
