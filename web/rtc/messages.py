@@ -51,5 +51,9 @@ def figure_message(outline: Outline) -> str:
     return json.dumps({"type": "figure", "outline": outline})
 
 
+def bye_message(why: str) -> str:
+    return json.dumps({"type": "bye", "why": why})
+
+
 def stats_dict(stats: SessionStats) -> dict[str, object]:
     return {name: dict(v) if isinstance(v, Mapping) else v for name, v in asdict(stats).items()}

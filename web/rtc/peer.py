@@ -19,7 +19,7 @@ from stylizer.live import LiveSession
 from stylizer.stages.outline import Outline
 from web import compat
 from web.rtc.intake import Intake
-from web.rtc.messages import answer, figure_message, stats_message
+from web.rtc.messages import answer, bye_message, figure_message, stats_message
 from web.rtc.output import ResultTrack
 from web.rtc.session import Session
 from web.rtc.threads import slowly
@@ -85,7 +85,7 @@ class Peer:
     async def close(self, why: str) -> None:
         """Tells the page why, then ends everything that belongs to this connection."""
         if self._channel is not None and self._channel.readyState == "open":
-            self._channel.send(f'{{"type": "bye", "why": "{why}"}}')
+            self._channel.send(bye_message(why))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -125,14 +125,20 @@ class Peer:
             if reply is not None and channel.readyState == "open":
                 channel.send(reply)
 
+    def _free_channel(self) -> RTCDataChannel | None:
+        """The open channel, unless the page is behind with reading it."""
+        channel = self._channel
+        if channel is None or channel.readyState != "open" or channel.bufferedAmount >= CHANNEL_BACKLOG_BYTES:
+            return None
+        return channel
+
     async def _tell_figure(self, session: LiveSession) -> None:
         """Where the person stands, whenever that has changed: for the page's hint, and its rest with nobody there."""
         told: Outline | None = None
         while True:
             await asyncio.sleep(FIGURE_S)
-            channel, outline = self._channel, session.outline
-            ready = channel is not None and channel.readyState == "open"
-            if channel and ready and outline != told and channel.bufferedAmount < CHANNEL_BACKLOG_BYTES:
+            channel, outline = self._free_channel(), session.outline
+            if channel is not None and outline != told:
                 channel.send(figure_message(outline))
                 told = outline
 
@@ -140,12 +146,10 @@ class Peer:
         """Once a second: statistics to the page, and a request for a whole picture while the camera is silent."""
         while True:
             await asyncio.sleep(TICK_S)
-            channel = self._channel
-            if channel and channel.readyState == "open" and channel.bufferedAmount < CHANNEL_BACKLOG_BYTES:
+            if (channel := self._free_channel()) is not None:
                 channel.send(stats_message(self._session.stats()))
             if self.connected and self._silent():
-                for receiver in self._pc.getReceivers():
-                    await compat.begin_anew(receiver)
+                await self._begin_anew()
 
     async def _repair(self) -> None:
         """Ten times a second: asks again for packets that did not come.
@@ -155,15 +159,19 @@ class Peer:
         silent = False
         while True:
             await asyncio.sleep(REPAIR_S)
-            if self.connected:
-                for receiver in self._pc.getReceivers():
-                    await compat.ask_again(receiver)
-                was_silent, silent = silent, self._silent()
-                if was_silent and not silent:
-                    for receiver in self._pc.getReceivers():
-                        await compat.begin_anew(receiver)
-                    for sender in self._pc.getSenders():
-                        compat.send_whole(sender)
+            if not self.connected:
+                continue
+            for receiver in self._pc.getReceivers():
+                await compat.ask_again(receiver)
+            was_silent, silent = silent, self._silent()
+            if was_silent and not silent:
+                await self._begin_anew()
+                for sender in self._pc.getSenders():
+                    compat.send_whole(sender)
+
+    async def _begin_anew(self) -> None:
+        for receiver in self._pc.getReceivers():
+            await compat.begin_anew(receiver)
 
     def _silent(self) -> bool:
         return self._clock() - (self.intake.last_at_s or 0.0) > STALL_S
