@@ -5,8 +5,9 @@ or by their plain ground, and framed as a person is; one without either is taken
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
+from math import inf
 from pathlib import Path
 
 import cv2
@@ -98,11 +99,8 @@ def _people(pipeline: Pipeline, file: Path, every_s: float) -> Iterator[PixelsU8
             yield u8_from_unit(torch.cat((job.foreground, job.matte), 1))
         return
     with Reader(file) as film:
-        seen, kept = -every_s, -every_s
-        for frame in film:
-            if frame.time_s - seen < every_s / LOOKS:
-                continue
-            seen = frame.time_s
+        kept = -every_s
+        for frame in _apart(film, every_s / LOOKS):
             (job,) = pipeline.see([frame], [state])
             if job.error is not None:
                 raise job.error
@@ -112,14 +110,19 @@ def _people(pipeline: Pipeline, file: Path, every_s: float) -> Iterator[PixelsU8
             yield u8_from_unit(torch.cat((job.foreground, job.matte), 1))
 
 
+def _apart(film: Iterable[Frame], every_s: float) -> Iterator[Frame]:
+    """Frames that lie at least so far from each other."""
+    kept = -inf
+    for frame in film:
+        if frame.time_s - kept >= every_s:
+            kept = frame.time_s
+            yield frame
+
+
 def _drawings(file: Path, every_s: float) -> Iterator[PixelsU8]:
     if file.suffix.lower() not in SUFFIXES:
         with Reader(file) as film:
-            kept = -every_s
-            for frame in film:
-                if frame.time_s - kept < every_s:
-                    continue
-                kept = frame.time_s
+            for frame in _apart(film, every_s):
                 yield framed(np.dstack([frame.pixels, np.full(frame.pixels.shape[:2], 255, np.uint8)]))
         return
     try:
