@@ -30,7 +30,7 @@ class Line:
         self.passed = self.lost = 0
         self._dice = random.Random(seed)
         self._selector = selectors.DefaultSelector()
-        self._front = _socket()
+        self._front = udp_socket()
         self._selector.register(self._front, selectors.EVENT_READ, None)
         self._worker: Address | None = None
         self._back: dict[Address, socket.socket] = {}  # one for each visitor's address
@@ -100,12 +100,13 @@ class Line:
 
     def _back_for(self, visitor: Address) -> socket.socket:
         if visitor not in self._back:
-            self._back[visitor] = _socket()
+            self._back[visitor] = udp_socket()
             self._selector.register(self._back[visitor], selectors.EVENT_READ, visitor)
         return self._back[visitor]
 
 
-def _socket() -> socket.socket:
+def udp_socket() -> socket.socket:
+    """On a free port of this machine; asked for what is not there, it does not wait."""
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     made.bind(("127.0.0.1", 0))
     made.setblocking(False)

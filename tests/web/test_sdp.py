@@ -9,19 +9,13 @@ from aiortc import RTCConfiguration, RTCPeerConnection
 
 from stylizer.live import Worker
 from tests.web.doubles import ColourPipeline, PaintedTrack
+from tests.web.line import udp_socket
 from web import compat
 from web.rtc.streams import Stream
 
 pytestmark = pytest.mark.timeout(60)
 ENOUGH = 4  # connectivity checks to the address that is allowed; by then the other would have had as many
 WAIT_S = 30.0
-
-
-def _listener() -> socket.socket:
-    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    made.bind(("127.0.0.1", 0))
-    made.setblocking(False)
-    return made
 
 
 def _packets(listener: socket.socket) -> int:
@@ -51,7 +45,7 @@ def test_an_inner_address_named_by_a_stranger_gets_no_packet() -> None:
 
     async def run() -> tuple[int, int]:
         streams = [Stream(worker.join(), time.monotonic) for _ in range(2)]
-        with _listener() as allowed, _listener() as inner:
+        with udp_socket() as allowed, udp_socket() as inner:
             pcs = [
                 await _offer_to(streams[0], inner, client="8.8.8.8"),
                 await _offer_to(streams[1], allowed, client="127.0.0.1"),
