@@ -42,10 +42,12 @@ class Apart:
         if not near:
             return None
         opacity = matte[0, 0].numpy()
+        theirs = np.maximum.reduce([_inside(view.box, box, len(opacity)) for box in near])
+        if (theirs * opacity).max() < SEEN:  # the matte has left them out
+            return None
         own = _own(self._silhouette(crop, [None], [view])[1])
         if (own * opacity).sum() < LEAST * opacity.sum() / (1 + len(near)):
             return None
-        theirs = np.maximum.reduce([_inside(view.box, box, len(opacity)) for box in near])
         free = 1 - theirs * (1 - own)
         free[_scraps(opacity, free, own)] = 0
         return torch.from_numpy(free)[None, None]

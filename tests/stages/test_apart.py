@@ -2,6 +2,7 @@
 
 from itertools import islice
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -59,6 +60,14 @@ def covered(matte: Tensor, box: Box) -> float:
 def test_with_nobody_near_the_matte_is_not_touched() -> None:
     assert Apart(Drawn(shape()))(NOBODY, shape(PERSON), VIEW, []) is None
     assert Apart(Drawn(shape()))(NOBODY, shape(PERSON), VIEW, [Box(300, 0, 400, 256)]) is None
+
+
+def test_whom_the_matte_has_left_out_costs_no_silhouette() -> None:
+    class Costly(Drawn):
+        def __call__(self, *_: object) -> NoReturn:
+            raise AssertionError
+
+    assert Apart(Costly(shape()))(NOBODY, shape(PERSON), VIEW, [OTHER.moved(30, 0)]) is None
 
 
 def test_who_stands_beside_goes_and_the_person_stays() -> None:
