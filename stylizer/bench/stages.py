@@ -38,6 +38,7 @@ from stylizer.stages.detect import RAW_MAPS
 from stylizer.stages.detect import SIZE_PX as DETECT_PX
 from stylizer.stages.face import HeadFinder
 from stylizer.stages.matte import RVM_RATIO, rvm_shapes
+from stylizer.stages.pose import PoseMatte
 from stylizer.stages.yolo_checkpoint import anchor_free
 from stylizer.weights.registry import Registry
 
@@ -119,6 +120,7 @@ def _models(settings: Settings, engine: OpenVinoEngine) -> Iterator[tuple[str, o
     yield "detect", detector_model(registry.find("person").path, engine)
     shapes = rvm_shapes((SIZE, SIZE), RVM_RATIO)
     yield "matte", engine.model(registry.find("matte").path, shapes, constants={"downsample_ratio": RVM_RATIO})
+    yield "apart", engine.model(registry.find("silhouette").path, outputs=PoseMatte.OUTPUTS)
     net = load_style(registry.style(FIRST).weights)
     yield "convert", engine.converted(net.at_strength(1.0), _example(net))
 

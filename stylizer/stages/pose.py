@@ -62,11 +62,12 @@ class PoseMatte(SegmentationMatte):
     """
 
     name = "MediaPipe pose"
+    OUTPUTS = ("Identity_2",)
 
     @classmethod
     def load(cls, path: Path, engine: Engine) -> Self:
         """From `pose_landmark_full.tflite`. Raises Unreadable, ModelRejected."""
-        net = engine.read(path, outputs=["Identity_2"])
+        net = engine.read(path, outputs=cls.OUTPUTS)
         _expect(path, net, (1, cls.SIDE_PX, cls.SIDE_PX, 3), {(1, cls.SIDE_PX, cls.SIDE_PX, 1)})
         return cls(net)
 
