@@ -10,7 +10,7 @@ from av import VideoFrame
 
 from stylizer.frame import VIDEO_CLOCK
 from stylizer.media import Reader
-from web.api.app import CLIP
+from stylizer.styles import CLIP
 
 EVERY = 6  # of the clip's frames: 28 pictures in memory are enough to move
 
