@@ -176,25 +176,13 @@ extern "C" __global__ void __launch_bounds__(256) colour(const float* __restrict
 #endif
 
 #ifdef COUNT16
-// From the nearer end, so that both are exact.
-__device__ __forceinline__ float between(float a, float b, float mix)
-{
-    return mix < 0.5f ? a + mix * (b - a) : b - (1 - mix) * (b - a);
-}
-
-__device__ __forceinline__ unsigned lerp2(unsigned a, unsigned b, float mix)
-{
-    return pack_halves(between(low_half(a), low_half(b), mix), between(high_half(a), high_half(b), mix));
-}
-
 extern "C" __global__ void __launch_bounds__(256) lerp_halves(const uint4* __restrict__ a, const uint4* __restrict__ b,
                                                               const float* __restrict__ mix, uint4* __restrict__ out)
 {
     const int t = blockIdx.x * 256 + threadIdx.x;
     if (t >= COUNT16) return;
-    const uint4 p = ld(a + t), q = ld(b + t);
     const float m = ld(mix);
-    st(out + t, make_uint4(lerp2(p.x, q.x, m), lerp2(p.y, q.y, m), lerp2(p.z, q.z, m), lerp2(p.w, q.w, m)));
+    st(out + t, mix8(ld(a + t), ld(b + t), pack_halves(m, m)));
 }
 
 extern "C" __global__ void __launch_bounds__(256) lerp_floats(const float4* __restrict__ a, const float4* __restrict__ b,
@@ -204,6 +192,6 @@ extern "C" __global__ void __launch_bounds__(256) lerp_floats(const float4* __re
     if (t >= COUNT16) return;
     const float4 p = ld(a + t), q = ld(b + t);
     const float m = ld(mix);
-    st(out + t, make_float4(between(p.x, q.x, m), between(p.y, q.y, m), between(p.z, q.z, m), between(p.w, q.w, m)));
+    st(out + t, make_float4(mix1(p.x, q.x, m), mix1(p.y, q.y, m), mix1(p.z, q.z, m), mix1(p.w, q.w, m)));
 }
 #endif

@@ -144,7 +144,11 @@ def colour_ref(picture: F32, settings: F32) -> F32:
 
 
 def lerp_ref(a: NDArray[np.floating], b: NDArray[np.floating], mix: float) -> NDArray[np.floating]:
-    """a + mix * (b - a) in float32, reckoned from the nearer end, so that both are exact."""
-    start, end, share = a.astype(np.float32), b.astype(np.float32), np.float32(mix)
-    mixed = start + share * (end - start) if mix < 0.5 else end - (1 - share) * (end - start)
-    return mixed.astype(a.dtype)
+    """a + mix * (b - a) as (a - mix * a) + mix * b, each half of it rounded once: exact at both ends.
+
+    In the tensors' type, mix too: of halves it has 11 bits.
+    """
+    share = np.float64(np.asarray(mix, np.float32).astype(a.dtype))
+    kept = (a - share * a.astype(np.float64)).astype(a.dtype)
+    mixed: NDArray[np.floating] = (kept + share * b.astype(np.float64)).astype(a.dtype)
+    return mixed

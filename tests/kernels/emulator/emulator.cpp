@@ -297,6 +297,20 @@ void mma(void** lanes)
         for (int r = 0; r < 4; r++) ((MmaArgs*)lanes[l])->c[r] += c[l / 4 + r / 2 * 8][l % 4 * 2 + r % 2];
 }
 
+// A call, not a function of the header: inlined one into another, g++ 12 leaves out the rounding between them.
+unsigned fma_halves(unsigned a, unsigned b, unsigned c)
+{
+    unsigned sums = 0;
+    for (int h = 0; h < 2; h++) {
+        const double product = (double)half_to_float(a >> 16 * h & 0xffff) * half_to_float(b >> 16 * h & 0xffff);
+        const _Float16 sum = (_Float16)(product + half_to_float(c >> 16 * h & 0xffff));
+        half_t bits;
+        memcpy(&bits, &sum, 2);
+        sums |= (unsigned)bits << 16 * h;
+    }
+    return sums;
+}
+
 void shuffle(void** lanes)
 {
     for (int l = 0; l < WARP; l++) {

@@ -54,6 +54,7 @@ const dim3& thread_index();
 void yield(State state);
 void warp_sync(WarpOp op, void* arg);
 void mma(void** lanes);
+unsigned fma_halves(unsigned a, unsigned b, unsigned c);
 void shuffle(void** lanes);
 void touch(const void* p, int bytes, Access access, bool active);
 void fence();
@@ -120,6 +121,8 @@ static inline unsigned pack_halves(float lo, float hi)
     return v;
 }
 static inline float from_half(half_t h) { return emu::half_to_float(h); }
+
+static inline unsigned fma_halves(unsigned a, unsigned b, unsigned c) { return emu::fma_halves(a, b, c); }
 
 static inline void mma_16x8x16(float (&c)[4], const uint4& a, unsigned b0, unsigned b1)
 {
