@@ -1,5 +1,7 @@
 """Convolution launches of every rung, and the same as CuPy functions on arrays."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +11,7 @@ from kernels.weights import Layer
 
 BLOCK = 256
 Args = tuple[Ref | Scalar, ...]
-STAGES = 8  # of the weight ring of rung 6: 4 KB under way per warp
+AHEAD = 8  # stages of the weight ring of rung 6: 4 KB under way per warp, 8 KB where two networks are mixed
 
 
 def geometry(layer: Layer) -> tuple[tuple[str, int], ...]:
@@ -201,9 +203,32 @@ def conv_v6(
         "KIND": shape.kind, "SIZE": layer.size, "CIN": shape.cin, "COUT": shape.cout,
         "X_STRIDE": x_stride, "Y_STRIDE": y_stride,
         "TILE_H": shape.tile[0], "TILE_W": shape.tile[1], "WM": shape.warps[0], "WN": shape.warps[1],
-        "SPLIT": shape.split, "FIRST": first, "RUN": run, "FINISH": int(finish), "STAGES": STAGES,
+        "SPLIT": shape.split, "FIRST": first, "RUN": run, "FINISH": int(finish), "AHEAD": AHEAD, "MIX": 0,
     }  # fmt: skip
     kernel = Kernel("conv_v6", "conv_v6", tuple(constants.items()))
     grid = (shape.tiles, shape.groups, shape.phases * run)
     threads = 32 * shape.warps[0] * shape.warps[1]
     return Launch(kernel, grid, (threads, 1, 1), (*args, np.float32(layer.slope)), layer.name)
+
+
+def mixing(launch: Launch, ends: Mapping[str, tuple[Ref, Ref]], mix: Ref) -> Launch:
+    """The same launch while a fader moves: it reads two networks' weights and mixes them, `mix` (one float) 0 for A's
+    to 1 for B's.
+
+    ends: A's and B's weights by the name of those that it reads at rest. A launch of another kernel than conv_v6, which
+    streams no weights, stays as it is.
+    """
+    if launch.kernel.file != "conv_v6":
+        return launch
+    constants = tuple((name, 1 if name == "MIX" else value) for name, value in launch.kernel.constants)
+    place = FusedArgs._fields.index("w")
+    a, b = ends[weights_of(launch).buffer]
+    args = (*launch.args[:place], a, *launch.args[place + 1 :], b, mix)
+    return replace(launch, kernel=replace(launch.kernel, constants=constants), args=args)
+
+
+def weights_of(launch: Launch) -> Ref:
+    """The weights that a launch of conv_v6 reads."""
+    w = launch.args[FusedArgs._fields.index("w")]
+    assert isinstance(w, Ref)
+    return w

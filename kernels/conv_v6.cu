@@ -7,16 +7,20 @@
 // - The last block of a tile to finish (a counter in global memory says so) adds the splits in fixed order, rounds to halves, stores,
 //   and leaves mean and squared deviations of its pixels; the last tile of a group of filters merges these (Chan et al. 1979) into
 //   scale and shift. Results are the same on every run, whichever block comes last.
+// - MIX 1, while a fader moves: every step brings the tiles of two networks, A's and B's, and mixes them in registers on their way to
+//   mma (mix8 in device.cuh). The same arithmetic as mixing all weights beforehand, so the same bits, for one more read of them.
 // KIND 0 convolution, 1 transposed convolution as four phases, 2 decoder 1: all phases and colours as 12 of 16 filters of 3x3 taps,
 // tanh, fp32 picture out, 3 transposed convolution of a single pixel, whose 12 dead taps of 16 are left out.
 //   y[i,j,k] = sum over taps a,b and c of  w[phase][a,b][c][k] * act(scale[c] * x[S*i+origin+a, S*j+origin+b, c] + shift[c])
 // Constants: KIND, SIZE (input side), CIN, COUT, X_STRIDE, Y_STRIDE (values between pixels), TILE_H x TILE_W positions per block,
 // WM x WN warps (filters x positions), SPLIT shares of the channels of which this launch makes RUN from FIRST on (the rest lie in part
-// from an earlier launch; FINISH 0: store shares only), STAGES of the ring, a power of two.
+// from an earlier launch; FINISH 0: store shares only), AHEAD stages of the ring, a power of two, half as many where they do not fit.
 // x, y halves; w halves (prepare.fragments); affine [CIN] pairs scale, shift; part, tiles: workspaces; counters start at 0 and end at 0;
 // gamma, beta [COUT]; out_affine [COUT] pairs. KIND 2: y is the picture [2*SIZE][2*SIZE][3] float32 in 0..1 and gamma the bias [3].
+// MIX 1: w is A's, w_b B's, mix one float, 0 for A to 1 for B.
 // Launch: grid (tiles, COUT/16/WM, phases*RUN), block 32*WM*WN.
-// Bytes through L1 per block: PATCH*CIN/SPLIT*2 of x, 16*WM*TT*CIN/SPLIT*2*WN of w, and with SPLIT > 1 the sums twice, 4 bytes each.
+// Bytes through L1 per block: PATCH*CIN/SPLIT*2 of x, 16*WM*TT*CIN/SPLIT*2*WN of w (MIX 1: and of w_b), and with SPLIT > 1 the sums
+// twice, 4 bytes each.
 #include "device.cuh"
 
 #define TAPS (KIND == 0 ? 4 : KIND == 1 ? 2 : KIND == 2 ? 3 : 1)
@@ -42,9 +46,19 @@
 #define PIECES (PATCH_H * PATCH_W * 2)  // of 16 bytes
 #define EACH ((PIECES + THREADS - 1) / THREADS)
 #define OUT_PITCH (FILTERS + 4)
-#define PATCH_BYTES (2 * PATCH * PITCH * 2)
+#define NETS (1 + MIX)  // whose weights each step brings
+#define PATCHES (CHUNKS > 1 ? 2 : 1)
+#define PATCH_BYTES (PATCHES * PATCH * PITCH * 2)
 #define OUT_BYTES (TILE * OUT_PITCH * 4)
-#define POOL_BYTES (PATCH_BYTES > OUT_BYTES ? PATCH_BYTES : OUT_BYTES)
+#define STAGE_BYTES (WM * WN * NETS * 512)
+#define ROOM (48000 - PATCH_BYTES)  // of the 48 KB that a block may declare
+#define STAGES (AHEAD * STAGE_BYTES <= ROOM ? AHEAD : AHEAD / 2)
+#if __CUDA_ARCH__ >= 800
+#define RING_BYTES (STAGES * STAGE_BYTES)
+#else
+#define RING_BYTES 0  // Turing has no cp.async: one step ahead, in registers
+#endif
+#define POOL_BYTES (PATCH_BYTES + RING_BYTES > OUT_BYTES ? PATCH_BYTES + RING_BYTES : OUT_BYTES)
 
 __device__ __forceinline__ unsigned prepare2(unsigned v, float4 affine, float slope)
 {
@@ -102,16 +116,29 @@ __device__ __forceinline__ void statistics(const float (*out)[OUT_PITCH], float2
 extern "C" __global__ void __launch_bounds__(THREADS)
     conv_v6(const half_t* __restrict__ x, const float4* __restrict__ affine, const uint4* __restrict__ w, float* part,
             unsigned* counters, float2* tiles, const float* __restrict__ gamma, const float* __restrict__ beta, float2* out_affine,
-            void* __restrict__ y, float slope)
+            void* __restrict__ y, float slope
+#if MIX
+            ,
+            const uint4* __restrict__ w_b, const float* __restrict__ mix
+#endif
+    )
 {
     __shared__ __align__(16) unsigned char pool[POOL_BYTES];
     half_t(*patch)[PATCH][PITCH] = (half_t(*)[PATCH][PITCH])pool;
-    float(*out)[OUT_PITCH] = (float(*)[OUT_PITCH])pool;  // after the last tap the patch is no longer needed
+    float(*out)[OUT_PITCH] = (float(*)[OUT_PITCH])pool;  // after the last tap patch and ring are no longer needed
     const int thread = threadIdx.x, lane = thread % 32, wm = thread / 32 % WM, wn = thread / 32 / WM;
     const int phase = blockIdx.z / RUN, split = FIRST + blockIdx.z % RUN;
     const int row0 = blockIdx.x / (GRID_SIDE / TILE_W) * TILE_H * S + (KIND == 1 ? phase / 2 - 1 : KIND == 3 ? 0 : -1);
     const int column0 = blockIdx.x % (GRID_SIDE / TILE_W) * TILE_W * S + (KIND == 1 ? phase % 2 - 1 : KIND == 3 ? 0 : -1);
-    const uint4* weights = w + ((phase * (COUT / 16) + blockIdx.y * WM + wm) * C16 + split * CHUNKS) * TT * 32 + lane;
+    const int mine = ((phase * (COUT / 16) + blockIdx.y * WM + wm) * C16 + split * CHUNKS) * TT * 32 + lane;
+#if MIX
+    const uint4* weights[NETS] = {w + mine, w_b + mine};
+    const float share = ld(mix);
+    const unsigned toward_b = pack_halves(share, share);
+#else
+    const uint4* weights[NETS] = {w + mine};
+    const unsigned toward_b = 0;
+#endif
 
     uint4 next[EACH];
     auto fetch = [&](int chunk) {
@@ -132,19 +159,27 @@ extern "C" __global__ void __launch_bounds__(THREADS)
             if (r >= 0 && r < SIZE && s >= 0 && s < SIZE)
                 v = make_uint4(prepare2(next[i].x, pairs[0], slope), prepare2(next[i].y, pairs[1], slope),
                                prepare2(next[i].z, pairs[2], slope), prepare2(next[i].w, pairs[3], slope));
-            if (e < PIECES) *(uint4*)&patch[chunk % 2][(pr * S + ps % S) * HALF_W + ps / S][thread % 2 * 8] = v;
+            if (e < PIECES) *(uint4*)&patch[chunk % PATCHES][(pr * S + ps % S) * HALF_W + ps / S][thread % 2 * 8] = v;
         }
     };
 #if __CUDA_ARCH__ >= 800
-    __shared__ uint4 ring[WM * WN][STAGES][32];
-    uint4(*mine)[32] = ring[thread / 32];
+    uint4(*ring)[NETS][32] = (uint4(*)[NETS][32])(pool + PATCH_BYTES) + thread / 32 * STAGES;  // of this warp
+    auto ask = [&](int step) {
 #pragma unroll
-    for (int s = 0; s < STAGES - 1; s++) {
-        if (s < STEPS) copy16_async(&mine[s][lane], weights + s * 32);
+        for (int n = 0; n < NETS; n++)
+            if (step < STEPS) copy16_async(&ring[step % STAGES][n][lane], weights[n] + step * 32);
         copies_commit();
-    }
+    };
+#pragma unroll
+    for (int s = 0; s < STAGES - 1; s++) ask(s);
 #else
-    uint4 coming = ld(weights);  // Turing has no cp.async: one step ahead, in registers
+    uint4 coming[NETS];
+    auto ask = [&](int step) {
+#pragma unroll
+        for (int n = 0; n < NETS; n++)
+            if (step < STEPS) coming[n] = ld(weights[n] + step * 32);
+    };
+    ask(0);
 #endif
 
     int from[NT];  // where this lane's column of each fragment starts in the patch, for tap (0, 0)
@@ -164,17 +199,17 @@ extern "C" __global__ void __launch_bounds__(THREADS)
             const int step = chunk * TT + tap;
 #if __CUDA_ARCH__ >= 800
             copies_wait<STAGES - 2>();
-            const uint4 a = mine[step % STAGES][lane];
-            if (step + STAGES - 1 < STEPS) copy16_async(&mine[(step + STAGES - 1) % STAGES][lane], weights + (step + STAGES - 1) * 32);
-            copies_commit();
+            const uint4(*tiles)[32] = ring[step % STAGES];
+            const uint4 a = MIX ? mix8(tiles[0][lane], tiles[MIX][lane], toward_b) : tiles[0][lane];
+            ask(step + STAGES - 1);
 #else
-            const uint4 a = coming;
-            if (step + 1 < STEPS) coming = ld(weights + (step + 1) * 32);
+            const uint4 a = MIX ? mix8(coming[0], coming[MIX], toward_b) : coming[0];
+            ask(step + 1);
 #endif
             const int u = tap / TAPS, v = tap % TAPS;
 #pragma unroll
             for (int t = 0; t < NT; t++) {
-                const half_t* q = &patch[chunk % 2][from[t] + (u * S + v % S) * HALF_W + v / S][lane % 4 * 2];
+                const half_t* q = &patch[chunk % PATCHES][from[t] + (u * S + v % S) * HALF_W + v / S][lane % 4 * 2];
                 mma_16x8x16(sum[t], a, *(const unsigned*)q, *(const unsigned*)(q + 8));
             }
         }
@@ -182,7 +217,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
 
     const int tile = (phase * BLOCKS_K + blockIdx.y) * TILES + blockIdx.x;
     float* shares = part + tile * SPLIT * TILE * FILTERS;
-    __syncthreads();  // the patch becomes the output tile
+    __syncthreads();  // patch and ring become the output tile
 #pragma unroll
     for (int t = 0; t < NT; t++)
         for (int i = 0; i < 4; i++) {

@@ -69,6 +69,14 @@ __device__ __forceinline__ unsigned fma_halves(unsigned a, unsigned b, unsigned 
     return v;
 }
 
+// -a of two halves; the compiler makes it a sign of fma_halves, which costs nothing.
+__device__ __forceinline__ unsigned minus_halves(unsigned a)
+{
+    unsigned v;
+    asm("neg.f16x2 %0, %1;" : "=r"(v) : "r"(a));
+    return v;
+}
+
 // c += a b on tensor cores, fp16 in, fp32 out: a 16x16, b 16x8, c 16x8. With g = lane / 4 and t = lane % 4 a lane holds
 //   a[0] (g, 2t), (g, 2t+1)   a[1] the same of row g+8   a[2], a[3] the same of columns + 8
 //   b[0] (2t, g), (2t+1, g)   b[1] rows + 8              c[0], c[1] (g, 2t), (g, 2t+1)   c[2], c[3] row g+8
@@ -128,7 +136,7 @@ __device__ __forceinline__ float mix1(float a, float b, float t) { return fmaf(t
 // The same of eight halves; t holds the share twice.
 __device__ __forceinline__ uint4 mix8(const uint4& a, const uint4& b, unsigned t)
 {
-    const unsigned minus = t ^ 0x80008000u;
+    const unsigned minus = minus_halves(t);
     return make_uint4(fma_halves(t, b.x, fma_halves(minus, a.x, a.x)), fma_halves(t, b.y, fma_halves(minus, a.y, a.y)),
                       fma_halves(t, b.z, fma_halves(minus, a.z, a.z)), fma_halves(t, b.w, fma_halves(minus, a.w, a.w)));
 }

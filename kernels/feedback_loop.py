@@ -1,5 +1,6 @@
-"""VJ mode's loop on a GPU: one CUDA graph for a step, another for a step with a moving crossfade."""
+"""VJ mode's loop on a GPU: a step is one CUDA graph, of three: the fader rests, moves, or has come to rest."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from kernels.arena import Packed, packed
 from kernels.card import Machine
 from kernels.feedback import Settings
 from kernels.launch import Plan
-from kernels.loop import colour_launch, crossfade_launches, frame_launches, loop_buffers
+from kernels.loop import colour_launch, loop_buffers, moving_launches, resting_launches, settling_launches
 from kernels.pict import Weights
 from kernels.plan import unet_plan
 from kernels.weights import SIZE
@@ -17,6 +18,10 @@ from kernels.weights import SIZE
 F32 = NDArray[np.float32]
 SHAPE = (SIZE, SIZE, 3)
 GUEST_SHAPE = (SIZE, SIZE, 4)
+# Steps for which the fader must stand still before all weights are mixed once: a fader that moves by single events, fewer
+# a second than steps, goes on being mixed on the way. That many moving steps read what one settling step reads and writes
+# (traffic.fader_bytes), so waiting never costs more than twice the best choice.
+STILL = 3
 
 
 class Prepared(NamedTuple):
@@ -32,17 +37,25 @@ def prepared(weights: Weights) -> Prepared:
     return Prepared(plan, packed(plan.constants))
 
 
+class Graphs(NamedTuple):
+    """A step each, see loop.py. `resting` takes the weights that the last `settling` left."""
+
+    settling: Callable[[], None]
+    resting: Callable[[], None]
+    moving: Callable[[], None]
+
+
 class FeedbackLoop:
     """Two networks of the same size, mixed; the fed-back picture lives on the machine's card.
 
-    Captures both graphs here, and begins with a black picture. Raises ValueError when the sizes differ, and what the
-    machine raises.
+    Captures its graphs here, and begins with a black picture. Raises ValueError when the sizes differ, and what the
+    machine raises. graphs: for timing them apart; a show calls `step`.
     """
 
     def __init__(self, a: Prepared, b: Prepared, machine: Machine) -> None:
         plan, self._places = a.plan, a.weights.places
         self._check_size(b)
-        self._machine, self._mix = machine, 0.0
+        self._machine, self._mix, self._still = machine, 0.0, STILL
         self._ends = {"a": a, "b": b}
         self.arrays = {n: machine.memory(buffer) for n, buffer in (plan.buffers | loop_buffers()).items()}
         for letter, end in (("a", a), ("b", b), ("mixed", a)):
@@ -51,10 +64,8 @@ class FeedbackLoop:
             self.arrays[name] = self.arrays[f"mixed_{t}"][first : first + size]
         machine.write(self.arrays["settings"], Settings().pack())
         self.start(np.zeros(SHAPE, np.float32))
-        fade, frame = crossfade_launches(plan, a.weights.blocks), frame_launches(plan)
-        machine.run(fade, self.arrays)  # what depends on the weights alone must be there before the first frame
-        self._resting = machine.captured(frame, self.arrays)
-        self._moving = machine.captured([*fade, *frame], self.arrays)
+        steps = settling_launches(plan, a.weights), resting_launches(plan), moving_launches(plan, a.weights)
+        self.graphs = Graphs(*(machine.captured(step, self.arrays) for step in steps))  # each runs once, settling first
         self.start(np.zeros(SHAPE, np.float32))  # capturing made pictures too
 
     def holds(self, a: Prepared, b: Prepared) -> bool:
@@ -80,17 +91,19 @@ class FeedbackLoop:
         self._machine.write(self.arrays["guest"], guest)
 
     def step(self, settings: Settings, mix: float) -> None:
-        """One step: asks for it and does not wait. mix: 0..1, costs only when it changed.
+        """One step: asks for it and does not wait. mix: 0..1, costs only while it changes.
 
         Raises ValueError for a mix outside that range.
         """
         if not 0 <= mix <= 1:
             raise ValueError(f"mix must be in 0..1, got {mix}")
         self._machine.write(self.arrays["settings"], settings.pack())
-        if moves := mix != self._mix:
+        if mix != self._mix:
             self._machine.write(self.arrays["mix"], np.array([mix], np.float32))
-        (self._moving if moves else self._resting)()
-        self._mix = mix
+            self._mix, self._still = mix, -1
+        self._still += 1
+        graphs = self.graphs
+        (graphs.moving if self._still < STILL else graphs.settling if self._still == STILL else graphs.resting)()
 
     def colour(self, settings: Settings) -> None:
         """What is shown of the picture that is there, in other colours; no step."""

@@ -1,16 +1,22 @@
-"""VJ mode's whole loop as launches for one CUDA graph: weights mixed, picture fed back, network, colours.
+"""VJ mode's whole loop as launches for one CUDA graph: picture fed back, network, colours.
 
-It adds two launches to the network, and while the fader moves three more with what depends on the weights alone.
+The loop adds two launches to the network. What a step costs more depends on the fader:
+
+resting   nothing.
+moving    convolutions read both networks' weights and mix them on their way to the tensor cores; before them one launch
+          for the few floats (norms, biases, encoder 1), then what depends on the weights alone.
+settling  all weights mixed beforehand and written for the steps to come, as a moving step would mix them.
 """
 
-from collections.abc import Mapping
-
 import numpy as np
-from numpy.typing import NDArray
 
+from kernels.arena import Packed
+from kernels.conv import mixing
 from kernels.feedback import SETTINGS, colour, feedback, lerp
 from kernels.launch import Buffer, Launch, Plan, Ref
 from kernels.plan import PICTURE
+
+HALVES, FLOATS = "float16", "float32"
 
 
 def loop_buffers() -> dict[str, Buffer]:
@@ -24,13 +30,21 @@ def loop_buffers() -> dict[str, Buffer]:
     }
 
 
-def frame_launches(plan: Plan) -> list[Launch]:
-    """result -> picture -> result -> shown: one step while the fader rests."""
-    return [
-        feedback(Ref("result"), Ref("guest"), Ref("settings"), Ref("picture")),
-        *plan.frame,
-        colour_launch(),
-    ]
+def resting_launches(plan: Plan) -> list[Launch]:
+    """result -> picture -> result -> shown, with the weights that are there."""
+    return _around(plan.frame)
+
+
+def moving_launches(plan: Plan, weights: Packed) -> list[Launch]:
+    """The same with a_T + mix * (b_T - a_T) in the place of each tensor of type T; only those of floats are written."""
+    ends = {name: (Ref(f"a_{t}", first), Ref(f"b_{t}", first)) for name, (t, first, _) in weights.places.items()}
+    prologue, frame = ([mixing(launch, ends, Ref("mix")) for launch in part] for part in (plan.prologue, plan.frame))
+    return [_mixed(weights, FLOATS), *prologue, *_around(frame)]
+
+
+def settling_launches(plan: Plan, weights: Packed) -> list[Launch]:
+    """The same; mixed_T holds all of them afterwards."""
+    return [_mixed(weights, FLOATS), _mixed(weights, HALVES), *plan.prologue, *_around(plan.frame)]
 
 
 def colour_launch() -> Launch:
@@ -38,13 +52,10 @@ def colour_launch() -> Launch:
     return colour(Ref("result"), Ref("settings"), Ref("shown"))
 
 
-def crossfade_launches(plan: Plan, blocks: Mapping[str, NDArray[np.generic]]) -> list[Launch]:
-    """What comes before it while the fader moves: `mixed_T` = `a_T` + mix * (`b_T` - `a_T`) for each type T.
+def _around(network: list[Launch]) -> list[Launch]:
+    return [feedback(Ref("result"), Ref("guest"), Ref("settings"), Ref("picture")), *network, colour_launch()]
 
-    blocks: of `arena.packed`, for their sizes.
-    """
-    lerps = [
-        lerp(Ref(f"a_{t}"), Ref(f"b_{t}"), Ref("mix"), Ref(f"mixed_{t}"), nbytes=block.nbytes, half=t == "float16")
-        for t, block in blocks.items()
-    ]
-    return [*lerps, *plan.prologue]
+
+def _mixed(weights: Packed, dtype: str) -> Launch:
+    refs = Ref(f"a_{dtype}"), Ref(f"b_{dtype}"), Ref("mix"), Ref(f"mixed_{dtype}")
+    return lerp(*refs, nbytes=weights.blocks[dtype].nbytes, half=dtype == HALVES)

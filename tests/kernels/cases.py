@@ -117,24 +117,19 @@ def _summed(out: Arrays, splits: int, expected: F32) -> F32:
     return total
 
 
-def fused_case(case: Layer, rng: Rng) -> Case:
-    """Rung 6.
+def fused_case(case: Layer, rng: Rng, *, mix: float | None = None) -> Case:
+    """Rung 6. mix: of the way from these weights to others, in the kernel that mixes them itself.
 
     The result is y, normalised here by the scale and shift that the kernel left, so that these are tested too.
     """
     shape = conv.fused_shape(case)
-    x, w = _rounded(rng.normal_f32(case.size, case.size, case.cin)), rng.normal_f32(*case.kernel_shape)
-    if shape.kind != conv.LAST:
-        _filters(case, w)[..., :2] *= np.array([0, 3e-4], np.float32)  # where the norm's epsilon decides
-    w = _rounded(w)
+    x, w = _rounded(rng.normal_f32(case.size, case.size, case.cin)), _fused_weights(case, rng)
     affine = rng.normal_f32(case.cin, 2)
     gamma, beta = rng.normal_f32(case.cout), rng.normal_f32(case.cout)
-    phases = by_phase(case, w)
-    packed = {conv.LAST: last_layer, conv.ONE_PIXEL: only_pixel}.get(shape.kind, lambda p: p)(phases)
-    arrays = {
+    arrays: Arrays = {
         "x": device_copy(x.astype(np.float16)),
         "affine": device_copy(affine),
-        "w": device_copy(fragments(packed)),
+        "w": device_copy(_fused_order(case, w)),
         "part": aligned(shape.part_values, np.float32),
         "counters": device_copy(np.zeros(shape.counters, np.uint32)),
         "tiles": aligned(shape.tile_values, np.float32),
@@ -145,6 +140,11 @@ def fused_case(case: Layer, rng: Rng) -> Case:
     }
     refs = conv.FusedArgs(*map(Ref, conv.FusedArgs._fields))
     launch = conv.conv_v6(case, shape, refs, x_stride=case.cin, y_stride=case.cout)
+    if mix is not None:
+        w_b = _fused_weights(case, rng)
+        arrays |= {"w_b": device_copy(_fused_order(case, w_b)), "mix": device_copy(np.array([mix], np.float32))}
+        launch = conv.mixing(launch, {"w": (Ref("w"), Ref("w_b"))}, Ref("mix"))
+        w = lerp_ref(w.astype(np.float16), w_b.astype(np.float16), mix).astype(np.float32)
     inside = _rounded(activate_ref(x * affine[:, 0] + affine[:, 1], case.slope))
     raw = _convolved(case, inside, w)
     outputs = ("part", "counters", "tiles", "out_affine", "y")
@@ -152,6 +152,18 @@ def fused_case(case: Layer, rng: Rng) -> Case:
         expected = ((np.tanh(raw + gamma) + 1) / 2).astype(np.float32)
         return Case(launch, arrays, outputs, lambda out: _picture(out, expected), expected, 1e-5 * case.cin)
     return Case(launch, arrays, outputs, lambda out: _normalised(out, raw), instance_norm_ref(raw, gamma, beta), 8e-3)
+
+
+def _fused_weights(case: Layer, rng: Rng) -> F32:
+    w = rng.normal_f32(*case.kernel_shape)
+    if case.cout != 3:
+        _filters(case, w)[..., :2] *= np.array([0, 3e-4], np.float32)  # where the norm's epsilon decides
+    return _rounded(w)
+
+
+def _fused_order(case: Layer, w: F32) -> NDArray[np.float16]:
+    order = {conv.LAST: last_layer, conv.ONE_PIXEL: only_pixel}.get(conv.fused_shape(case).kind, lambda phases: phases)
+    return fragments(order(by_phase(case, w)))
 
 
 def _picture(out: Arrays, expected: F32) -> F32:

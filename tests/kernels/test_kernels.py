@@ -1,17 +1,18 @@
 """Every kernel on the emulator against NumPy, forward and in reverse: least, real and awkward sizes."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from kernels.bias_act import bias_act
-from kernels.feedback import BLENDS, Settings
+from kernels.feedback import BLENDS, Settings, lerp
 from kernels.launch import Ref
 from tests.conftest import Rng
 from tests.kernels import cases
 from tests.kernels.cases import Case, layer
-from tests.kernels.emulator import device_copy, run
+from tests.kernels.emulator import aligned, device_copy, run
 
 WILD = Settings(
     rate=1.7,
@@ -84,6 +85,32 @@ def test_tensor_core_convolutions_match_numpy(
 @pytest.mark.parametrize("kind, sizes", FUSED)
 def test_fused_layers_match_numpy(rng: Rng, kind: str, sizes: tuple[int, int, int], arch: int) -> None:
     check(cases.fused_case(layer(kind, *sizes), rng), arch)
+
+
+@pytest.mark.parametrize("arch", [750, 900])
+@pytest.mark.parametrize("kind, sizes", FUSED)
+def test_fused_layers_mix_two_networks_on_their_way(
+    rng: Rng, kind: str, sizes: tuple[int, int, int], arch: int
+) -> None:
+    """Bit for bit what mixed weights give, at both ends what each network's own give."""
+    case = cases.fused_case(layer(kind, *sizes), rng, mix=0.3)
+    check(case, arch)
+    for mix in (0.0, 0.3, 0.7, 1.0):
+        case.arrays["mix"][:] = mix
+        got = case.run(arch=arch)
+        np.testing.assert_array_equal(got, mixed_beforehand(case).run(arch=arch))
+
+
+def mixed_beforehand(case: Case) -> Case:
+    """The same with weights that `lerp` has mixed, which at an end are that network's own."""
+    w, w_b, mix = (case.arrays[name] for name in ("w", "w_b", "mix"))
+    arrays = {"a": w, "b": w_b, "mix": mix, "out": aligned(w.size, w.dtype)}
+    run(lerp(Ref("a"), Ref("b"), Ref("mix"), Ref("out"), nbytes=w.nbytes, half=True), arrays)
+    if mix[0] in (0, 1):
+        assert (arrays["out"] == (w_b if mix[0] else w)).all()
+    at_rest = tuple((name, 0 if name == "MIX" else value) for name, value in case.launch.kernel.constants)
+    launch = replace(case.launch, kernel=replace(case.launch.kernel, constants=at_rest), args=case.launch.args[:-2])
+    return replace(case, launch=launch, arrays=case.arrays | {"w": arrays["out"]})
 
 
 @pytest.mark.parametrize("stall", range(6))

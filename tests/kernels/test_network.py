@@ -7,16 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kernels.arena import packed
-from kernels.feedback import Settings, lerp
-from kernels.feedback_ref import colour_ref, feedback_ref
-from kernels.launch import Plan, Ref
-from kernels.loop import crossfade_launches, frame_launches, loop_buffers
+from kernels.launch import Plan
 from kernels.pict import Weights
 from kernels.plan import unet_plan
 from kernels.prepare import pad_filters
 from kernels.reference import unet_ref
-from kernels.weights import filters_of, load_weights, random_weights, unet_shapes
+from kernels.weights import filters_of, load_weights, random_weights
 from tests.conftest import Finder, Rng
 from tests.kernels.emulator import allocate, run
 
@@ -107,47 +103,3 @@ def test_filters_that_are_no_multiple_of_16_are_filled_up(rng: Rng) -> None:
     np.testing.assert_allclose(unet_ref(picture, padded), unet_ref(picture, weights), atol=1e-6)
     plan = unet_plan(weights, 6)
     assert psnr_db(frame(plan, start(plan), picture), unet_ref(picture, weights)) >= 40
-
-
-def test_a_crossfade_is_a_network_of_mixed_weights(rng: Rng, face_weights: Weights) -> None:
-    a = {name: face_weights[name] for name in unet_shapes(16)}
-    b = random_weights(16)
-    mixed: Weights = {name: a[name] + np.float32(0.25) * (b[name] - a[name]) for name in a}
-    plan = unet_plan(a, 6)
-    arrays, other = allocate(plan), allocate(unet_plan(b, 6))
-    for name, constant in plan.constants.items():
-        size, half = constant.nbytes // 16 * 16, constant.dtype == np.float16
-        ends = {"a": arrays[name].copy(), "b": other[name], "out": arrays[name], "mix": np.array([0.25], np.float32)}
-        if constant.nbytes % 16 == 0:  # all but the three biases of decoder 1, which an arena would fill up
-            run(lerp(Ref("a"), Ref("b"), Ref("mix"), Ref("out"), nbytes=size, half=half), ends)
-        else:
-            arrays[name][:] = mixed[name]
-    for launch in plan.prologue:
-        run(launch, arrays)
-    picture = rng.unit_f32(256, 256, 3)
-    assert psnr_db(frame(plan, arrays, picture), unet_ref(picture, mixed)) >= 40
-
-
-def test_the_loop_in_one_list_of_launches_is_the_slow_loop(rng: Rng) -> None:
-    """Two steps, the fader moved between them, weights in blocks as a GPU has them."""
-    a, b = random_weights(16), random_weights(16, seed=1)
-    plan = unet_plan(a, 6)
-    ends = packed(plan.constants), packed(unet_plan(b, 6).constants)
-    arrays = allocate(plan) | {n: np.zeros(buffer.elements, buffer.dtype) for n, buffer in loop_buffers().items()}
-    for letter, end in zip("ab", ends, strict=True):
-        arrays |= {f"{letter}_{dtype}": block for dtype, block in end.blocks.items()}
-    arrays |= {f"mixed_{dtype}": block.copy() for dtype, block in ends[0].blocks.items()}
-    for name, (dtype, first, size) in ends[0].places.items():
-        arrays[name] = arrays[f"mixed_{dtype}"][first : first + size]
-    picture, guest = rng.unit_f32(256, 256, 3), rng.unit_f32(256, 256, 4)
-    arrays["result"][:], arrays["guest"][:] = picture.ravel(), guest.ravel()
-    for step, mix in enumerate((0.0, 0.4)):
-        amplitudes, time_s = (0.3, 0.1, 0.0), step / 30
-        settings = Settings(rate=0.9, zoom=1.02, amplitudes=amplitudes, time_s=time_s, inject_gain=0.2, hue=0.2).pack()
-        arrays["settings"][:], arrays["mix"][:] = settings, mix
-        for launch in (*crossfade_launches(plan, ends[0].blocks), *frame_launches(plan)):
-            run(launch, arrays)
-        mixed: Weights = {n: a[n] + np.float32(mix) * (b[n] - a[n]) for n in a}
-        picture = unet_ref(feedback_ref(picture, settings, guest), mixed)
-        shown: F32 = arrays["shown"].reshape(256, 256, 3).astype(np.float32)
-        assert psnr_db(shown, colour_ref(picture, settings)) >= 40

@@ -123,6 +123,7 @@ static inline unsigned pack_halves(float lo, float hi)
 static inline float from_half(half_t h) { return emu::half_to_float(h); }
 
 static inline unsigned fma_halves(unsigned a, unsigned b, unsigned c) { return emu::fma_halves(a, b, c); }
+static inline unsigned minus_halves(unsigned a) { return a ^ 0x80008000u; }
 
 static inline void mma_16x8x16(float (&c)[4], const uint4& a, unsigned b0, unsigned b1)
 {
