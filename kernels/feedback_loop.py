@@ -18,9 +18,9 @@ from kernels.weights import SIZE
 F32 = NDArray[np.float32]
 SHAPE = (SIZE, SIZE, 3)
 GUEST_SHAPE = (SIZE, SIZE, 4)
-# Steps for which the fader must stand still before all weights are mixed once: a fader that moves by single events, fewer
-# a second than steps, goes on being mixed on the way. That many moving steps read what one settling step reads and writes
-# (traffic.fader_bytes), so waiting never costs more than twice the best choice.
+# Steps for which the fader must stand still before all weights are mixed once: one that moves by single events, fewer a
+# second than there are steps, goes on being mixed on the way. So many moving steps read what one settling step reads
+# and writes (traffic.fader_bytes): whatever the fader does, it costs at most twice the bytes that would have done.
 STILL = 3
 
 
