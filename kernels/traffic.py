@@ -67,7 +67,7 @@ def _v6(layer: Layer, launch: Launch, constants: dict[str, int]) -> Bytes:
     stride = 2 if constants["KIND"] == 0 else 1
     patch = prod(stride * (constants[side] - 1) + taps for side in ("TILE_H", "TILE_W"))
     channels = prod(launch.grid) * layer.cin // constants["SPLIT"]
-    w = channels * taps**2 * 16 * constants["WM"] * constants["WN"] * 2
+    w = channels * taps**2 * 16 * constants["WM"] * constants["WN"] * 2 * (1 + constants["MIX"])
     out = layer.out_size**2 * layer.cout * (4 if constants["KIND"] == 2 else 2)
     return Bytes(channels * patch * 2, w, out)
 

@@ -25,12 +25,20 @@ CASES: dict[str, list[Callable[[Rng], Case]]] = {
         lambda rng: cases.fused_case(layer("deconv", 24, 48, 64), rng),  # three chunks per block
         lambda rng: cases.fused_case(layer("conv", 32, 32, 64), rng),  # splits and tiles
     ],
+    "conv_v6 mixing": [
+        lambda rng: cases.fused_case(layer("deconv", 16, 16, 64), rng, mix=0.3),
+        lambda rng: cases.fused_case(layer("deconv", 24, 48, 64), rng, mix=0.3),
+        lambda rng: cases.fused_case(layer("conv", 32, 32, 64), rng, mix=0.3),
+    ],
     "norm": [lambda rng: cases.norm_case(8, 8, 2, False, rng)],
     "first": [lambda rng: cases.first_case(16, 16, rng)],
     "feedback": [lambda rng: cases.feedback_case(32, WILD, rng)],
     "colour": [lambda rng: cases.colour_case(32, WILD, rng)],
 }
-BARRIERS = {"conv_v2": 2, "conv_v3": 2, "conv_v4": 1, "conv_v5": 2, "conv_v6": 5, "norm": 2, "first": 1}
+BARRIERS = {
+    **{"conv_v2": 2, "conv_v3": 2, "conv_v4": 1, "conv_v5": 2, "conv_v6": 5, "conv_v6 mixing": 5},
+    **{"norm": 2, "first": 1},
+}
 FEEDBACK_BARRIERS = [("feedback", 0), ("colour", 1), ("colour", 2)]  # one file, three barriers
 
 
@@ -155,7 +163,14 @@ def test_a_misaligned_vector_load_is_an_error(rng: Rng) -> None:
         case.run(edit=lambda source: source.replace("x_stride + c0 + quad)", "x_stride + c0 + quad + 1)"))
 
 
-@pytest.mark.parametrize("name, wait", [("conv_v4", "copies_wait<0>();"), ("conv_v6", "copies_wait<STAGES - 2>();")])
+WAITS = [
+    ("conv_v4", "copies_wait<0>();"),
+    ("conv_v6", "copies_wait<STAGES - 2>();"),
+    ("conv_v6 mixing", "copies_wait<STAGES - 2>();"),
+]
+
+
+@pytest.mark.parametrize("name, wait", WAITS)
 def test_a_copy_that_is_not_waited_for_is_noticed(rng: Rng, name: str, wait: str) -> None:
     assert notices(CASES[name][0](rng), lambda source: source.replace(wait, ""))
 

@@ -28,6 +28,10 @@ FIGURES = [
     (6, DOWN, 13.47, 16.0, 16.0),
     (6, UP, 12.19, 16.0, 16.0),
 ]
+MIXING = [  # rung 6 while a fader moves: both networks' weights
+    (DOWN, 13.47, 16.0, 16.0),
+    (UP, 12.19, 16.0, 16.0),
+]
 
 
 def make(rung: int, of: Layer, rng: Rng) -> Case:
@@ -45,6 +49,18 @@ def count(case: Case) -> dict[tuple[str, str], Traffic]:
 def excess(counts: dict[tuple[str, str], Traffic]) -> float:
     """Sectors asked for over the fewest that would hold the same bytes; 1.0 is perfect."""
     return sum(t.sectors for t in counts.values()) / sum(t.ideal for t in counts.values())
+
+
+@pytest.mark.parametrize("of, x, w, y", MIXING)
+def test_mixing_asks_for_the_same_once_more_weights_aside(rng: Rng, of: Layer, x: float, w: float, y: float) -> None:
+    case = cases.fused_case(of, rng, mix=0.5)
+    counts, at_rest = count(case), count(make(6, of, rng))
+    loads = [counts["x", "load"], counts["w", "load"], counts["w_b", "load"], counts["y", "store"]]
+    assert [t.sectors_per_request for t in loads] == pytest.approx([x, w, w, y], rel=0.02)
+    assert excess({key: t for key, t in counts.items() if key != ("mix", "load")}) <= 1.1
+    formula = convolution_bytes(of, case.launch)
+    assert counts["w", "load"].bytes == counts["w_b", "load"].bytes == formula.w // 2 == at_rest["w", "load"].bytes
+    assert counts["x", "load"] == at_rest["x", "load"] and counts["y", "store"].bytes == formula.y
 
 
 @pytest.mark.parametrize("rung, of, x, w, y", FIGURES)
