@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -156,37 +155,23 @@ def time_layers(weights: Weights, filters: int, peaks: Peaks) -> Iterator[Timing
                 yield Timing(what, p50, p95)
 
 
-def time_crossfade(weights: Weights, filters: int) -> Iterator[Timing]:
-    """A moving crossfade.
-
-    Every weight mixed anew, and the constant part of the network with it, before each picture.
-    """
-    from kernels.unet256 import Crossfade
-
-    crossfade = Crossfade(weights, random_weights(filters, seed=1))
-    stream = crossfade.unet.stream
-
-    def step() -> None:
-        crossfade.set_mix(0.5)
-        crossfade.unet.step()
-
-    p50, p95 = (float(t) for t in np.percentile(gpu_times_us(step, stream), (50, 95)))
-    yield Timing("rung 6 with a moving crossfade", p50, p95)
-
-
 def time_loop(weights: Weights, filters: int) -> Iterator[Timing]:
-    """VJ mode's whole loop in one graph, with noise: the fader at rest, then moving all the time."""
+    """VJ mode's whole loop with noise, each of its graphs: the fader rests, moves, or has come to rest."""
     from kernels.cuda import Card
     from kernels.feedback import Settings
     from kernels.feedback_loop import FeedbackLoop, prepared
 
     card = Card()
     loop = FeedbackLoop(prepared(weights), prepared(random_weights(filters, seed=1)), card)
-    settings = Settings(rate=0.98, zoom=1.01, amplitudes=(0.1, 0.05, 0.02), time_s=1.0)
-    faders = count(0)
-    for what, mix in (("at rest", lambda: 0.5), ("with a moving crossfade", lambda: next(faders) % 100 / 100)):
-        times = gpu_times_us(lambda mix=mix: loop.step(settings, mix()), card.stream)  # type: ignore[misc]
-        p50, p95 = (float(t) for t in np.percentile(times, (50, 95)))
+    loop.step(Settings(rate=0.98, zoom=1.01, amplitudes=(0.1, 0.05, 0.02), time_s=1.0), 0.5)
+    graphs = loop.graphs
+    steps = {
+        "fader at rest": graphs.resting,
+        "fader moving, mixed inside the convolutions": graphs.moving,
+        "all weights mixed beforehand": graphs.settling,
+    }
+    for what, step in steps.items():
+        p50, p95 = (float(t) for t in np.percentile(gpu_times_us(step, card.stream), (50, 95)))
         yield Timing(f"VJ loop, rung 6, {what}", p50, p95)
 
 
@@ -233,9 +218,8 @@ def main() -> int:
     for row in (row for source in sources for row in source):
         show(row)
         networks.append(row)
-    movers = time_crossfade(weights, args.filters), time_loop(weights, args.filters)
     extra = [] if args.no_layers else [time_layers(weights, args.filters, peaks)]
-    for row in (row for source in (*movers, *extra) for row in source):
+    for row in (row for source in (time_loop(weights, args.filters), *extra) for row in source):
         show(row)
         details.append(row)
     if args.json:

@@ -2,8 +2,8 @@
 
 python -m kernels.check [--filters 16]
 
-Every rung of the network, frames after frames, the crossfade, the feedback and the single operations. Prints one line
-each; exit 1 when one is out of tolerance, 3 when there is no GPU. Small enough to run under compute-sanitizer.
+Every rung of the network, frames after frames, VJ mode's loop with its crossfade, and the single operations. Prints one
+line each; exit 1 when one is out of tolerance, 3 when there is no GPU. Small enough to run under compute-sanitizer.
 """
 
 import argparse
@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.bias_act import bias_act, bias_act_ref
+from kernels.card import Machine
 from kernels.feedback import Settings
+from kernels.feedback_loop import STILL, FeedbackLoop, prepared
 from kernels.feedback_ref import colour_ref, feedback_ref
 from kernels.launch import Ref
 from kernels.pict import Weights
@@ -33,6 +35,11 @@ def has_gpu() -> bool:
     except ImportError:
         return False
     return bool(cp.is_available())
+
+
+def lively_weights(filters: int, seed: int) -> Weights:
+    """Untrained weights are drawn at 0.02, and nearly nothing comes out: times three there is something to compare."""
+    return {n: w * 3 if n.endswith("kernel") else w for n, w in random_weights(filters, seed).items()}
 
 
 def psnr_db(got: F32, expected: F32) -> float:
@@ -56,29 +63,13 @@ def check_networks(weights: Weights) -> Iterator[tuple[str, bool]]:
         yield f"rung {rung}: the same picture gives the same bits", bool((results[0] == results[2]).all())
 
 
-def check_crossfade(a: Weights, b: Weights) -> Iterator[tuple[str, bool]]:
-    import cupy as cp
-
-    from kernels.unet256 import Crossfade
-
-    picture = np.random.default_rng(1).random((SIZE, SIZE, 3), dtype=np.float32)
-    crossfade = Crossfade(a, b)
-    for mix in (0.0, 0.3, 1.0):
-        crossfade.set_mix(mix)
-        got = cp.asnumpy(crossfade.unet(cp.asarray(picture)))
-        expected = unet_ref(picture, {n: a[n] + np.float32(mix) * (b[n] - a[n]) for n in a})
-        yield f"crossfade {mix}: {psnr_db(got, expected):.1f} dB, at least 40", psnr_db(got, expected) >= 40
-
-
-def check_loop(a: Weights, b: Weights) -> Iterator[tuple[str, bool]]:
-    """Three steps of VJ mode's loop in its graphs: the fader rests, moves, rests again, and a guest is let in."""
-    from kernels.cuda import Card
-    from kernels.feedback_loop import FeedbackLoop, prepared
-
-    loop, picture, worst = FeedbackLoop(prepared(a), prepared(b), Card()), np.zeros((SIZE, SIZE, 3), np.float32), 1e9
+def check_loop(a: Weights, b: Weights, machine: Machine) -> Iterator[tuple[str, bool]]:
+    """VJ mode's loop in its graphs: the fader rests, moves, stands still until all weights are mixed, rests there; a
+    guest is let in."""
+    loop, picture, worst = FeedbackLoop(prepared(a), prepared(b), machine), np.zeros((SIZE, SIZE, 3), np.float32), 1e9
     guest = np.random.default_rng(3).random((SIZE, SIZE, 4), dtype=np.float32)
     loop.let_in(guest)
-    for step, mix in enumerate((0.0, 0.4, 0.4)):
+    for step, mix in enumerate((0.0, *[0.4] * (STILL + 2))):
         settings = Settings(
             rate=0.9, zoom=1.02, focus=-0.3, amplitudes=(0.3, 0.1, 0.0), time_s=step / 30, inject_gain=0.3, hue=0.2
         )
@@ -86,7 +77,23 @@ def check_loop(a: Weights, b: Weights) -> Iterator[tuple[str, bool]]:
         mixed = {n: a[n] + np.float32(mix) * (b[n] - a[n]) for n in a}
         picture = unet_ref(feedback_ref(picture, settings.pack(), guest), mixed)
         worst = min(worst, psnr_db(loop.shown, colour_ref(picture, settings.pack())))
-    yield f"loop, three steps: {worst:.1f} dB, at least 35", worst >= 35
+    yield f"loop, {STILL + 3} steps: {worst:.1f} dB, at least 40", worst >= 40
+    for mix in (0.0, 0.3, 1.0):
+        yield from _check_mixing(loop, machine, mix)
+
+
+def _check_mixing(loop: FeedbackLoop, machine: Machine, mix: float) -> Iterator[tuple[str, bool]]:
+    """Both ways to mix, on the same picture; and at an end one network's own weights are left."""
+    picture, drawn = np.random.default_rng(1).random((SIZE, SIZE, 3), dtype=np.float32), []
+    for graph in (loop.graphs.moving, loop.graphs.settling):
+        loop.start(picture)
+        machine.write(loop.arrays["mix"], np.array([mix], np.float32))
+        graph()
+        drawn.append(loop.picture)
+    yield f"crossfade {mix}: inside the convolutions the same bits as beforehand", bool((drawn[0] == drawn[1]).all())
+    if mix in (0, 1):
+        own, left = (machine.read(loop.arrays[name]) for name in ("b_float16" if mix else "a_float16", "mixed_float16"))
+        yield f"crossfade {mix}: one network's own weights", bool((own == left).all())
 
 
 def check_operations() -> Iterator[tuple[str, bool]]:
@@ -137,9 +144,11 @@ def check_layer_ends() -> Iterator[tuple[str, bool]]:
 
 def run_checks(filters: int) -> bool:
     """Prints every check -> whether all of them held."""
-    a, b = random_weights(filters), random_weights(filters, seed=1)
+    from kernels.cuda import Card
+
+    a, b = lively_weights(filters, 0), lively_weights(filters, 1)
     good = True
-    for checks in (check_operations(), check_layer_ends(), check_networks(a), check_crossfade(a, b), check_loop(a, b)):
+    for checks in (check_operations(), check_layer_ends(), check_networks(a), check_loop(a, b, Card())):
         for line, held in checks:
             print(f"{'ok  ' if held else 'FAIL'} {line}", flush=True)
             good = good and held

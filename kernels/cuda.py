@@ -1,6 +1,6 @@
 """Carries out launches on a GPU with CuPy."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 
@@ -9,7 +9,6 @@ import numpy as np
 from cupy.cuda.compiler import CompileException
 from numpy.typing import NDArray
 
-from kernels.arena import packed
 from kernels.card import Arrays, CardFailed
 from kernels.launch import Buffer, Kernel, Launch, Plan, Ref
 from kernels.nvrtc import OPTIONS
@@ -35,9 +34,10 @@ def run(launch: Launch, arrays: Arrays) -> None:
 
 
 def allocate(plan: Plan) -> "dict[str, cp.ndarray]":
-    """Memory for a plan's buffers: zero where it must be, otherwise as found."""
+    """A plan's constants, and memory for its buffers: zero where it must be, otherwise as found."""
     make = {True: cp.zeros, False: cp.empty}
-    return {name: make[b.zero](b.elements, b.dtype) for name, b in plan.buffers.items()}
+    buffers = {name: make[b.zero](b.elements, b.dtype) for name, b in plan.buffers.items()}
+    return buffers | {name: cp.asarray(constant).ravel() for name, constant in plan.constants.items()}
 
 
 class Card:
@@ -94,15 +94,3 @@ def _failing() -> Iterator[None]:
         yield
     except ERRORS as error:
         raise CardFailed((str(error).strip().splitlines() or [type(error).__name__])[0]) from error
-
-
-class Arena:
-    """All of a network's prepared weights, see `arena.packed`.
-
-    views: each tensor by name. blocks: the memory of the halves and of the floats.
-    """
-
-    def __init__(self, constants: Mapping[str, NDArray[np.generic]]) -> None:
-        host = packed(constants)
-        self.blocks = {dtype: cp.asarray(block) for dtype, block in host.blocks.items()}
-        self.views = {n: self.blocks[dtype][first : first + size] for n, (dtype, first, size) in host.places.items()}

@@ -5,7 +5,6 @@ A kernel is one function of one .cu file with its constants (`-D` definitions); 
 profiler shows `conv_v6_size64_cin64_cout128...`. A plan lists launches over named buffers.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -109,8 +108,3 @@ def ceil_div(a: int, b: int) -> int:
 def ints(*values: int) -> tuple[np.int32, ...]:
     """C ints. Raises OverflowError for what does not fit."""
     return tuple(np.int32(v) for v in values)
-
-
-def weights_equal(a: Mapping[str, NDArray[np.generic]], b: Mapping[str, NDArray[np.generic]]) -> bool:
-    """Whether two sets of prepared weights have the same names, shapes and types, so that one plan serves both."""
-    return a.keys() == b.keys() and all(a[n].shape == b[n].shape and a[n].dtype == b[n].dtype for n in a)

@@ -1,14 +1,15 @@
-"""How many bytes a convolution launch asks of L1, by the formulas in the headers of the .cu files, and what that takes
-at least.
+"""How many bytes a convolution launch asks of L1, by the formulas in the headers of the .cu files, and how many bytes
+of weights a step of VJ mode's loop moves to and from memory.
 
-The tests count the same on the emulator. Padding is not loaded, so what is counted for x lies a little below the
+The tests count the former on the emulator. Padding is not loaded, so what is counted for x lies a little below the
 formula.
 """
 
 from dataclasses import dataclass
 from math import prod
 
-from kernels.launch import Launch
+from kernels.conv import weights_of
+from kernels.launch import Launch, Plan
 from kernels.weights import Layer
 
 
@@ -73,3 +74,44 @@ def _v6(layer: Layer, launch: Launch, constants: dict[str, int]) -> Bytes:
 
 
 _FORMULAS = {"conv_v1": _v1, "conv_v2": _v2, "conv_v3": _v3, "conv_v4": _v4, "conv_v5": _v5, "conv_v6": _v6}
+
+
+@dataclass(frozen=True, slots=True)
+class FaderBytes:
+    """Of weights, read from and written to memory in one step of VJ mode's loop (loop.py), by what its fader does.
+
+    Each kernel's once, although some of it may still lie in a cache.
+    """
+
+    resting: int
+    moving: int
+    settling: int
+
+    @property
+    def mixing_adds(self) -> int:
+        """What a moving step costs on top of a resting one: inside the convolutions."""
+        return self.moving - self.resting
+
+    @property
+    def mixing_beforehand_adds(self) -> int:
+        return self.settling - self.resting
+
+
+def fader_bytes(plan: Plan) -> FaderBytes:
+    """plan: of rung 6."""
+    once, every_step = (
+        sum(_weight_bytes(plan, launch) for launch in part if launch.kernel.file == "conv_v6")
+        for part in (plan.prologue, plan.frame)
+    )
+    halves, floats = (sum(c.nbytes for c in plan.constants.values() if c.dtype == t) for t in ("float16", "float32"))
+    return FaderBytes(
+        resting=every_step,
+        moving=3 * floats + 2 * (once + every_step),  # floats: A's, B's, and the mixed ones written
+        settling=3 * (floats + halves) + once + every_step,
+    )
+
+
+def _weight_bytes(plan: Plan, launch: Launch) -> int:
+    """Of one network."""
+    constants = dict(launch.kernel.constants)
+    return plan.constants[weights_of(launch).buffer].nbytes * constants["RUN"] // constants["SPLIT"]

@@ -52,7 +52,8 @@ def worst_db(own: CupyWay, models: tuple[Model, Model], steps: int = 3) -> float
 
 
 def graph_times_us(filters: int) -> dict[str, float]:
-    """Medians on the card: the network alone, the loop with its fader at rest, the loop with a moving one."""
+    """Medians on the card: the network alone, the loop with its fader at rest, with a moving one, and with all weights
+    mixed beforehand, which a moving fader would cost without convolutions that mix."""
     from kernels.cuda import Card
     from kernels.feedback_loop import FeedbackLoop, prepared
     from kernels.unet256 import Unet256
@@ -66,6 +67,7 @@ def graph_times_us(filters: int) -> dict[str, float]:
         "network": (network.step, network.stream),
         "loop": (lambda: loop.step(settings, 0.5), card.stream),
         "loop, fader moving": (lambda: loop.step(settings, next(faders) % 100 / 100), card.stream),
+        "loop, mixed beforehand": (loop.graphs.settling, card.stream),
     }
     return {what: float(np.median(gpu_times_us(step, stream))) for what, (step, stream) in steps.items()}
 

@@ -27,7 +27,7 @@ def _kernel_file() -> dict[str, Any]:
         Timing("rung 5", 900.0, 950.0, 1200.0, 0.11, 120.0, 13.0),
         Timing("rung 6", 300.0, 330.0, 1500.0, 0.33, 360.0, 40.0),
         Timing("torch eager", 800.0, 850.0, 40.0, 0.12, 135.0, 15.0),
-        Timing("rung 6 with a moving crossfade", 380.0, 390.0),
+        Timing("VJ loop, rung 6, fader at rest", 380.0, 390.0),
         Timing("rung 5 encoder_1 conv_v5_c3", 20.0, 22.0, None, 0.2, 300.0, 2.0),
         Timing("rung 6 encoder_1 first", 11.0, 12.0, None, 0.2, 300.0, 2.0),
         Timing("rung 6 encoder_2 conv_v6", 14.0, 15.0, None, 0.4, 500.0, 9.0),
