@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from kernels.bias_act import bias_act_kernels
+from kernels.conv import mixing
 from kernels.feedback import feedback_kernels
-from kernels.launch import Kernel
+from kernels.launch import Kernel, Ref
 from kernels.nvrtc import Usage, compile_cubin
 from kernels.plan import RUNGS, unet_plan
 from kernels.weights import unet_shapes
@@ -62,7 +63,11 @@ def all_kernels(filters: int) -> Iterator[tuple[Kernel, int]]:
     seen = {}
     for rung in RUNGS:
         plan = unet_plan(weights, rung)
-        for launch in (*plan.prologue, *plan.frame):
+        launches = [*plan.prologue, *plan.frame]
+        if rung == 6:  # VJ mode's as well, while the fader moves
+            ends = {name: (Ref(name), Ref(name)) for name in plan.constants}
+            launches += [mixing(launch, ends, Ref("mix")) for launch in launches]
+        for launch in launches:
             seen[launch.kernel] = launch.block[0] * launch.block[1]
     yield from seen.items()
     yield from feedback_kernels()

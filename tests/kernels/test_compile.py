@@ -24,8 +24,15 @@ ptxas info    : Used 40 registers, used 1 barriers, 8 bytes cumulative stack siz
 
 @cache
 def one_per_function() -> dict[str, Kernel]:
-    """The largest of each function in a 64-filter network; `python -m kernels.compile` does all of them."""
-    return {kernel.function: kernel for kernel, _ in all_kernels(64)}
+    """The one for the largest picture, of each function and each kind of it, in a 64-filter network;
+    `python -m kernels.compile` does all of them."""
+    kernels = [(kernel, dict(kernel.constants)) for kernel, _ in all_kernels(64)]
+    by_size = sorted(kernels, key=lambda pair: pair[1].get("SIZE", 0))
+    kinds = ("DECONV", "KIND", "MIX")
+    return {
+        " ".join([kernel.function, *(f"{n}={constants[n]}" for n in kinds if n in constants)]): kernel
+        for kernel, constants in by_size
+    }
 
 
 @pytest.mark.parametrize("arch", ["sm_75", "sm_80", "sm_90"])
