@@ -14,7 +14,7 @@ import numpy as np
 
 from kernels.plan import RUNGS, unet_plan
 from kernels.roofline import DATA_SHEETS, Peaks, layer_bytes, layer_floor_us, network_floor_us
-from kernels.traffic import convolution_bytes
+from kernels.traffic import FADER_GOAL, convolution_bytes, fader_bytes
 from kernels.weights import unet_layers, unet_shapes
 
 matplotlib.use("Agg")
@@ -76,6 +76,19 @@ def draw_floors(card: str, peaks: Peaks, path: Path) -> None:
     pyplot.close(figure)
 
 
+def tell_fader(filters: int) -> None:
+    """What a moving crossfade is expected to cost, by what it reads and writes, where nothing of that overlaps."""
+    weights = {n: np.broadcast_to(np.float32(0), s) for n, s in unet_shapes(filters).items()}
+    moved = fader_bytes(unet_plan(weights, 6))
+    for what, added in (("inside", moved.mixing_adds), ("beforehand", moved.mixing_beforehand_adds)):
+        for card, peaks in DATA_SHEETS.items():
+            adds_us = added / peaks.bytes_per_us
+            sys.stdout.write(
+                f"mixing {what}, {card}: {added / 1e6:.0f} MB more, {adds_us:.0f} us, "
+                f"at most {FADER_GOAL:.0%} of a network that takes {adds_us / FADER_GOAL:.0f} us or more\n"
+            )
+
+
 def main() -> int:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/kernels")
     folder.mkdir(parents=True, exist_ok=True)
@@ -92,6 +105,7 @@ def main() -> int:
         sys.stdout.write(f"{card}: {network_floor_us(unet_layers(FILTERS), peaks):.0f} us\n")
         draw_floors(card, peaks, folder / f"floors-{card.lower()}.png")
     draw_bytes(rows, folder / "bytes.png")
+    tell_fader(FILTERS)
     return 0
 
 

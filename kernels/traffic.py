@@ -76,6 +76,9 @@ def _v6(layer: Layer, launch: Launch, constants: dict[str, int]) -> Bytes:
 _FORMULAS = {"conv_v1": _v1, "conv_v2": _v2, "conv_v3": _v3, "conv_v4": _v4, "conv_v5": _v5, "conv_v6": _v6}
 
 
+FADER_GOAL = 0.3  # of the network's time: what a moving crossfade may cost on top
+
+
 @dataclass(frozen=True, slots=True)
 class FaderBytes:
     """Of weights, read from and written to memory in one step of VJ mode's loop (loop.py), by what its fader does.

@@ -1,11 +1,15 @@
 """Coalescing, counted: 32-byte sectors per request of a warp for each rung, and the bytes that the headers promise."""
 
+import numpy as np
 import pytest
 
 from kernels.feedback import Settings
-from kernels.traffic import convolution_bytes
-from kernels.weights import Layer
-from tests.conftest import Rng
+from kernels.feedback_loop import STILL
+from kernels.plan import unet_plan
+from kernels.roofline import DATA_SHEETS
+from kernels.traffic import FADER_GOAL, convolution_bytes, fader_bytes
+from kernels.weights import Layer, unet_shapes
+from tests.conftest import CHECKOUT, Rng
 from tests.kernels import cases
 from tests.kernels.cases import Case, layer
 from tests.kernels.emulator import Traffic, run
@@ -79,6 +83,26 @@ def test_sectors_and_bytes_of_each_rung(rng: Rng, rung: int, of: Layer, x: float
     assert weights.bytes == pytest.approx(formula.w, rel=0.15 if rung == 1 else 0)  # rung 1 skips what meets padding
     assert 0.7 * formula.x <= loads.bytes <= formula.x
     assert stores.bytes == formula.y
+
+
+@pytest.mark.parametrize("document", ["kernels/README.md", "benchmarks/TODO-GPU.md", "docs/performance.md"])
+def test_what_is_said_of_a_moving_crossfade_is_what_the_formula_says(document: str) -> None:
+    weights = {n: np.broadcast_to(np.float32(0), s) for n, s in unet_shapes(64).items()}
+    moved, text = fader_bytes(unet_plan(weights, 6)), " ".join((CHECKOUT / document).read_text().split())
+    h200_us = {n: n / DATA_SHEETS["H200"].bytes_per_us for n in (moved.mixing_adds, moved.mixing_beforehand_adds)}
+    for added, us in h200_us.items():
+        assert f"{added / 1e6:.0f} MB" in text and f"{us:.0f} µs" in text
+    assert f"{h200_us[moved.mixing_adds] / FADER_GOAL:.0f} µs or more" in text
+
+
+def test_a_moving_crossfade_reads_one_more_network(rng: Rng) -> None:
+    weights = {n: np.broadcast_to(np.float32(0), s) for n, s in unet_shapes(16).items()}
+    plan = unet_plan(weights, 6)
+    moved = fader_bytes(plan)
+    packed = sum(c.nbytes for c in plan.constants.values() if c.dtype == np.float16)
+    assert moved.moving == pytest.approx(2 * packed, rel=0.01)  # floats are few
+    assert moved.resting < packed, "what no picture changes is not read again"
+    assert 2.5 < moved.mixing_beforehand_adds / moved.mixing_adds < STILL
 
 
 SETTINGS = Settings(amplitudes=(0.1, 0.1, 0.1), zoom=1.01)
