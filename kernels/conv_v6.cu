@@ -199,8 +199,8 @@ extern "C" __global__ void __launch_bounds__(THREADS)
             const int step = chunk * TT + tap;
 #if __CUDA_ARCH__ >= 800
             copies_wait<STAGES - 2>();
-            const uint4(*tiles)[32] = ring[step % STAGES];
-            const uint4 a = MIX ? mix8(tiles[0][lane], tiles[MIX][lane], toward_b) : tiles[0][lane];
+            const uint4(*brought)[32] = ring[step % STAGES];
+            const uint4 a = MIX ? mix8(brought[0][lane], brought[MIX][lane], toward_b) : brought[0][lane];
             ask(step + STAGES - 1);
 #else
             const uint4 a = MIX ? mix8(coming[0], coming[MIX], toward_b) : coming[0];
