@@ -5,7 +5,8 @@
 //              u = (j+.5)/SIDE, v = (i+.5)/SIDE; T: around the middle, kaleidoscope, then mirrors, then matrix and shift
 //              P: bilinear, mirrored at its edges; blends by number, w = gain * guest's alpha: see `blended`
 //   colour     hue turned around the grey axis, then inverted by a share, then false colours by a share
-//   lerp       out = a + mix * (b - a), halves or floats, exact at both ends: weight-space crossfade, every tensor at once
+//   lerp       out = a + mix * (b - a), halves or floats, exact at both ends: weight-space crossfade, every tensor at once.
+//              While a fader moves, conv_v6 mixes its halves itself; this is for the floats, and for a fader come to rest
 // prev, x, out [SIDE][SIDE][3] float32, guest [SIDE][SIDE][4]. settings: 32 floats in the order of `feedback.Settings`, read from
 // memory, so that a captured graph takes new values without being captured again.
 // Launch: 1-D grid, block 256; feedback and colour one thread per pixel, lerp one per 16 bytes.

@@ -1,4 +1,4 @@
-"""VJ mode's whole loop as launches for one CUDA graph: picture fed back, network, colours.
+"""VJ mode's whole loop as launches for one CUDA graph a step: picture fed back, network, colours.
 
 The loop adds two launches to the network. What a step costs more depends on the fader:
 

@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from kernels.check import lively_weights
 from kernels.feedback_loop import F32, FeedbackLoop
-from kernels.weights import random_weights
 from stylizer.config import Device
 from stylizer.controls import Value, defaults
 from stylizer.errors import Unavailable
@@ -40,9 +40,7 @@ def emulator() -> None:
 
 
 def lively(name: str, filters: int, seed: int) -> Model:
-    """Untrained weights are drawn at 0.02, and nearly nothing comes out: times three there is something to compare."""
-    weights = random_weights(filters, seed)
-    return Model(name, filters, {n: w * 3 if n.endswith("kernel") else w for n, w in weights.items()})
+    return Model(name, filters, lively_weights(filters, seed))
 
 
 MODELS = lively("a", 16, 1), lively("b", 8, 2)  # two widths: both run at the wider one's
