@@ -22,7 +22,7 @@ from stylizer.config import Settings
 from stylizer.convert import SIZE
 from stylizer.convert.tones import toned_channels
 from stylizer.convert.toonify import FixedToonify, load_style
-from stylizer.engines.fused import fuse, open_run
+from stylizer.engines.fused import fuse, open_run, torchs_stream
 from stylizer.engines.torch_eager import as_tuple
 from stylizer.weights.registry import Registry
 
@@ -64,13 +64,11 @@ def db(got: Inputs, expected: Inputs) -> float:
 
 def measure(net: FixedToonify, batch: int) -> dict[str, Any]:
     """Medians on the card in us, and how near the last way is to float32 on the CPU."""
-    import cupy as cp
-
     given = inputs(net, batch)
     expected = as_tuple(net.float().cpu()(*given))
     half = net.half().cuda().to(memory_format=torch.channels_last)
     on_card = tuple(t.half().cuda() for t in given)
-    stream = cp.cuda.ExternalStream(torch.cuda.current_stream().cuda_stream)
+    stream = torchs_stream()
     times = {"eager": float(np.median(gpu_times_us(lambda: half(*on_card), stream)))}
     replay, _ = captured(half, on_card)
     times["graph"] = float(np.median(gpu_times_us(replay, stream)))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from stylizer.config import Device, EngineName, Settings
+from stylizer.engines.card import why_no_cuda
 from stylizer.errors import Unavailable
 
 CORES = torch.get_num_threads()  # as torch counts them, before anybody tells it to take fewer
@@ -73,15 +74,15 @@ class Engine(Protocol):
 
 def choose(settings: Settings) -> Engine:
     """The engine for this machine, or the one that the settings force. Raises Unavailable when that cannot run here."""
-    cuda = torch.cuda.is_available()
-    if settings.device == Device.CUDA and not cuda:
-        raise Unavailable("STYLIZER_DEVICE=cuda, but torch finds no CUDA device; use cpu or auto")
-    on_gpu = cuda and settings.device != Device.CPU
+    missing = "STYLIZER_DEVICE=cpu" if settings.device == Device.CPU else why_no_cuda()
+    if settings.device == Device.CUDA and missing:
+        raise Unavailable(f"STYLIZER_DEVICE=cuda, but {missing}; use cpu or auto")
+    on_gpu = not missing
     name = settings.engine
     if name == EngineName.AUTO:
         name = EngineName.CUDA_GRAPH if on_gpu else EngineName.OPENVINO
     if name == EngineName.CUDA_GRAPH and not on_gpu:
-        raise Unavailable("STYLIZER_ENGINE=cuda_graph needs a CUDA device; use openvino, torch or auto")
+        raise Unavailable(f"STYLIZER_ENGINE=cuda_graph, but {missing}; use openvino, torch or auto")
     threads, compiled = settings.threads or max(1, CORES // LANES), settings.cache / "openvino"
     # Imported here: each file imports a library that the others can do without.
     if name == EngineName.OPENVINO:

@@ -1,21 +1,27 @@
 """CUDA graphs in fp16, channels_last, with our own kernel in the generators: one graph for each batch size, captured at
 its first use.
 
+All of them share their memory: none runs beside another, and what one gave is copied before the next runs.
+
 ONNX files run beside them in ONNX Runtime; what it does not take stays in OpenVINO on the CPU, with the reason.
 """
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from stylizer.engines import Compiled, OnnxNet
+from stylizer.engines.card import ALONE, first_line
 from stylizer.engines.fused import Run, fuse, open_run
 from stylizer.engines.onnx import OnnxReader
 from stylizer.engines.torch_eager import as_tuple
 from stylizer.errors import ModelRejected, Unavailable, Unreadable
+from stylizer.logs import log
 
 if TYPE_CHECKING:
     from stylizer.engines.onnx_runtime import OnnxRuntimeReader
@@ -35,6 +41,7 @@ class CudaGraphEngine(OnnxReader):
         self._card: OnnxRuntimeReader | None = None
         self._no_card = ""
         self._run_kernel: Run | None = None
+        self._capturer = _Capturer()
         try:
             self._run_kernel = open_run()
         except Unavailable as error:
@@ -82,37 +89,98 @@ class CudaGraphEngine(OnnxReader):
         net = net.eval().half().to(self.device).to(memory_format=torch.channels_last)
         if self._run_kernel is not None:
             fuse(net, self._run_kernel)
-        graphs: dict[int, _Graph] = {}
+        network = _Network(net, self.device, self._capturer, self._without_graphs)
+        network(*example)
+        return network
 
-        def call(*inputs: Tensor) -> tuple[Tensor, ...]:
-            batch = inputs[0].shape[0]
-            if batch not in graphs:
-                graphs[batch] = _Graph(net, inputs, self.device)
-            return graphs[batch](inputs)
+    def _without_graphs(self, error: RuntimeError) -> None:
+        words = f"networks run in plain torch, for a graph could not be captured: {first_line(error)}"
+        self.lacks = "; ".join(filter(None, (self.lacks, words)))
+        log.warning(words)
 
-        call(*example)
-        return call
+
+class _Capturer:
+    """Captures all graphs of an engine, into memory that they share.
+
+    turn: held by the graph that runs, from its inputs to the copy of its outputs. works: False once a capture failed.
+    """
+
+    def __init__(self) -> None:
+        self.turn, self.works = Lock(), True
+        # Kept for good: torch gives up memory that no graph uses any more, and takes no other in its place.
+        self._first: torch.cuda.CUDAGraph | None = None
+
+    def captured(self, net: nn.Module, inputs: Sequence[Tensor]) -> tuple[torch.cuda.CUDAGraph, tuple[Tensor, ...]]:
+        """The graph, and the tensors that it leaves its outputs in."""
+        with ALONE, torch.inference_mode():
+            stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):
+                for _ in range(WARM_UP_RUNS):
+                    net(*inputs)
+            torch.cuda.current_stream().wait_stream(stream)
+            graph, pool = torch.cuda.CUDAGraph(), None if self._first is None else self._first.pool()
+            # Other threads may ask for memory meanwhile: ONNX Runtime does, for a network that it runs the first time.
+            with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
+                outputs = as_tuple(net(*inputs))
+            self._first = self._first or graph
+        return graph, outputs
+
+
+class _Network:
+    """Its graphs by batch size. Any thread may call. A batch that finds no memory is drawn in parts from then on."""
+
+    def __init__(
+        self, net: nn.Module, device: torch.device, capturer: _Capturer, tell: Callable[[RuntimeError], None]
+    ) -> None:
+        """tell: called with what made a capture fail; from then on all networks run in plain torch."""
+        self._net, self._device, self._capturer, self._tell = net, device, capturer, tell
+        self._graphs: dict[int, _Graph] = {}
+        self._most = sys.maxsize  # in one batch
+
+    def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        batch = inputs[0].shape[0]
+        if batch not in self._graphs and self._capturer.works and batch <= self._most:
+            self._try_to_capture(batch, inputs)
+        if (graph := self._graphs.get(batch)) is not None:
+            return graph(inputs)
+        if batch <= self._most:
+            return self._plainly(inputs)
+        rows = [self(*part) for part in zip(*(torch.split(t, self._most) for t in inputs), strict=True)]
+        return tuple(torch.cat(column) for column in zip(*rows, strict=True))
+
+    def _try_to_capture(self, batch: int, inputs: Sequence[Tensor]) -> None:
+        try:
+            self._graphs[batch] = _Graph(self._net, inputs, self._device, self._capturer)
+        except torch.OutOfMemoryError as error:
+            if batch == 1:
+                raise
+            self._most = batch // 2
+            log.warning("visitors are drawn in smaller batches", together=self._most, reason=first_line(error))
+        except RuntimeError as error:
+            self._capturer.works = False
+            self._tell(error)
+
+    def _plainly(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        with torch.inference_mode():
+            outputs = as_tuple(self._net(*(t.to(self._device, torch.float16) for t in inputs)))
+        return tuple(t.float() for t in outputs)
 
 
 class _Graph:
-    def __init__(self, net: nn.Module, inputs: Sequence[Tensor], device: torch.device) -> None:
-        self._inputs = [t.to(device, torch.float16) for t in inputs]
-        self._graph = torch.cuda.CUDAGraph()
-        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.inference_mode(), torch.cuda.stream(stream):
-            for _ in range(WARM_UP_RUNS):
-                net(*self._inputs)
-        torch.cuda.current_stream().wait_stream(stream)
-        # Other threads may ask for memory meanwhile: ONNX Runtime does, for a network that it runs the first time.
-        with torch.inference_mode(), torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
-            self._outputs = as_tuple(net(*self._inputs))
+    """One batch size's. Threads that draw with the same network take turns: there is one place for what goes in."""
+
+    def __init__(self, net: nn.Module, inputs: Sequence[Tensor], device: torch.device, capturer: _Capturer) -> None:
+        self._inputs = [t.to(device, torch.float16, copy=True) for t in inputs]
+        self._graph, self._outputs = capturer.captured(net, self._inputs)
+        self._turn = capturer.turn
 
     def __call__(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        for own, given in zip(self._inputs, inputs, strict=True):
-            own.copy_(given, non_blocking=True)
-        self._graph.replay()
-        return tuple(t.float() for t in self._outputs)  # a copy: the next replay overwrites the graph's own
+        with self._turn:
+            for own, given in zip(self._inputs, inputs, strict=True):
+                own.copy_(given, non_blocking=True)
+            self._graph.replay()
+            return tuple(t.float() for t in self._outputs)  # a copy: the next replay overwrites the graph's own
 
 
 def _onnx_runtime(device: torch.device) -> "OnnxRuntimeReader":

@@ -1,6 +1,7 @@
 """The ends of a generator's layers in one kernel of our own (`kernels/bias_act.cu`), where a card and CuPy are."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -56,11 +57,17 @@ def open_run() -> Run:
 
     def run(launch: Launch, tensors: Mapping[str, Tensor]) -> None:
         device = tensors["out"].device
-        stream = cp.cuda.ExternalStream(torch.cuda.current_stream(device).cuda_stream, device.index or 0)
-        with cp.cuda.Device(device.index or 0), stream:
+        with cp.cuda.Device(device.index or 0), torchs_stream(device):
             cuda.run(launch, {name: _seen(cp, t) for name, t in tensors.items()})
 
     return run
+
+
+def torchs_stream(device: torch.device | None = None) -> Any:
+    """The stream that torch works on now, for CuPy."""
+    import cupy as cp
+
+    return cp.cuda.Stream.from_external(torch.cuda.current_stream(device))
 
 
 def _seen(cp: object, tensor: Tensor) -> object:

@@ -16,6 +16,7 @@ import torch
 from onnx import ModelProto
 from torch import Tensor
 
+from stylizer.engines.card import ALONE
 from stylizer.engines.onnx_file import folded, halved, opened
 from stylizer.errors import Unavailable
 
@@ -71,13 +72,14 @@ class OnnxRuntimeReader:
         stream = torch.cuda.Stream(self.device) if on_card else None  # type: ignore[no-untyped-call]
         providers = [(self._provider, _options(stream))]
         try:
-            session = ort.InferenceSession(model.SerializeToString(), options, providers=providers)
-            session.disable_fallback()
-            if session.get_providers()[0] != self._provider:
-                raise Unavailable(f"ONNX Runtime could not start its {self._provider}")
-            net = OnnxRuntimeNet(session, self.device, stream)
-            if net.fixed:
-                net(**net.noise())  # chooses algorithms now rather than at the first frame
+            with ALONE:  # its CUDA provider waits for the whole card when it begins
+                session = ort.InferenceSession(model.SerializeToString(), options, providers=providers)
+                session.disable_fallback()
+                if session.get_providers()[0] != self._provider:
+                    raise Unavailable(f"ONNX Runtime could not start its {self._provider}")
+                net = OnnxRuntimeNet(session, self.device, stream)
+                if net.fixed:
+                    net(**net.noise())  # chooses algorithms now rather than at the first frame
         except Exception as error:  # ONNX Runtime's own errors have no common base but this
             raise Unavailable(f"{path.name}: {' '.join(str(error).split())[:300]}") from None
         return net

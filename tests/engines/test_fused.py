@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from kernels.launch import Launch
-from stylizer.engines.fused import FusedBiasAct, fuse, open_run
+from stylizer.engines.fused import FusedBiasAct, fuse, open_run, torchs_stream
 from stylizer.stylegan2.layers import SynthesisLayer, bias_act, make_taps
 from stylizer.stylegan2.synthesis import Synthesis, SynthesisConfig
 from tests.kernels.emulator import device_copy, require_emulator, run
@@ -88,6 +88,24 @@ def test_what_the_kernel_does_not_take_is_left_to_torch(x: Tensor, noise: Tensor
     got = FusedBiasAct(machine)(x, scale, bias, noise, None)
     assert machine.launches == 0
     assert torch.equal(got, bias_act(x, scale, bias, noise, None))
+
+
+def test_cupy_works_on_torchs_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By CuPy's present way: an older one warns at each launch, which is an error in tests."""
+    pytest.importorskip("cupy", reason="cupy is not installed")
+    streams = {0: ForeignStream(1234)}
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: streams[device.index or 0])
+    assert torchs_stream(torch.device("cuda")).ptr == 1234
+
+
+class ForeignStream:
+    """As torch.cuda.Stream, which tells its address by the same protocol."""
+
+    def __init__(self, address: int) -> None:
+        self._address = address
+
+    def __cuda_stream__(self) -> tuple[int, int]:
+        return 0, self._address
 
 
 @pytest.mark.gpu

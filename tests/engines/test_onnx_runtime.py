@@ -1,6 +1,7 @@
 """What ONNX Runtime makes of an ONNX file on a card, run here on the CPU, beside what OpenVINO makes of it in fp32."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from stylizer.engines import ANY
+from stylizer.engines.card import ALONE
 from stylizer.engines.cuda_graph import CudaGraphEngine
 from stylizer.engines.openvino import OpenVinoEngine
 from stylizer.errors import ModelRejected, Unreadable
@@ -63,6 +65,16 @@ def small(path: Path, gain: float = 3, back: float = 2) -> Path:
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 12)], ir_version=3), path)
     return path
+
+
+def test_no_session_opens_while_a_graph_is_captured(reader: OnnxRuntimeReader, tmp_path: Path) -> None:
+    """The CUDA provider waits for the whole card when it begins, which would end the capture."""
+    path = small(tmp_path / "net.onnx")
+    with ThreadPoolExecutor(1) as thread:
+        with ALONE:
+            opening = thread.submit(reader.read, path)
+            assert wait([opening], 0.05).not_done
+        assert set(opening.result().inputs) == {"x", "shift"}
 
 
 def test_a_file_is_cut_and_fixed_as_openvino_does(reader: OnnxRuntimeReader, tmp_path: Path) -> None:
