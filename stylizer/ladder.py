@@ -8,12 +8,14 @@ import cv2
 import torch
 
 from stylizer import engines
-from stylizer.config import Settings
+from stylizer.config import Device, EngineName, Settings
 from stylizer.convert import Converter
 from stylizer.engines import Engine
-from stylizer.errors import ModelMissing, ModelRejected, Unreadable
+from stylizer.engines.card import first_line, why_no_cuda
+from stylizer.errors import ModelMissing, ModelRejected, Unavailable, Unreadable
 from stylizer.frame import PixelsU8
 from stylizer.library import Library
+from stylizer.logs import log
 from stylizer.stages.apart import Apart
 from stylizer.stages.box import Box
 from stylizer.stages.detect import Detection, load_detector
@@ -82,8 +84,26 @@ class Parts:
 
 
 def open_parts(settings: Settings) -> Parts:
-    """Loads each part's best rung. Raises Unavailable when a forced device or engine is not there."""
+    """Loads each part's best rung. A card that does not bear them, a full one say, leaves all to the CPU.
+
+    Raises Unavailable when a forced device or engine is not there.
+    """
     engine = engines.choose(settings)
+    if engine.device.type == "cpu":
+        return _opened(settings, engine, _device_note(settings))
+    try:
+        return _opened(settings, engine)
+    except (RuntimeError, ModelRejected) as error:
+        if settings.device == Device.CUDA or settings.engine != EngineName.AUTO:
+            raise Unavailable(f"the networks do not run on the card: {first_line(error)}") from error
+        why = f"the networks do not run on the card: {first_line(error)}"
+    log.warning("the card is not used", reason=why)
+    plain = settings.model_copy(update={"device": Device.CPU})
+    return _opened(plain, engines.choose(plain), why)
+
+
+def _opened(settings: Settings, engine: Engine, why: str = "") -> Parts:
+    """why: there is no better device."""
     _keep_small_steps_on_one_thread(engine)
     registry = Registry(settings)
     find_head = HeadFinder(engine.device)
@@ -92,8 +112,10 @@ def open_parts(settings: Settings) -> Parts:
     apart, others = _apart(registry, engine, matte)
     mesh, face = _mesh(registry, engine)
     library = Library(registry, engine)
+    if engine.device.type != "cpu" and library.names:
+        library.load(library.names[0])  # what a card does not bear shows here, while there is another rung
     rungs = (
-        Rung("device", engines.describe(engine), _device_note(engine, settings)),
+        Rung("device", engines.describe(engine), why or engine.lacks),
         person,
         face,
         matte_rung,
@@ -174,10 +196,9 @@ def _onnx(engine: Engine) -> Sequence[Rung]:
     return [Rung("onnx", *engine.reading())] if engine.device.type == "cuda" else []
 
 
-def _device_note(engine: Engine, settings: Settings) -> str:
-    if engine.device.type == "cuda" or settings.device == "cpu":
-        return engine.lacks
-    return "no CUDA device was found"
+def _device_note(settings: Settings) -> str:
+    """Why there is no card, for who did not ask for the CPU."""
+    return "" if settings.device == Device.CPU else why_no_cuda()
 
 
 class FaceLook:

@@ -9,6 +9,8 @@ from pathlib import Path
 import openvino
 import torch
 
+from stylizer.engines.card import why_no_cuda
+
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")  # of X and of Wayland
 
 
@@ -17,7 +19,7 @@ def describe() -> dict[str, str | int]:
     return {
         "cpu": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+        "gpu": "none" if why_no_cuda() else torch.cuda.get_device_name(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "torch": torch.__version__,

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from stylizer import engines, ladder
 from stylizer.config import Device, EngineName, Settings
+from stylizer.errors import Unavailable
 from stylizer.ladder import Parts, open_parts
 from stylizer.picture import read_picture
 from stylizer.stages.box import Box
+from stylizer.stages.face import HeadFinder
 from stylizer.stages.matte import View
 from stylizer.weights import registry
 from tests.conftest import Finder
@@ -78,3 +81,32 @@ def test_real_weights_stand_on_the_first_rung(weights: Finder, tmp_path: Path) -
     rungs = {rung.part: rung for rung in parts.rungs}
     assert "YOLOv5" in rungs["person"].standing and not rungs["person"].why
     assert "RobustVideoMatting" in rungs["matte"].standing and not rungs["matte"].why
+
+
+def test_a_card_that_does_not_bear_the_networks_leaves_all_to_the_cpu_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _with_a_full_card(monkeypatch)
+    parts = open_parts(Settings.load(models=(), cache=tmp_path, threads=1))
+    rungs = {rung.part: rung for rung in parts.rungs}
+    assert rungs["device"].standing.endswith("on cpu")
+    assert rungs["device"].why == "the networks do not run on the card: CUDA out of memory"
+    assert parts.batch == 1
+
+
+def test_who_insists_on_a_card_is_told_that_it_does_not_bear_the_networks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _with_a_full_card(monkeypatch)
+    with pytest.raises(Unavailable, match="CUDA out of memory"):
+        open_parts(Settings.load(models=(), cache=tmp_path, device=Device.CUDA))
+
+
+def _with_a_full_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    def finder(device: torch.device) -> HeadFinder:
+        if device.type == "cuda":
+            raise torch.OutOfMemoryError("CUDA out of memory\nsee the documentation")
+        return HeadFinder(device)
+
+    monkeypatch.setattr(engines, "why_no_cuda", lambda: "")
+    monkeypatch.setattr(ladder, "HeadFinder", finder)
