@@ -8,6 +8,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from encoders.feature16 import EncoderConfig
+from stylizer.controls import defaults
+from stylizer.convert.looks import Looks
 from stylizer.convert.tones import toned_channels
 from stylizer.convert.toonify import (
     FORMAT,
@@ -21,6 +23,7 @@ from stylizer.convert.toonify import (
 )
 from stylizer.errors import ModelMissing, ModelRejected
 from stylizer.stylegan2.synthesis import SynthesisConfig
+from tests.pretend_card import CARD, PretendCard
 
 TINY = ToonifyConfig(
     SynthesisConfig(widths=(8, 6, 5, 4, 4), first=16, w_dim=6, noise=False),
@@ -218,3 +221,15 @@ def test_a_style_with_a_network_for_heads_is_one_file(net: ToonifyNet, tmp_path:
     other = ToonifyNet(TINY).eval().requires_grad_(False)
     again = loaded.with_head(other)
     assert again.head is not None and torch.equal(again.head.encoder.stem.weight, other.encoder.stem.weight)
+
+
+def test_a_graph_of_it_can_be_captured() -> None:
+    """Nothing in it waits for the card, or brings anything there."""
+    net = ToonifyNet(ToonifyConfig()).eval().requires_grad_(False)
+    looks = Looks(net).tensors([defaults()] * 2, [None] * 2)
+    fixed = net.at_strength(0.5).half().to(CARD)
+    given = [t.to(CARD, torch.float16) for t in (torch.zeros(2, 3, 256, 256), torch.zeros(2, 1, 256, 256), *looks)]
+    with torch.no_grad(), PretendCard() as card:
+        picture, alpha = fixed(*given)
+    assert (picture.shape, alpha.shape) == ((2, 3, 256, 256), (2, 1, 256, 256))
+    assert picture.dtype == alpha.dtype == torch.float16 and card.waits == []
