@@ -31,6 +31,7 @@ VOLUME /cache
 ENV PATH=/opt/venv/bin:$PATH \
     STYLIZER_HOST=0.0.0.0 \
     STYLIZER_CACHE=/cache \
+    CUPY_CACHE_DIR=/cache/cupy \
     PYTHONDONTWRITEBYTECODE=1
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \

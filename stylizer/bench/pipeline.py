@@ -14,7 +14,7 @@ import numpy as np
 from stylizer import machine
 from stylizer.bench.baseline import Baseline
 from stylizer.config import Settings
-from stylizer.engines import LANES
+from stylizer.engines import LANES, card
 from stylizer.errors import BadInput
 from stylizer.frame import Frame
 from stylizer.lanes import Deliver, Lanes, Take
@@ -56,6 +56,8 @@ def run(settings: Settings, clip: Path, frames: int, tell: Callable[[str], None]
     pipeline = Pipeline.open(settings)
     ours = _ours(pipeline, film)
     memory = {"peak": round(machine.peak_memory_mb()), "of it the film": sum(f.pixels.nbytes for f in film) >> 20}
+    if on_card := card.memory_mb():
+        memory["on the card"] = on_card
     short = film[WARM_UP - PLAIN_WARM_UP : WARM_UP + max(frames // PLAIN_SHARE, 1)]
     tell("the plain way, same network")
     plain = _plain("plain", Baseline(settings).step, short)

@@ -35,6 +35,24 @@ def why_no_cuda() -> str:
     return ""
 
 
+def lost() -> str:
+    """ "" while the card answers, else what it says from now on to whatever it is asked in this process."""
+    try:
+        if _begun():
+            torch.cuda.current_stream().query()
+    except RuntimeError as error:
+        return first_line(error)
+    return ""
+
+
+def memory_mb() -> int:
+    """In use on torch's card by all processes, CUDA's own share included; 0 while torch works on none."""
+    if not _begun():
+        return 0
+    free, total = torch.cuda.mem_get_info()
+    return (total - free) >> 20
+
+
 def unfit(name: str, capability: tuple[int, int], architectures: Sequence[str]) -> str:
     """ "" where torch has kernels for a card, else what it has them for.
 
@@ -53,6 +71,11 @@ def unfit(name: str, capability: tuple[int, int], architectures: Sequence[str]) 
 def first_line(error: Exception) -> str:
     """CUDA's errors go on for a paragraph."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _begun() -> bool:
+    """Whether torch works on a card: only to ask would begin with one."""
+    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
 
 
 def _too_old() -> str:

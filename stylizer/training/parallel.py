@@ -16,6 +16,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from stylizer.engines.card import why_no_cuda
+from stylizer.errors import BadInput, Unavailable
+
 PATIENCE = timedelta(days=2)  # until the first has made a data set: NCCL would wait ten minutes
 
 
@@ -70,7 +73,8 @@ class World:
 def joined(threads: int = 0) -> Iterator[World]:
     """The world that torchrun's variables describe; alone without them, on a GPU where there is one.
 
-    threads: of this process on the CPU, 0 leaves torch's choice.
+    threads: of this process on the CPU, 0 leaves torch's choice. Raises BadInput when there are more processes than
+    cards, Unavailable when the card is of no use.
     """
     if threads:
         torch.set_num_threads(threads)
@@ -78,14 +82,23 @@ def joined(threads: int = 0) -> Iterator[World]:
         int(os.environ.get(k, d)) for k, d in (("RANK", "0"), ("WORLD_SIZE", "1"), ("LOCAL_RANK", "0"))
     )
     on_gpu = torch.cuda.is_available()
-    device = torch.device("cuda", local) if on_gpu else torch.device("cpu")
-    if on_gpu:
-        torch.cuda.set_device(device)
+    device = _card(local) if on_gpu else torch.device("cpu")
     if size == 1:
         yield World(device=device)
         return
-    dist.init_process_group("nccl" if on_gpu else "gloo", timeout=PATIENCE)
+    dist.init_process_group("nccl" if on_gpu else "gloo", timeout=PATIENCE, device_id=device if on_gpu else None)
     try:
         yield World(rank, size, device)
     finally:
         dist.destroy_process_group()
+
+
+def _card(local: int) -> torch.device:
+    """This process's own, and from now on torch's choice."""
+    if local >= (count := torch.cuda.device_count()):
+        raise BadInput(f"torchrun: process {local + 1} of this machine, which has {count} GPUs; one process for each")
+    device = torch.device("cuda", local)
+    torch.cuda.set_device(device)
+    if why := why_no_cuda():
+        raise Unavailable(f"{why}; with CUDA_VISIBLE_DEVICES= the CPU trains")
+    return device

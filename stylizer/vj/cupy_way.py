@@ -13,6 +13,7 @@ from kernels.card import CardFailed, Machine
 from kernels.feedback import Settings
 from kernels.feedback_loop import F32, FeedbackLoop, Prepared, prepared
 from kernels.pict import BadWeights
+from stylizer.engines.card import ALONE
 from stylizer.errors import Unavailable
 from stylizer.vj.bank import Model
 from stylizer.vj.feedback import NOISE_SEEN
@@ -109,7 +110,8 @@ class CupyWay:
         ends = self._prepared(models[0], filters), self._prepared(models[1], filters)
         if self._loop is not None and self._loop.holds(*ends):
             return _Made(models, ends, None)
-        return _Made(models, ends, FeedbackLoop(*ends, self._open_machine()))
+        with ALONE:  # it captures its graphs
+            return _Made(models, ends, FeedbackLoop(*ends, self._open_machine()))
 
     def _prepared(self, model: Model, filters: int) -> Prepared:
         key = (model, filters)

@@ -81,7 +81,7 @@ def test_the_gpu_is_reserved_by_the_gpu_profile_alone() -> None:
         name
         for name, service in SERVICES.items()
         for device in service.get("deploy", {}).get("resources", {}).get("reservations", {}).get("devices", [])
-        if device["driver"] == "nvidia" and device["capabilities"] == ["gpu"]
+        if device["driver"] == "nvidia" and device["capabilities"] == ["gpu", "compute", "utility", "video"]
     }
     assert reserving == GPU
     assert {n: s["environment"]["STYLIZER_DEVICE"] for n, s in SERVICES.items() if n != "coturn"} == {

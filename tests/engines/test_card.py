@@ -66,3 +66,22 @@ def test_a_card_that_another_process_has_filled_is_not_taken(monkeypatch: pytest
     monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: WHEEL)
     monkeypatch.setattr(torch, "zeros", full)
     assert why_no_cuda() == "the card does not compute: CUDA out of memory. Tried to allocate 2 MiB"
+
+
+class Broken:
+    def query(self) -> bool:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be ...")
+
+
+def test_a_card_that_fails_in_the_middle_of_a_show_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert card.lost() == ""  # torch has not even begun with one
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_stream", Broken)
+    assert card.lost() == "CUDA error: an illegal memory access was encountered"
+
+
+def test_the_memory_in_use_is_that_of_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert card.memory_mb() == 0
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (139 << 30, 141 << 30))
+    assert card.memory_mb() == 2048

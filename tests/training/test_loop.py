@@ -3,9 +3,11 @@ from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 from PIL import Image
 
-from stylizer.errors import BadInput
+from stylizer.errors import BadInput, Unavailable
+from stylizer.training import parallel
 from stylizer.training.loop import run
 from stylizer.training.parallel import World, joined
 from stylizer.training.run import RunLog
@@ -143,3 +145,44 @@ def test_alone_nothing_is_averaged() -> None:
     parameter.grad = torch.full((2,), 3.0)
     World().average([parameter])
     assert parameter.grad.tolist() == [3, 3] and World().mean(0.5) == 0.5
+
+
+@pytest.fixture
+def two_cards(monkeypatch: pytest.MonkeyPatch) -> list[torch.device]:
+    """-> the cards that were chosen."""
+    chosen: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    monkeypatch.setattr(parallel, "why_no_cuda", lambda: "")
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    return chosen
+
+
+def test_each_process_takes_its_own_card_and_tells_nccl_which(
+    two_cards: list[torch.device], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[str, object] = {}
+    monkeypatch.setattr(dist, "init_process_group", lambda backend, **kwargs: told.update(kwargs, backend=backend))
+    monkeypatch.setattr(dist, "destroy_process_group", lambda: None)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with joined() as world:
+        assert world.device == torch.device("cuda", 1) and two_cards == [world.device]
+    assert told["backend"] == "nccl" and told["device_id"] == world.device
+
+
+def test_more_processes_than_cards_are_refused_in_words(
+    two_cards: list[torch.device], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(BadInput, match="process 3 of this machine, which has 2 GPUs"), joined():
+        pass
+    assert not two_cards
+
+
+def test_a_card_that_is_of_no_use_is_not_trained_on(
+    two_cards: list[torch.device], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parallel, "why_no_cuda", lambda: "GTX 1070 is of compute capability 6.1")
+    with pytest.raises(Unavailable, match="GTX 1070"), joined():
+        pass

@@ -5,6 +5,7 @@ The kernels run on the emulator, with the same code around them as on a card.
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import wait
 
@@ -17,8 +18,9 @@ from kernels.check import lively_weights
 from kernels.feedback_loop import F32, FeedbackLoop
 from stylizer.config import Device
 from stylizer.controls import Value, defaults
+from stylizer.engines.card import ALONE
 from stylizer.errors import Unavailable
-from stylizer.vj import loop
+from stylizer.vj import cupy_way, loop
 from stylizer.vj.bank import Bank, Model
 from stylizer.vj.cupy_way import CupyWay, open_card
 from stylizer.vj.inject import guest
@@ -71,6 +73,18 @@ WALKS: dict[str, list[dict[str, Value]]] = {
         {"crossfade": 1.0, "inject": "edges", "inject_blend": "screen", "hue": -0.4, "invert": 1.0},
     ],
 }
+
+
+def test_graphs_are_captured_while_nobody_waits_for_the_whole_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As who looks for the person does, when that network is loaded."""
+    began = threading.Event()
+    monkeypatch.setattr(cupy_way, "prepared", lambda weights: weights)
+    monkeypatch.setattr(cupy_way, "FeedbackLoop", lambda *ends: began.set())
+    way = CupyWay(EmulatedCard)
+    with ALONE:
+        way.ready(MODELS)
+        assert not began.wait(0.05)
+    assert began.wait(20)
 
 
 @pytest.mark.parametrize("walk", WALKS)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from stylizer.config import Settings
+from stylizer.engines import card
 from stylizer.errors import Unavailable
 from stylizer.frame import Frame
 from stylizer.live import LiveSession
@@ -88,6 +89,22 @@ def test_a_step_that_never_ends_is_given_up_in_words(monkeypatch: pytest.MonkeyP
             with pytest.raises(Unavailable, match="does not end"):
                 _ = service.ready
             pipeline.gate.set()
+
+    asyncio.run(run())
+
+
+def test_a_card_that_has_failed_is_given_up_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every step would fail from then on, and visitors would see a plain card for ever."""
+    service = Service(Settings.load(), lambda _: Troubled())
+
+    async def run() -> None:
+        given_up = asyncio.Event()
+        service.give_up = given_up.set
+        async with service.running():
+            await _ready(service)
+            monkeypatch.setattr(card, "lost", lambda: "CUDA error: an illegal memory access")
+            await asyncio.wait_for(given_up.wait(), WAIT_S)
+            assert service.error == "the card has failed: CUDA error: an illegal memory access"
 
     asyncio.run(run())
 

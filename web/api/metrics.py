@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from stylizer.engines import card
 from stylizer.errors import Unavailable
 from stylizer.histogram import BOUNDS_S, Histogram
 from stylizer.live import SessionStats
@@ -49,6 +50,8 @@ def _of(ready: Ready) -> Iterator[Metric]:
     yield _counter("worker_restarts", "times the pipeline's thread had ended and was started again", worker.restarts)
     yield _counter("streams_opened", "streams opened", streams.opened)
     yield _counter("reconnects", "connections replaced by a newer one of the same visitor", streams.reconnects)
+    if in_use := card.memory_mb():
+        yield _gauge("card_memory_bytes", "memory of the card in use, by all processes", in_use << 20)
     for name, text in COUNTERS.items():
         yield _counter(name, text, streams.ended[name] + sum(getattr(stats, name) for stats in now))
     yield _latency(now)

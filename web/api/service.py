@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
 from stylizer.config import Settings
+from stylizer.engines import card
 from stylizer.errors import StylizerError, Unavailable
 from stylizer.live import Stepper, Worker
 from stylizer.logs import log
@@ -116,7 +117,8 @@ class Service:
         await asyncio.gather(streams.run(), self._supervise(worker), _tidy())
 
     async def _supervise(self, worker: Worker) -> None:
-        """A dead thread is started again; one that hangs cannot be ended, so then the process gives up."""
+        """A dead thread is started again; one that hangs cannot be ended, and a card that has failed answers this
+        process no more, so then the process gives up."""
         while self.error is None:
             await asyncio.sleep(SUPERVISE_S)
             worker.revive()
@@ -124,6 +126,8 @@ class Service:
                 self.error = f"the pipeline's thread ended {worker.restarts} times"
             elif worker.busy_s > STUCK_S:
                 self.error = f"one step has taken {worker.busy_s:.0f} s and does not end"
+            elif why := card.lost():
+                self.error = f"the card has failed: {why}"
         log.error("giving up", error=self.error)
         if self.give_up is not None:
             self.give_up()
