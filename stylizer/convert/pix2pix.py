@@ -92,7 +92,7 @@ def weights_of(network: Unet256) -> Weights:
         tensors = {name.kernel: layer.weight.permute(2, 3, 1, 0), name.bias: layer.bias}
         if name.norm:
             tensors |= {name.gamma: layer.gamma, name.beta: layer.beta}
-        weights |= {key: np.ascontiguousarray(t.detach().float().numpy()) for key, t in tensors.items()}
+        weights |= {key: np.ascontiguousarray(t.detach().float().cpu().numpy()) for key, t in tensors.items()}
     return weights
 
 

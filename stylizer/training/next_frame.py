@@ -41,17 +41,21 @@ class Plan:
 
 class NextFrameTrainer:
     """films: uint8 [T, 3, H, W] each; see Rollouts. All randomness comes from the plan's seed and, after a stop, the
-    step at which it goes on."""
+    step at which it goes on.
 
-    def __init__(self, films: list[Tensor], plan: Plan) -> None:
+    device: where the networks learn; the films and the dreams lie on the CPU.
+    """
+
+    def __init__(self, films: list[Tensor], plan: Plan, device: torch.device | None = None) -> None:
         torch.manual_seed(plan.seed)
-        self.plan, self.steps = plan, 0
+        self.plan, self.steps, self.device = plan, 0, device or torch.device("cpu")
         self._rng = torch.Generator().manual_seed(plan.seed)
-        self.generator = Unet256.from_weights(random_weights(plan.filters, plan.seed)).requires_grad_(True)
+        self.generator = Unet256.from_weights(random_weights(plan.filters, plan.seed)).to(self.device)
+        self.generator.requires_grad_(True)
         for layer in DROPOUT_LAYERS:
             self.generator.layers[layer].register_forward_hook(_dropout)
         self.mean = copy.deepcopy(self.generator).eval().requires_grad_(False)
-        self.discriminator = PatchDiscriminator(plan.filters)
+        self.discriminator = PatchDiscriminator(plan.filters).to(self.device)
         self._adam_g = torch.optim.Adam(self.generator.parameters(), plan.learning_rate, BETAS)
         self._adam_d = torch.optim.Adam(self.discriminator.parameters(), plan.learning_rate, BETAS)
         self._rollouts = Rollouts(films, places=max(plan.places, plan.batch), depth=plan.depth, rng=self._rng)
@@ -59,13 +63,13 @@ class NextFrameTrainer:
     def step(self) -> dict[str, float]:
         """One update of both networks -> their losses."""
         self.generator.train()
-        batch = self._rollouts.batch(self.plan.batch)
-        with torch.autocast("cpu", torch.bfloat16):
+        batch = self._rollouts.batch(self.plan.batch).on(self.device)
+        with self._half():
             made = self.generator(batch.given)
         made = made.float()
         shown = self._shown(batch)
         judged = self._update_discriminator(batch, made.detach(), shown)
-        with torch.autocast("cpu", torch.bfloat16):
+        with self._half():
             fooled = F.softplus(-self.discriminator(batch.given * shown, made)).mean()
         l1 = ((made - batch.following).abs().mean((1, 2, 3)) * batch.trust).sum() / batch.trust.sum().clamp(min=1e-3)
         share = batch.trust.mean()
@@ -78,13 +82,16 @@ class NextFrameTrainer:
         self.steps += 1
         return {"l1": l1.item(), "fooled": fooled.item(), "judged": judged}
 
+    def _half(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16)
+
     def _shown(self, batch: Batch) -> Tensor:
         """[N, 1, 1, 1]: 1 where the discriminator may see what came before."""
-        coin = torch.rand(len(batch.trust), generator=self._rng) < 0.5
+        coin = (torch.rand(len(batch.trust), generator=self._rng) < 0.5).to(self.device)
         return (coin & (batch.trust > 0)).float()[:, None, None, None]
 
     def _update_discriminator(self, batch: Batch, made: Tensor, shown: Tensor) -> float:
-        with torch.autocast("cpu", torch.bfloat16):
+        with self._half():
             real = self.discriminator(batch.before * shown, batch.following)
             fake = self.discriminator(batch.given * shown, made)
             loss = (F.softplus(-real).mean() + F.softplus(fake).mean()) / 2
@@ -154,9 +161,9 @@ def _dropout(layer: nn.Module, _inputs: object, output: Tensor) -> Tensor:
 
 def dream(network: Unet256, frames: int, seed: int) -> Iterator[PixelsU8]:
     """What the network makes of black and then of its own pictures, with faint noise: uint8 [256, 256, 3]."""
-    rng = torch.Generator().manual_seed(seed)
-    picture = torch.zeros(1, 3, 256, 256)
+    rng, device = torch.Generator().manual_seed(seed), next(network.parameters()).device
+    picture = torch.zeros(1, 3, 256, 256, device=device)
     for _ in range(frames):
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-            picture = network((picture + 0.05 * grain(1, rng)).clamp(0, 1)).float()
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
+            picture = network((picture + 0.05 * grain(1, rng).to(device)).clamp(0, 1)).float()
         yield u8_from_unit(picture)

@@ -25,21 +25,20 @@ def next_frame(
     ] = None,
 ) -> None:
     """Train a model for the VJ instrument; goes on where a run of that name stopped, then exports."""
-    import torch
-
     from stylizer.training.next_frame import Plan
     from stylizer.training.next_frame_run import run
+    from stylizer.training.parallel import joined
     from stylizer.vj.bank import Bank
     from stylizer.weights.card import title_of
 
-    if threads:
-        torch.set_num_threads(threads)
-    run(
-        clips,
-        out / name,
-        Plan(filters=filters, batch=batch, learning_rate=learning_rate, seed=seed),
-        minutes=minutes,
-        begin_from=Bank().get(begin_from) if begin_from else None,
-        title=title or title_of(name),
-        say=lambda line: err.print(line, highlight=False, soft_wrap=True),
-    )
+    with joined(threads) as world:
+        run(
+            clips,
+            out / name,
+            Plan(filters=filters, batch=batch, learning_rate=learning_rate, seed=seed),
+            minutes=minutes,
+            begin_from=Bank().get(begin_from) if begin_from else None,
+            title=title or title_of(name),
+            say=lambda line: err.print(line, highlight=False, soft_wrap=True),
+            device=world.device,
+        )

@@ -40,6 +40,7 @@ def run(
     title: str,
     say: Callable[[str], None],
     begin_from: Model | None = None,
+    device: torch.device | None = None,
 ) -> None:
     """Trains until `minutes` are over in all runs together, or Ctrl-C; then exports into `folder`.
 
@@ -51,7 +52,7 @@ def run(
     card = _card(folder.name, title, data)  # a name that cannot be is told now, not after the training
     folder.mkdir(parents=True, exist_ok=True)
     with alone_in(folder):
-        trainer = NextFrameTrainer(load_films(clips), plan)
+        trainer = NextFrameTrainer(load_films(clips), plan, device)
         if begin_from is not None:
             trainer.begin_from(begin_from.weights, begin_from.name)
         start = time.monotonic() - _resume(trainer, folder)
@@ -141,6 +142,12 @@ def _card(name: str, title: str, data: str) -> Card:
     )
 
 
+def _machine(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()}, {torch.get_num_threads()} threads"
+
+
 def _export(trainer: NextFrameTrainer, folder: Path, card: Card, hours: float) -> None:
     weights = trainer.weights()
     save_weights(folder / "weights.safetensors", weights)
@@ -149,7 +156,7 @@ def _export(trainer: NextFrameTrainer, folder: Path, card: Card, hours: float) -
         "seed": trainer.plan.seed,
         "steps": trainer.steps,
         "hours": round(hours, 3),
-        "machine": platform.machine() + f", {torch.get_num_threads()} threads",
+        "machine": _machine(trainer.device),
         "sha256": sha256_of(folder / "weights.pict"),
         "network": {"filters": trainer.plan.filters},
     }

@@ -27,6 +27,11 @@ class Batch:
     trust: Tensor
     places: Tensor
 
+    def on(self, device: torch.device) -> "Batch":
+        """The same there; the places stay here, where the pool is."""
+        given, before, following, trust = (t.to(device) for t in (self.given, self.before, self.following, self.trust))
+        return Batch(given, before, following, trust, self.places)
+
 
 class Rollouts:
     """films: uint8 [T, 3, H, W], H and W at least 256; larger ones are cropped at random, once for each dream."""

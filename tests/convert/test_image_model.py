@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import onnx
 import pytest
@@ -12,6 +12,8 @@ from onnx import NodeProto, TensorProto, helper
 from stylizer.config import Settings
 from stylizer.controls import defaults
 from stylizer.convert.image_model import ImageModelConfig, ImageModelConverter
+from stylizer.engines import Engine
+from stylizer.engines.onnx_runtime import OnnxRuntimeNet, OnnxRuntimeReader
 from stylizer.engines.openvino import OpenVinoEngine
 from stylizer.errors import ModelRejected
 from stylizer.library import Library
@@ -46,6 +48,22 @@ def test_what_goes_through_unchanged_comes_back_in_place(
     drawn, alpha = convert(picture, torch.ones(1, 1, 256, 256), [defaults()], [None])
     torch.testing.assert_close(drawn, picture, atol=0.004, rtol=0)  # bf16
     assert bool((alpha == 1).all())
+
+
+class Halves(OnnxRuntimeReader):
+    """ONNX Runtime as on a card."""
+
+    precision = "fp16"
+
+
+@pytest.mark.parametrize("values, precision", [("signed", "fp16"), ("255", "fp32")])
+def test_halves_are_not_trusted_with_pictures_of_255(
+    tmp_path: Path, values: Literal["signed", "255"], precision: str
+) -> None:
+    """The largest half is 65504, and a trial with noise of 0..1 does not come near it."""
+    path = network(tmp_path / "same.onnx", helper.make_node("Identity", ["x"], ["y"]))
+    convert = ImageModelConverter(path, ImageModelConfig(values=values), cast("Engine", Halves(torch.device("cpu"), 1)))
+    assert isinstance(convert._net, OnnxRuntimeNet) and convert._net.precision == precision
 
 
 @pytest.mark.parametrize(

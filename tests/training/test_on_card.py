@@ -7,17 +7,19 @@ from typing import Any, Protocol
 
 import numpy as np
 import pytest
+import torch
 
 from stylizer.training.data.pictures import Pictures
 from stylizer.training.data.store import PairStore
 from stylizer.training.inversion import EncoderTrainer, critic_for
+from stylizer.training.next_frame import NextFrameTrainer, dream
 from stylizer.training.parallel import World
 from stylizer.training.stylegan2 import GanTrainer
 from stylizer.training.toonify import Trainer
 from stylizer.training.watch import LOOK
 from tests.convert.test_toonify import TINY
 from tests.pretend_card import CARD, PretendCard, without_the_cards_own
-from tests.training import test_inversion, test_stylegan2, test_toonify
+from tests.training import test_inversion, test_next_frame, test_stylegan2, test_toonify
 
 WORLD = World(device=CARD)
 
@@ -63,6 +65,16 @@ def test_an_encoders(details: bool, tmp_path: Path) -> None:
     critic = critic_for(generator, test_inversion.CRITIC, test_inversion.critic_weights(generator))
     settings = replace(test_inversion.QUICK, details=details)
     runs(EncoderTrainer(settings, Pictures(pixels(40, 64, 64, 4)), generator, critic, WORLD), tmp_path)
+
+
+def test_a_vj_models() -> None:
+    films = [torch.zeros(6, 3, 256, 256, dtype=torch.uint8)]
+    trainer = NextFrameTrainer(films, test_next_frame.PLAN, CARD)
+    for _ in range(2):
+        trainer.step()
+    assert all(weights.shape for weights in trainer.weights().values())
+    with torch.no_grad():
+        assert next(iter(dream(trainer.mean, 1, seed=0))).shape == (256, 256, 3)
 
 
 def test_a_styles(tmp_path: Path) -> None:
