@@ -4,8 +4,9 @@ Tensors stay on the card: inputs and outputs are bound by their addresses, on a 
 same code runs with the CPU provider; so it is tested without a card.
 """
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -36,10 +37,11 @@ class OnnxRuntimeReader:
         """threads: for what runs on the CPU. Raises Unavailable when ONNX Runtime has nothing for the device."""
         self.device, self._threads = device, threads
         self._provider = PROVIDERS[device.type]
+        if device.type == "cuda":
+            with redirect_stdout(sys.stderr):  # it prints what it does not find, and stdout may be a report in JSON
+                ort.preload_dlls()  # CUDA's libraries that torch has not loaded; only then its provider is there
         if self._provider not in ort.get_available_providers():
             raise Unavailable(f"ONNX Runtime {ort.__version__} comes without its {self._provider}; {INSTALL}")
-        if device.type == "cuda":
-            ort.preload_dlls()  # CUDA's libraries from their packages, those that torch has not loaded
 
     def read(
         self,
@@ -73,8 +75,10 @@ class OnnxRuntimeReader:
         providers = [(self._provider, _options(stream))]
         try:
             with ALONE:  # its CUDA provider waits for the whole card when it begins
-                session = ort.InferenceSession(model.SerializeToString(), options, providers=providers)
-                session.disable_fallback()
+                # Without its own fallback to the CPU, of which it prints the reason: here that is an error.
+                session = ort.InferenceSession(
+                    model.SerializeToString(), options, providers=providers, enable_fallback=0
+                )
                 if session.get_providers()[0] != self._provider:
                     raise Unavailable(f"ONNX Runtime could not start its {self._provider}")
                 net = OnnxRuntimeNet(session, self.device, stream)

@@ -67,6 +67,22 @@ def small(path: Path, gain: float = 3, back: float = 2) -> Path:
     return path
 
 
+def test_cuda_s_libraries_are_loaded_before_its_provider_is_looked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the provider is a library of its own, it is registered with them. What was not found goes to stderr."""
+    there = ["CPUExecutionProvider"]
+
+    def preload() -> None:
+        sys.stdout.write("Failed to load libcufft.so.12\n")
+        there.append("CUDAExecutionProvider")
+
+    monkeypatch.setattr(runtime, "get_available_providers", lambda: there)
+    monkeypatch.setattr(runtime, "preload_dlls", preload)
+    OnnxRuntimeReader(torch.device("cuda"), 1)
+    assert capsys.readouterr() == ("", "Failed to load libcufft.so.12\n")
+
+
 def test_no_session_opens_while_a_graph_is_captured(reader: OnnxRuntimeReader, tmp_path: Path) -> None:
     """The CUDA provider waits for the whole card when it begins, which would end the capture."""
     path = small(tmp_path / "net.onnx")
