@@ -199,3 +199,26 @@ def test_where_graphs_cannot_be_captured_plain_torch_draws_and_the_engine_says_s
     draw = engine.compile(Twice(), (picture(0),))
     assert float(draw(picture(1, batch=2))[0].mean()) == 2
     assert card.captures == 1 and "plain torch" in engine.lacks and engine.lacks.endswith("stream is capturing")
+
+
+@pytest.mark.gpu
+def test_on_a_card_two_threads_compile_while_a_third_one_draws(tmp_path: Path) -> None:
+    engine = CudaGraphEngine(1, tmp_path)
+    drawing, done = engine.compile(Twice(), (picture(0),)), threading.Event()
+
+    def draw() -> list[float]:
+        seen = [float(drawing(picture(1.0))[0].mean())]
+        while not done.is_set():
+            seen.append(float(drawing(picture(1.0))[0].mean()))
+        return seen
+
+    with ThreadPoolExecutor(3) as threads:
+        drawn = threads.submit(draw)
+        try:
+            made = list(threads.map(lambda _: engine.compile(Twice(), (picture(0),)), range(2)))
+        finally:
+            done.set()
+        assert set(drawn.result()) == {2.0}
+    for batch in (1, 3, 16):
+        assert all(float(network(picture(3.0, batch))[0].mean()) == 6.0 for network in made)
+    assert "graph" not in engine.lacks, engine.lacks
