@@ -6,8 +6,10 @@ All of them share their memory: none runs beside another, and what one gave is c
 ONNX files run beside them in ONNX Runtime; what it does not take stays in OpenVINO on the CPU, with the reason.
 """
 
+import gc
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -112,7 +114,7 @@ class _Capturer:
 
     def captured(self, net: nn.Module, inputs: Sequence[Tensor]) -> tuple[torch.cuda.CUDAGraph, tuple[Tensor, ...]]:
         """The graph, and the tensors that it leaves its outputs in."""
-        with ALONE, torch.inference_mode():
+        with ALONE, _nothing_collected(), torch.inference_mode():
             stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
             stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(stream):
@@ -125,6 +127,18 @@ class _Capturer:
                 outputs = as_tuple(net(*inputs))
             self._first = self._first or graph
         return graph, outputs
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """What is collected may be a style that was given up, with graphs: to destroy one would end a capture."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 class _Network:

@@ -81,6 +81,7 @@ def test_a_card_that_fails_in_the_middle_of_a_show_is_noticed(monkeypatch: pytes
 
 
 def test_the_memory_in_use_is_that_of_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
     assert card.memory_mb() == 0
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (139 << 30, 141 << 30))

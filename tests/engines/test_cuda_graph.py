@@ -3,6 +3,7 @@
 A graph of torch's own records what runs while it is captured; the networks below hand theirs over by themselves.
 """
 
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -164,6 +165,13 @@ def test_one_graph_is_captured_at_a_time_in_the_whole_process(
         for network in [threads.submit(each.compile, Twice(), (picture(0),)) for each in (engine, other)]:
             network.result()
     assert card.captures == 2 and card.most_at_once == 1
+
+
+def test_no_garbage_is_collected_during_a_capture(card: Card, engine: CudaGraphEngine) -> None:
+    collecting: list[bool] = []
+    card.waits = lambda: collecting.append(gc.isenabled())
+    engine.compile(Twice(), (picture(0),))
+    assert collecting == [False] and gc.isenabled()
 
 
 def test_a_batch_that_finds_no_memory_is_drawn_in_parts_from_then_on(card: Card, engine: CudaGraphEngine) -> None:
