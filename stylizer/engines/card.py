@@ -36,12 +36,16 @@ def why_no_cuda() -> str:
 
 
 def lost() -> str:
-    """ "" while the card answers, else what it says from now on to whatever it is asked in this process."""
+    """ "" while the card answers, else what it says from now on to whatever it is asked in this process. Never waits;
+    while a graph is captured it is not asked."""
+    if not _begun() or not ALONE.acquire(blocking=False):
+        return ""
     try:
-        if _begun():
-            torch.cuda.current_stream().query()
+        torch.cuda.current_stream().query()
     except RuntimeError as error:
         return first_line(error)
+    finally:
+        ALONE.release()
     return ""
 
 

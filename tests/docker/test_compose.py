@@ -87,8 +87,8 @@ def test_the_gpu_is_reserved_by_the_gpu_profile_alone() -> None:
     assert {n: s["environment"]["STYLIZER_DEVICE"] for n, s in SERVICES.items() if n != "coturn"} == {
         "worker": "cpu",
         "studio": "cpu",
-        "worker-gpu": "cuda",
-        "studio-gpu": "cuda",
+        "worker-gpu": "auto",
+        "studio-gpu": "auto",
     }
 
 

@@ -77,6 +77,8 @@ def test_a_card_that_fails_in_the_middle_of_a_show_is_noticed(monkeypatch: pytes
     assert card.lost() == ""  # torch has not even begun with one
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.cuda, "current_stream", Broken)
+    with card.ALONE:
+        assert card.lost() == ""  # a capture is under way
     assert card.lost() == "CUDA error: an illegal memory access was encountered"
 
 
