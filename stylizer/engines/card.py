@@ -18,9 +18,9 @@ ALONE = Lock()
 
 @cache
 def why_no_cuda() -> str:
-    """ "" where torch computes on a card, else what is missing. Asked once: no card comes to a process that runs."""
+    """Why torch computes on no card; empty where it does. Asked once: no card comes to a process that runs."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's own words about an old driver come here as an exception, too
+        warnings.simplefilter("ignore")  # what torch says of an old driver is said below, with what to do
         there = torch.cuda.is_available()
     if not there:
         return "no CUDA device was found: " + (why_no_card() or _too_old() or "torch and NVIDIA's driver do not fit")
@@ -36,8 +36,10 @@ def why_no_cuda() -> str:
 
 
 def lost() -> str:
-    """ "" while the card answers, else what it says from now on to whatever it is asked in this process. Never waits;
-    while a graph is captured it is not asked."""
+    """What the card says from now on to whatever it is asked in this process; empty while it answers.
+
+    Never waits; while a graph is captured it is not asked.
+    """
     if not _begun() or not ALONE.acquire(blocking=False):
         return ""
     try:
@@ -53,12 +55,15 @@ def memory_mb() -> int:
     """In use on torch's card by all processes, CUDA's own share included; 0 while torch works on none."""
     if not _begun():
         return 0
-    free, total = torch.cuda.mem_get_info()
+    try:
+        free, total = torch.cuda.mem_get_info()
+    except RuntimeError:  # `lost` says why
+        return 0
     return (total - free) >> 20
 
 
 def unfit(name: str, capability: tuple[int, int], architectures: Sequence[str]) -> str:
-    """ "" where torch has kernels for a card, else what it has them for.
+    """What torch has kernels for, where a card is not among it; empty where it is.
 
     architectures: as torch names them, sm_90 for machine code, compute_90 for what the driver makes some of.
     """
@@ -83,7 +88,7 @@ def _begun() -> bool:
 
 
 def _too_old() -> str:
-    """Of a driver that knows an older CUDA than torch was built with; "" where that is not the trouble."""
+    """Of a driver that knows an older CUDA than torch was built with; empty where that is not the trouble."""
     if torch.version.cuda is None:
         return f"torch {torch.__version__} was built without CUDA"
     version = driver_version()
