@@ -32,7 +32,7 @@ grep -q '"loop": "own CUDA kernels' "$out/vj-render-$card.json" || { echo "FAILE
 step toonify 90 "$python" -m stylizer.bench.toonify_gpu --json "$out/toonify-$card.json"
 step engines 120 env REQUIRE_GPU=1 "$python" -m pytest -q -m gpu tests/engines
 step training 300 env PYTHON="$python" bash benchmarks/gpu_training.sh
-step doctor 60 "$python" -m stylizer doctor
+step doctor 120 "$python" -m stylizer doctor
 step pipeline 240 "$python" -m stylizer bench pipeline --json "$out/pipeline-$card.json"
 step stages 120 "$python" -m stylizer bench stages --json "$out/stages-$card.json"
 step live 120 "$python" -m stylizer bench live --visitors 16 --fps 60 --seconds 20 --json "$out/live-$card.json"
