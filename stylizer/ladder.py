@@ -11,8 +11,8 @@ from stylizer import engines
 from stylizer.config import Device, EngineName, Settings
 from stylizer.convert import Converter
 from stylizer.engines import Engine
-from stylizer.engines.card import first_line, why_no_cuda
-from stylizer.errors import ModelMissing, ModelRejected, Unavailable, Unreadable
+from stylizer.engines.card import why_no_cuda
+from stylizer.errors import ModelMissing, ModelRejected, Unavailable, Unreadable, first_line
 from stylizer.frame import PixelsU8
 from stylizer.library import Library
 from stylizer.logs import log

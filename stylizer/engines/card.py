@@ -10,6 +10,7 @@ from threading import Lock
 import torch
 
 from kernels.card import why_no_card
+from stylizer.errors import first_line
 
 # While one thread captures a graph no other may wait for the whole card: CUDA refuses that and ends the capture. torch
 # waits so before each capture, ONNX Runtime when it opens a session; whoever does takes this first.
@@ -75,11 +76,6 @@ def unfit(name: str, capability: tuple[int, int], architectures: Sequence[str]) 
     return (
         f"{name} is of compute capability {major}.{minor}, torch {torch.__version__} is for {', '.join(architectures)}"
     )
-
-
-def first_line(error: Exception) -> str:
-    """CUDA's errors go on for a paragraph."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _begun() -> bool:

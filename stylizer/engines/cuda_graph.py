@@ -18,11 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from stylizer.engines import Compiled, OnnxNet
-from stylizer.engines.card import ALONE, first_line
+from stylizer.engines.card import ALONE
 from stylizer.engines.fused import Run, fuse, open_run
 from stylizer.engines.onnx import OnnxReader
 from stylizer.engines.torch_eager import as_tuple
-from stylizer.errors import ModelRejected, Unavailable, Unreadable
+from stylizer.errors import ModelRejected, Unavailable, Unreadable, first_line
 from stylizer.logs import log
 
 if TYPE_CHECKING:
