@@ -54,7 +54,7 @@ def test_the_committed_results_are_read_and_drawn() -> None:
     assert result.ladder[0].name == "stylizer" and result.unit == "frames per second"
     assert result.ladder[0].value > 3 * result.ladder[1].value
     stages, live = results["stages-cpu"], results["live-4"]
-    assert [bar.name.split(",")[0] for bar in stages.waterfall][:3] == ["detect", "matte", "convert"]
+    assert [bar.name.split(",")[0] for bar in stages.waterfall][:4] == ["detect", "matte", "apart", "convert"]
     assert all("1 thread" in bar.name for bar in stages.waterfall) and stages.waterfall[1].floor
     assert not any(bar.floor for bar in stages.ladder), "a ladder has one floor, stages have many"
     assert [bar.name for bar in live.ladder] == [f"visitor {i}" for i in (1, 2, 3, 4)]
