@@ -8,13 +8,15 @@ Weights are searched as ever (STYLIZER_MODELS, the cache); without YOLOv5 and Ro
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 
 from stylizer.config import Settings
 from stylizer.frame import Frame, PixelsU8
 from stylizer.media import Reader
-from stylizer.pipeline import Pipeline
+from stylizer.pipeline import Job, Pipeline
+from stylizer.stages.crop import paste_region, uncut
 from stylizer.styles import CLIP
 
 DOCS = Path(__file__).resolve().parent
@@ -23,6 +25,8 @@ BEGIN_S, END_S = 2.4, 6.4  # of the clip: arms up, then as near as a bust
 STRENGTHS_S = 5.4  # the moment of the strengths
 WIDTH = 400  # px of each half
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
+COMPANY_S = (1.4, 2.2, 3.0)  # moments with somebody else behind the dancer: herself, some time before, mirrored
+BEFORE_S, ASIDE, SMALLER = 0.8, 0.24, 0.85  # and how far to her right, as a share of the picture, and how tall
 
 
 def main() -> None:
@@ -31,6 +35,7 @@ def main() -> None:
         film = [frame for frame in reader if frame.time_s < END_S]
     animation(pipeline, film, DOCS / "demo.webp")
     strengths(pipeline, film, DOCS / "strength.webp")
+    company(pipeline, film, DOCS / "alone.webp")
 
 
 def animation(pipeline: Pipeline, film: list[Frame], path: Path) -> None:
@@ -51,6 +56,46 @@ def strengths(pipeline: Pipeline, film: list[Frame], path: Path) -> None:
     picture = Image.fromarray(np.hstack(row))
     picture.resize((256 * len(row), 256), Image.Resampling.LANCZOS).save(path, quality=80, method=6)
     sys.stdout.write(f"{path}: {path.stat().st_size // 1024} kB\n")
+
+
+def company(pipeline: Pipeline, film: list[Frame], path: Path) -> None:
+    """Somebody behind the dancer, who is drawn alone: input above, output below."""
+    shown = [frame for frame in film if frame.time_s <= COMPANY_S[-1]]
+    mattes = [whole_matte(job) for job in seen(pipeline, shown)]
+    late = round(24 * BEFORE_S)
+    both = [
+        frame.with_pixels(behind(frame.pixels, matte, shown[i - late].pixels, mattes[i - late]))
+        for i, (frame, matte) in enumerate(zip(shown, mattes, strict=True))
+        if i >= late
+    ]
+    drawn = run(pipeline, both, {"framing": "scene"})
+    at = [round(24 * moment) - late for moment in COMPANY_S]
+    picture = Image.fromarray(np.hstack([np.vstack([both[i].pixels, drawn[i]]) for i in at]))
+    picture.resize((320 * len(at), 480), Image.Resampling.LANCZOS).save(path, quality=80, method=6)
+    sys.stdout.write(f"{path}: {path.stat().st_size // 1024} kB\n")
+
+
+def seen(pipeline: Pipeline, film: list[Frame]) -> list[Job]:
+    state = pipeline.new_state()
+    return [pipeline.see([frame], [state])[0] for frame in film]
+
+
+def whole_matte(job: Job) -> PixelsU8:
+    """Of the whole frame, [H, W]."""
+    matte = np.zeros(job.pixels.shape[:2], np.uint8)
+    if job.box is not None and job.matte is not None:
+        region = paste_region(job.box, job.frame.size)
+        matte[region] = uncut(np.uint8(255 * job.matte[0, 0].numpy()), job.box, region, border=0)
+    return matte
+
+
+def behind(pixels: PixelsU8, matte: PixelsU8, other: PixelsU8, other_matte: PixelsU8) -> PixelsU8:
+    """`other` smaller, mirrored and aside, before the room and behind the one in front."""
+    height, width = matte.shape
+    shift = np.float64([[-SMALLER, 0, width * (0.5 + SMALLER / 2 + ASIDE)], [0, SMALLER, height * (1 - SMALLER)]])
+    other, other_matte = (cv2.warpAffine(each, shift, (width, height)) for each in (other, other_matte))
+    share = (other_matte / 255 * (1 - matte / 255))[..., None]
+    return np.uint8(pixels * (1 - share) + other * share)
 
 
 def run(pipeline: Pipeline, film: list[Frame], controls: dict[str, object]) -> list[PixelsU8]:
