@@ -26,6 +26,7 @@ from stylizer.training.data.characters import draw_pair
 from stylizer.training.export import UNSEEN
 from stylizer.training.measures import hue_agreement, ms_ssim
 from stylizer.training.watch import variety
+from stylizer.weights.download import sha256_of
 from stylizer.weights.registry import Registry
 
 DOCS = Path(__file__).resolve().parent
@@ -50,7 +51,9 @@ def main() -> None:
         tables = [make(net, people) for make in (truncation, mixing, references, row_three, features)]
     page = DOCS / "experiments.md"
     before, rest = page.read_text(encoding="utf-8").split(BEGIN)
-    text = f"Style `{name}`, {PEOPLE} unseen drawn persons.\n\n" + "\n".join(map(markdown, tables))
+    text = f"Style `{name}`, weights `{sha256_of(style.weights)[:12]}`, {PEOPLE} unseen drawn persons.\n\n" + "\n".join(
+        map(markdown, tables)
+    )
     page.write_text(before + BEGIN + "\n" + text + rest[rest.index(END) :], encoding="utf-8")
 
 

@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from stylizer.cli import app
+from stylizer.weights.download import sha256_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
@@ -27,6 +28,12 @@ def test_every_link_and_picture_leads_somewhere(page: Path) -> None:
             there = page.parent / path if path else page
             assert there.exists(), target
             assert not heading or heading in anchors(there), target
+
+
+def test_the_experiments_were_made_with_the_weights_that_are_here() -> None:
+    page = (ROOT / "docs" / "experiments.md").read_text(encoding="utf-8")
+    (told,) = re.findall(r"Style `(\w+)`, weights `(\w+)`", page)
+    assert sha256_of(ROOT / "stylizer" / "styles" / told[0] / "weights.safetensors").startswith(told[1])
 
 
 def test_every_picture_is_shown_on_a_page() -> None:
