@@ -4,6 +4,7 @@ Weights are searched on STYLIZER_MODELS, footage on STYLIZER_MEDIA (both written
 in `../shared/models` and `../shared/media` beside the checkout. What is not there skips its tests, with the reason.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -26,6 +27,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     wanted = item.get_closest_marker("gpu") is not None
     if wanted and not torch.cuda.is_available() and os.environ.get("REQUIRE_GPU") != "1":
         pytest.skip("no CUDA device (REQUIRE_GPU=1 makes this a failure)")
+
+
+@pytest.fixture(autouse=True)
+def collector() -> Iterator[None]:
+    """A command that a test runs in this process switches Python's collector off for the time of its start."""
+    yield
+    gc.enable()
 
 
 class Rng:
