@@ -14,8 +14,9 @@ from PIL import Image
 
 from stylizer.config import Settings
 from stylizer.frame import Frame, PixelsU8
+from stylizer.job import Job
 from stylizer.media import Reader
-from stylizer.pipeline import Job, Pipeline
+from stylizer.pipeline import Pipeline
 from stylizer.stages.crop import paste_region, uncut
 from stylizer.styles import CLIP
 

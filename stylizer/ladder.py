@@ -68,8 +68,7 @@ class Parts:
     """All that the pipeline runs on.
 
     batch: how many visitors are worth one step. mesh: None, and no eyes are drawn. apart: None, and whoever is in the
-    crop is drawn. device: where crops are made, which
-    is where the matte's network runs.
+    crop is drawn. device: where crops are made, which is where the matte's network runs.
     """
 
     look: Look

@@ -1,9 +1,6 @@
 """The picture's way, for N visitors at once: look, track, crop, matte, convert, compose."""
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Self
 
@@ -17,15 +14,14 @@ from stylizer.controls import Value
 from stylizer.convert import SIZE
 from stylizer.errors import NotFound, Unavailable
 from stylizer.frame import Frame, PixelsU8, on_cpu
+from stylizer.job import Job, answering_for, timed
 from stylizer.ladder import Parts, Rung, open_parts
-from stylizer.logs import log
 from stylizer.reference import PASSES, Reference
 from stylizer.stages.box import Box
 from stylizer.stages.closeup import Closeup, closeup_box, cut_closeup, side_of
-from stylizer.stages.compose import Backdrop, canvas_scale, compose, neutral
+from stylizer.stages.compose import Backdrop, canvas_scale, compose
 from stylizer.stages.crop import cut, cut_on
 from stylizer.stages.eyes import AS_DRAWN, LARGER, Eyes, needed
-from stylizer.stages.mark import held
 from stylizer.stages.matte import MatteState, View, extent
 from stylizer.stages.mesh import steadied
 from stylizer.stages.outline import EVERY_S, outline
@@ -33,38 +29,7 @@ from stylizer.stages.steady import settled
 from stylizer.stages.track import look_every
 from stylizer.visitor import VisitorState
 
-NEUTRAL_AFTER_S = 3.0  # a failing visitor sees the last good picture this long, then a plain card
-LOG_EVERY = 100  # a stage that fails on each frame must not fill the disk
 PUT_OFF = 1.5  # times as long the face is waited for while the person is looked for: both would make one picture late
-
-
-@dataclass(slots=True)
-class Job:
-    """One frame of one visitor on its way; `box` and all that follows stay None when nobody is in view.
-
-    looked: the person was looked for in this very frame. on_card: foreground and matte where the matte's network left
-    them, if that was a card.
-    """
-
-    frame: Frame
-    state: VisitorState
-    controls: Mapping[str, Value]
-    reference: Reference | None
-    pixels: PixelsU8
-    box: Box | None = None
-    near: Box | None = None
-    looked: bool = False
-    crop: Tensor | None = None
-    on_card: tuple[Tensor, Tensor] | None = None
-    foreground: Tensor | None = None
-    matte: Tensor | None = None
-    picture: Tensor | None = None
-    alpha: Tensor | None = None
-    closeup: Closeup | None = None
-    eyes: Eyes | None = None
-    output: PixelsU8 | None = None
-    error: Exception | None = None
-    stages_ms: dict[str, float] = field(default_factory=dict)
 
 
 class Pipeline:
@@ -165,9 +130,9 @@ class Pipeline:
 
         The thirds may run in several threads, each on its own frame, if the frames pass each of them in order.
         """
-        jobs = [_begin(frame, state) for frame, state in zip(frames, states, strict=True)]
+        jobs = [Job.of(frame, state) for frame, state in zip(frames, states, strict=True)]
         for job in jobs:
-            with _answering_for(job):
+            with answering_for(job):
                 self._find(job)
         _together([job for job in jobs if job.crop is not None and job.error is None], self._separate)
         return jobs
@@ -185,7 +150,7 @@ class Pipeline:
         """The last third: the drawing before its background."""
         for job in jobs:
             if job.error is None:
-                with _answering_for(job), _timed([job], "compose"):
+                with answering_for(job), timed([job], "compose"):
                     backdrop = Backdrop.of(job.controls, job.state.backdrop)
                     job.output = compose(
                         job.pixels,
@@ -199,7 +164,7 @@ class Pipeline:
                         job.eyes,
                     )
                     _outline(job)
-        return [_closed(job) for job in jobs]
+        return [job.closed() for job in jobs]
 
     def _find(self, job: Job) -> None:
         """Where the person is. YOLO and MTCNN look at their own pace; the tracker carries on between."""
@@ -207,19 +172,19 @@ class Pipeline:
         every_s = look_every(self._detect_every_s, state.look_s, state.tracker.moved)
         if _due(state.looked_at_s, now, every_s):
             state.looked_at_s, job.looked = now, True
-            with _timed([job], "detect"):
+            with timed([job], "detect"):
                 people = self._parts.look(job.pixels)
             state.look_s = job.stages_ms["detect"] / 1000
         else:
             people = None
-        with _timed([job], "track"):
+        with timed([job], "track"):
             state.tracker.update(people, now)
         face_every_s = self._face_every_s * (PUT_OFF if job.looked else 1)
         if state.tracker.target is not None and _due(state.faced_at_s, now, face_every_s):
             state.faced_at_s = now
-            with _timed([job], "face"):
+            with timed([job], "face"):
                 state.tracker.see_head(self._parts.find_head(job.pixels, state.tracker.target))
-        with _timed([job], "crop"):
+        with timed([job], "crop"):
             job.box = state.square.update(state.tracker.body, state.tracker.head, job.frame.size)
             if job.box is not None:
                 job.crop = self._cut(job.pixels, job.box)
@@ -252,7 +217,7 @@ class Pipeline:
         amount = wanted * needed(head.height * canvas_scale(controls, job.box), alone)
         if amount <= 0:
             return
-        with _timed([job], "mesh"):
+        with timed([job], "mesh"):
             seen = mesh(job.pixels, head, state.face)
         state.face = None if seen is None else steadied(state.face, seen)
         if state.face is not None:
@@ -261,7 +226,7 @@ class Pipeline:
     def _separate(self, jobs: Sequence[Job]) -> None:
         crops = torch.cat([job.crop for job in jobs if job.crop is not None])
         views = [View(job.pixels, job.box) for job in jobs if job.box is not None]
-        with _timed(jobs, "matte"):
+        with timed(jobs, "matte"):
             there, alpha_there, memories = self._parts.matte(crops, [_memory(job.state) for job in jobs], views)
             foreground, alpha = on_cpu(there, alpha_there)
         for i, (job, memory) in enumerate(zip(jobs, memories, strict=True)):
@@ -277,7 +242,7 @@ class Pipeline:
         others = job.state.tracker.others
         if self._parts.apart is None or not others or job.crop is None or job.matte is None:
             return
-        with _timed([job], "apart"):
+        with timed([job], "apart"):
             free = self._parts.apart(on_cpu(job.crop)[0], job.matte, view, others)
             if free is None:
                 return
@@ -292,7 +257,7 @@ class Pipeline:
         people = [(job.foreground, job.matte) for job in jobs if job.foreground is not None and job.matte is not None]
         seen = [job.on_card or person for job, person in zip(jobs, people, strict=True)]
         foreground, alpha = (torch.cat(each) for each in zip(*seen, strict=True))
-        with _timed(jobs, "convert"):
+        with timed(jobs, "convert"):
             looks = [job.reference.look(convert) if job.reference else None for job in jobs]
             pictures, alphas = convert(foreground, alpha, [job.controls for job in jobs], looks)
             for i, (job, person) in enumerate(zip(jobs, people, strict=True)):
@@ -306,7 +271,7 @@ class Pipeline:
         convert = whole.closeup
         if convert is None:
             return
-        with _timed(jobs, "closeup"):
+        with timed(jobs, "closeup"):
             cuts = [
                 cut_closeup(job.pixels, job.matte, job.box, job.near)
                 for job in jobs
@@ -320,13 +285,6 @@ class Pipeline:
                 person, drawing = (heads[i : i + 1], mattes[i : i + 1]), (pictures[i : i + 1], alphas[i : i + 1])
                 head = settled(job.state.head, person, drawing, job.frame.time_s, job.controls)
                 job.state.head, job.closeup = head, Closeup(head.picture, head.alpha, job.near)
-
-
-def _begin(frame: Frame, state: VisitorState) -> Job:
-    controls = state.controls
-    state.face_view(frame.size, bool(controls["mirror"]))
-    pixels = np.ascontiguousarray(frame.pixels[:, ::-1]) if controls["mirror"] else frame.pixels
-    return Job(frame, state, controls, state.reference, pixels)
 
 
 def _outline(job: Job) -> None:
@@ -364,21 +322,6 @@ def _due(last_s: float | None, now_s: float, every_s: float) -> bool:
     return last_s is None or now_s < last_s or now_s - last_s >= every_s
 
 
-def _closed(job: Job) -> Frame:
-    """The finished picture; in its absence the last good one with a mark, and after a while a plain card."""
-    state, now = job.state, job.frame.time_s
-    state.error, state.stages_ms = job.error, job.stages_ms
-    state.nobody = job.box is None
-    state.failed += job.error is not None
-    if job.output is not None:
-        state.last, state.last_good_s = job.output, now
-        return job.frame.with_pixels(job.output)
-    if state.last is not None and state.last_good_s is not None and abs(now - state.last_good_s) < NEUTRAL_AFTER_S:
-        return job.frame.with_pixels(held(state.last))
-    state.lose_person()
-    return job.frame.with_pixels(neutral(job.frame.size, job.controls))
-
-
 def _together(jobs: Sequence[Job], work: Callable[[Sequence[Job]], None]) -> None:
     """All as one batch; if that fails, one by one, to find whose fault it is."""
     if not jobs:
@@ -387,27 +330,5 @@ def _together(jobs: Sequence[Job], work: Callable[[Sequence[Job]], None]) -> Non
         work(jobs)
     except Exception:
         for job in jobs:
-            with _answering_for(job):
+            with answering_for(job):
                 work([job])
-
-
-@contextmanager
-def _answering_for(job: Job) -> Iterator[None]:
-    """A fault inside is this visitor's: counted, logged now and then, told in the state; the others go on."""
-    try:
-        yield
-    except Exception as error:
-        job.error, job.output = error, None
-        if job.state.failed % LOG_EVERY == 0:
-            log.exception("frame failed", failed=job.state.failed + 1)
-
-
-@contextmanager
-def _timed(jobs: Sequence[Job], stage: str) -> Iterator[None]:
-    """A batch's time is shared out evenly. Times are for reports only: no stage reads the clock."""
-    begin = time.perf_counter()
-    try:
-        yield
-    finally:
-        for job in jobs:
-            job.stages_ms[stage] = (time.perf_counter() - begin) * 1000 / len(jobs)

@@ -18,8 +18,9 @@ import numpy as np
 from stylizer import machine
 from stylizer.errors import StylizerError
 from stylizer.frame import Frame, PixelsU8
+from stylizer.job import Job
 from stylizer.media import Reader, Writer
-from stylizer.pipeline import Job, Pipeline
+from stylizer.pipeline import Pipeline
 
 AHEAD = 2  # frames that wait between two stages; more would only take memory
 STILL_PASSES = 3  # the matte's recurrent memory has settled on a still after three

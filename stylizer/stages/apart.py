@@ -38,7 +38,7 @@ class Apart:
 
         crop: the picture, [1, 3, S, S] unit, on the CPU. others: boxes of everybody else, in pixels of the frame.
         """
-        near = [box for box in others if _meet(view.box, box)]
+        near = [box for box in others if shared(view.box, box).area > 0]
         if not near:
             return None
         opacity = matte[0, 0].numpy()
@@ -51,11 +51,6 @@ class Apart:
         free = 1 - theirs * (1 - own)
         free[_scraps(opacity, free, own)] = 0
         return torch.from_numpy(free)[None, None]
-
-
-def _meet(a: Box, b: Box) -> bool:
-    both = shared(a, b)
-    return both.width > 0 and both.height > 0
 
 
 def _own(silhouette: Tensor) -> Weights:

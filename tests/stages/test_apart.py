@@ -1,5 +1,6 @@
 """Whoever else stands in the crop is taken out of the matte; what the person holds stays."""
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import NoReturn
@@ -10,12 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stylizer.frame import Frame
+from stylizer.job import Job
 from stylizer.media import Reader
 from stylizer.picture import read_picture
 from stylizer.pipeline import Pipeline
 from stylizer.stages.apart import Apart
 from stylizer.stages.box import Box
 from stylizer.stages.crop import paste_region, uncut
+from stylizer.stages.detect import Detection
 from stylizer.stages.matte import MatteState, View
 from stylizer.stages.pose import PoseMatte
 from stylizer.visitor import VisitorState
@@ -95,6 +98,19 @@ def test_a_ball_in_the_air_is_nobody_s_and_stays() -> None:
 
 def test_a_silhouette_that_found_nobody_takes_nobody_away() -> None:
     assert Apart(Drawn(shape()))(NOBODY, shape(PERSON, OTHER), VIEW, [OTHER]) is None
+
+
+def test_what_lies_on_a_card_is_freed_of_others_as_well(full_pipeline: Pipeline) -> None:
+    """On a card the drawing is made from what the matte's network left there, not from what was fetched."""
+    parts = replace(full_pipeline._parts, apart=Apart(Drawn(shape(PERSON))))
+    line, state = Pipeline(parts), full_pipeline.new_state()
+    state.tracker.update([Detection(PERSON, 0.9), Detection(OTHER, 0.8)], 0.0)
+    job = Job.of(Frame(VIEW.pixels, 0), state)
+    job.crop, job.matte = NOBODY, shape(PERSON, OTHER)
+    job.on_card = NOBODY, shape(PERSON, OTHER)
+    line._keep_apart(job, VIEW)
+    for matte in (job.matte, job.on_card[1]):
+        assert covered(matte, PERSON) > 0.99 and covered(matte, OTHER) < 0.01
 
 
 def whole_matte(pipeline: Pipeline, frame: Frame, state: VisitorState) -> NDArray[np.bool_]:
