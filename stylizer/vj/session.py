@@ -80,7 +80,7 @@ class VjSession:
 
     def reset(self) -> None:
         """Black, and the show's clock at zero; controls stay."""
-        self.frames, self.time_s, self._noise_time_s = 0, 0.0, 0.0
+        self.frames, self.time_s, self._noise_time_s, self._at_s = 0, 0.0, 0.0, 0.0
         self.loop.black()
         self.guard.reset()
         self.strobe.reset()
@@ -168,14 +168,16 @@ class VjSession:
         by_page = self._offered_by_page
         return self._offered if by_page is None else by_page
 
-    def step(self, dt_s: float) -> PixelsU8:
+    def step(self, dt_s: float, at_s: float | None = None) -> PixelsU8:
         """The next picture, dt_s after the last: uint8 [S, S, 3], S the control `output_size`.
 
-        Raises BadInput when dt_s is not above zero.
+        at_s: now, on the clock by which the tempo is told; the show's own time if None. That one leaves out stalls, and
+        music does not. Raises BadInput when dt_s is not above zero.
         """
         if dt_s <= 0:
             raise BadInput(f"dt_s: got {dt_s}, allowed is above 0")
         start = time.perf_counter()
+        self._at_s = self.time_s if at_s is None else at_s
         c, models = self._now(dt_s)
         self.time_s += dt_s
         self._noise_time_s += 0.0 if c["freeze"] else dt_s * float(c["noise_speed"])
@@ -213,7 +215,7 @@ class VjSession:
             motion=health.motion,
             burnt=health.burnt,
             bpm=self.tempo.bpm,
-            beat=self.tempo.beat(self.time_s),
+            beat=self.tempo.beat(self._at_s),
             morphing=self._morph is not None,
             loop=self.loop.standing,
             loop_why=self.loop.why,
@@ -230,7 +232,7 @@ class VjSession:
             controls, models = dict(self._controls), self._models
             if models is None:
                 models = self._models = self._load(controls)
-        return self.modulators.applied(controls, self.tempo, self.time_s, dt_s), models
+        return self.modulators.applied(controls, self.tempo, self._at_s, dt_s), models
 
     def _load(self, controls: Mapping[str, Value]) -> tuple[Model, Model]:
         return self.bank.get(str(controls["model_a"])), self.bank.get(str(controls["model_b"]))

@@ -91,7 +91,7 @@ class Show:
         try:
             while self._running:
                 now, sound_s = self._clock(), self._newest_sound_s()
-                pixels = self.session.step(min(max(now - last, 1e-3), LONGEST_STEP_S))
+                pixels = self.session.step(min(max(now - last, 1e-3), LONGEST_STEP_S), now)
                 last = now
                 self._record(pixels, now)
                 for outlet in self._outlets:
@@ -157,12 +157,16 @@ class Show:
 
     def midi_clock(self, kind: str) -> None:
         if kind == "clock":
-            self.session.tempo.midi_clock(self.session.time_s)
+            self.session.tempo.midi_clock(self._clock())
         elif kind == "start":
             self.session.tempo.midi_start()
 
     def link(self, bpm: float, beat: float) -> None:
-        self.session.tempo.link(bpm, beat, self.session.time_s)
+        self.session.tempo.link(bpm, beat, self._clock())
+
+    def set_tempo(self, bpm: float) -> None:
+        """Raises BadInput."""
+        self.session.tempo.set(bpm, self._clock())
 
     def heard(self, sound: Heard, when: float = 0.0) -> None:
         """when: on this show's clock, the moment at which the sound was in the air; 0 leaves the latency alone."""
@@ -170,7 +174,7 @@ class Show:
         self._sound_s, self._heard_s = when, self._clock()
         if sound.tempo is not None:
             period_s, beat_s = sound.tempo
-            now = self.session.time_s
+            now = self._clock()
             self.session.tempo.heard(period_s, now - (sound.time_s - beat_s), now)
 
     def gesture(self, name: str) -> None:
@@ -187,7 +191,7 @@ class Show:
     def _carry_out(self, name: str) -> None:
         match name:
             case "tap":
-                self.session.tempo.tap(self.session.time_s)
+                self.session.tempo.tap(self._clock())
             case "undo":
                 self.session.undo()
             case "next preset" if self._presets:

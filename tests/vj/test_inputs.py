@@ -328,31 +328,6 @@ def test_tempo_is_found_from_onsets(bpm: float) -> None:
     assert min(phase, 1 - phase) * found[0] < 0.03
 
 
-def test_taps_and_midi_clock_set_the_tempo() -> None:
-    tempo = Tempo()
-    for k in range(4):
-        tempo.tap(10 + 0.4 * k)
-    assert tempo.bpm == pytest.approx(150)
-    assert tempo.phase(11.2) == pytest.approx(0, abs=1e-9) or tempo.phase(11.2) == pytest.approx(1)
-    tempo.tap(20.0)  # after a pause a new beginning
-    assert tempo.bpm == pytest.approx(150)
-    tempo.midi_start()
-    for tick in range(100):
-        tempo.midi_clock(30 + tick * 60 / 100 / 24)
-    assert tempo.bpm == pytest.approx(100)
-    assert tempo.phase(30 + 96 * 60 / 100 / 24) == pytest.approx(0, abs=1e-6)
-
-
-def test_a_midi_clock_may_run_while_the_show_stands_still() -> None:
-    tempo = Tempo()
-    for _ in range(60):
-        tempo.midi_clock(0.0)  # the show is still being opened: its time has not begun
-    assert tempo.bpm == 120
-    for tick in range(100):
-        tempo.midi_clock(tick * 60 / 100 / 24)
-    assert tempo.bpm == pytest.approx(100)
-
-
 def test_an_envelope_rises_and_falls_with_its_time_constants_at_every_rate() -> None:
     """After one time constant 1 - 1/e of the way is done, however many pictures that took."""
     for pictures in (3, 30):
@@ -386,12 +361,3 @@ def test_an_envelope_goes_with_its_row() -> None:
         modulators.rows = (Modulator("level", "hue", gain=step / 100),)
         modulators.applied({"hue": 0.0}, Tempo(), 0.0, 0.03)
     assert len(modulators._envelopes) == 1
-
-
-def test_a_new_tempo_does_not_move_the_beat() -> None:
-    tempo = Tempo(120)
-    before = tempo.beat(3.3)
-    tempo.set(90, 3.3)
-    assert tempo.beat(3.3) == pytest.approx(before)
-    with pytest.raises(BadInput, match="bpm: got 10"):
-        tempo.set(10, 0)

@@ -69,10 +69,13 @@ class Stage:
         """A key of the window's map; `quit` is the terminal's alone."""
         if not isinstance(key, str) or key not in KEYS:
             raise BadInput(f"key: got {key!r:.20}, allowed are {' '.join(sorted(KEYS - {' '}))} and the space bar")
-        self.broadcast.press(key)
+        if GESTURES.get(key) == "tap":  # timed at the finger, not at the next picture
+            self.show.gesture("tap")
+        else:
+            self.broadcast.press(key)
 
     def set_tempo(self, bpm: object) -> None:
-        self.session.tempo.set(_number("bpm", bpm, 30, 300), self.session.time_s)
+        self.show.set_tempo(_number("bpm", bpm, 30, 300))
 
     def learn(self, name: object) -> None:
         """The next knob that is touched turns this control; None stops waiting for one."""

@@ -35,9 +35,8 @@ class Tempo:
         """A new tempo from this moment on; the beat does not jump. Raises BadInput outside 30 to 300."""
         if not SLOWEST <= bpm <= FASTEST:
             raise BadInput(f"bpm: got {bpm:g}, allowed is {SLOWEST:g} to {FASTEST:g}")
-        now = self.beat(time_s)
-        self.bpm, self._told_s = bpm, time_s
-        self._origin_s = time_s - now * 60 / bpm
+        self._told_s = time_s
+        self._adopt(60 / bpm, time_s, self.beat(time_s))
 
     def tap(self, time_s: float) -> None:
         """A hand on the beat: from the second tap on the tempo is the mean of the last few, and the beat is here."""
@@ -46,7 +45,8 @@ class Tempo:
         self._taps.append(time_s)
         self._told_s = time_s
         if len(self._taps) > 1:
-            self._adopt((self._taps[-1] - self._taps[0]) / (len(self._taps) - 1), time_s)
+            period_s = (self._taps[-1] - self._taps[0]) / (len(self._taps) - 1)
+            self._adopt(period_s, time_s, round(self.beat(time_s)))
 
     def midi_clock(self, time_s: float) -> None:
         """One of the 24 ticks that a MIDI clock sends for each beat."""
@@ -54,32 +54,30 @@ class Tempo:
             self._clocks.clear()
         self._clocks.append(time_s)
         self._told_s = time_s
-        self._clock_count += 1
-        if len(self._clocks) > CLOCKS_PER_BEAT and time_s > self._clocks[0]:
-            period = (self._clocks[-1] - self._clocks[0]) / (len(self._clocks) - 1) * CLOCKS_PER_BEAT
-            now = self.beat(time_s)
-            self._adopt(period, time_s if self._clock_count % CLOCKS_PER_BEAT == 1 else None)
-            if self._clock_count % CLOCKS_PER_BEAT != 1:
-                self._origin_s = time_s - now * 60 / self.bpm
+        beat, self._clock_count = self._clock_count / CLOCKS_PER_BEAT, self._clock_count + 1
+        if not beat:
+            self._adopt(60 / self.bpm, time_s, beat)
+        elif len(self._clocks) > CLOCKS_PER_BEAT and time_s > self._clocks[0]:
+            period_s = (self._clocks[-1] - self._clocks[0]) / (len(self._clocks) - 1) * CLOCKS_PER_BEAT
+            self._adopt(period_s, time_s, beat)
 
     def midi_start(self) -> None:
-        """The next tick is a beat."""
+        """The next tick is the first beat."""
         self._clock_count = 0
         self._clocks.clear()
 
     def link(self, bpm: float, beat: float, time_s: float) -> None:
         """Of an Ableton Link session: its tempo, and which beat is now."""
         self._told_s = time_s
-        self._adopt(60 / bpm, time_s - beat % 1.0 * 60 / bpm)
+        self._adopt(60 / bpm, time_s, beat)
 
     def heard(self, period_s: float, beat_at_s: float, time_s: float) -> None:
         """What the ear makes of the onsets; nothing for 20 s after somebody told the tempo."""
         if time_s - self._told_s >= TOLD_RULES_S:
-            self._adopt(period_s, beat_at_s)
+            self._adopt(period_s, beat_at_s, round(self.beat(beat_at_s)))
 
-    def _adopt(self, period_s: float, beat_at_s: float | None) -> None:
+    def _adopt(self, period_s: float, at_s: float, beat: float) -> None:
+        """So many seconds to a beat, and at the time at_s it is `beat`, counted on: pages show bars of four."""
         bpm = 60 / period_s
         if SLOWEST <= bpm <= FASTEST:
-            self.bpm = bpm
-            if beat_at_s is not None:
-                self._origin_s = beat_at_s
+            self.bpm, self._origin_s = bpm, at_s - beat * period_s
