@@ -119,10 +119,12 @@ class Morph:
 
 
 class Past(NamedTuple):
-    """What was played: all controls, and the modulators of the preset."""
+    """What was played: all controls, the preset's name and modulators, and the way that they were on."""
 
     controls: Mapping[str, Value]
+    preset: str
     sound: tuple[Modulator, ...]
+    morph: Morph | None
 
 
 class History:

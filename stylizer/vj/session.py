@@ -4,7 +4,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -69,6 +69,7 @@ class VjSession:
         self._models: tuple[Model, Model] | None = None
         self._history = History()
         self._morph: Morph | None = None
+        self.playing = ""  # the preset that was played last
         self._preset_sound: tuple[Modulator, ...] = ()
         self._offered: PixelsU8 | None = None
         self._offered_by_page: PixelsU8 | None = None
@@ -111,26 +112,28 @@ class VjSession:
                     self._morph = self._morph and self._morph.without(values)
                     return
             names, models = wanted, self._prepared(after)
+            if (morph := self._morph) is not None:
+                self._prepared({**after, **morph.end, **values})  # on the way the other slot's model changes over
 
     def play(self, preset: Preset, *, beats: float = 0) -> None:
         """All controls to the preset's, at once or on a way of so many beats."""
         end = preset.values
         if beats <= 0:
             self.apply(end)
-            return self._follow(preset.sound)
+            return self._follow(preset.name, preset.sound)
         self._prepared(end)  # a bad model is told now, not in the middle of the way
         with self._lock:
             self._history.note(self._past(), frozenset(end), time.monotonic())
             self._morph = Morph(dict(self._controls), end, beats)
-        self._follow(preset.sound)
+        self._follow(preset.name, preset.sound)
 
     def _past(self) -> Past:
-        return Past(dict(self._controls), self._preset_sound)
+        return Past(dict(self._controls), self.playing, self._preset_sound, self._morph and replace(self._morph))
 
-    def _follow(self, sound: tuple[Modulator, ...]) -> None:
+    def _follow(self, preset: str, sound: tuple[Modulator, ...]) -> None:
         """A preset's modulators take the place of the last preset's; those set by hand stay."""
         by_hand = tuple(row for row in self.modulators.rows if row not in self._preset_sound)
-        self._preset_sound = sound
+        self.playing, self._preset_sound = preset, sound
         self.modulators.rows = by_hand + sound
 
     def undo(self) -> bool:
@@ -141,9 +144,9 @@ class VjSession:
             return False
         models = self._prepared(before.controls)
         with self._lock:
-            self._controls, self._models, self._morph = dict(before.controls), models, None
-        if before.sound != self._preset_sound:
-            self._follow(before.sound)
+            self._controls, self._models, self._morph = dict(before.controls), models, before.morph
+        if (before.preset, before.sound) != (self.playing, self._preset_sound):
+            self._follow(before.preset, before.sound)
         return True
 
     def preset(self, name: str, title: str) -> Preset:

@@ -70,7 +70,7 @@ class Show:
     ) -> None:
         self.session, self._screen, self._presets, self._mapper = session, screen, presets, mapper
         self._rate, self._recordings, self._clock, self._sleep = rate, recordings, clock, sleep
-        self._preset, self._running = 0, True
+        self._running = True
         self._recorder: Recorder | None = None
         self._closing: list[threading.Thread] = []  # recordings
         self.film: Path | None = None  # of the newest recording, under way or closed
@@ -195,8 +195,9 @@ class Show:
             case "undo":
                 self.session.undo()
             case "next preset" if self._presets:
-                self._preset = (self._preset + 1) % len(self._presets)
-                self.session.play(self._presets[self._preset], beats=MORPH_BEATS)
+                names = [preset.name for preset in self._presets]
+                after = names.index(self.session.playing) + 1 if self.session.playing in names else 0
+                self.session.play(self._presets[after % len(names)], beats=MORPH_BEATS)
             case "learn" if self._by_key:
                 self._mapper.learn(self._by_key)
                 self._tell(f"touch the knob for {self._by_key}")

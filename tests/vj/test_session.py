@@ -168,6 +168,36 @@ def test_a_hand_takes_its_own_control_out_of_a_morph_and_no_other(bank: Bank) ->
     assert not playing.state().morphing
 
 
+def test_undo_of_a_touch_on_the_way_lets_the_way_go_on(bank: Bank) -> None:
+    """The show stood still half-way between two presets."""
+    playing = session(bank, rate=0.0)
+    playing.play(Preset("far", "Far", SMALL | {"rate": 2.0, "hue": 0.4}), beats=2)
+    for step in range(10):
+        playing.step(0.1)
+        if step == 4:
+            half = playing.controls
+            playing.apply({"hue": -0.3})
+            assert playing.undo() and playing.controls == half and playing.state().morphing
+    assert playing.controls == defaults("vj") | SMALL | {"rate": 2.0, "hue": 0.4}
+    assert playing.undo() and playing.controls["rate"] == 0.0 and not playing.state().morphing
+
+
+def test_a_model_that_is_dropped_in_on_the_way_finds_what_comes_made(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half-way the other slot's model changes over: a network of 64 filters was built then, in the show."""
+    playing = session(bank, model_a="one", model_b="one", crossfade=0.5)
+    playing.play(Preset("far", "Far", SMALL | {"model_b": "two", "crossfade": 0.5}), beats=2)
+    playing.step(0.1)
+    playing.apply({"model_a": "wide"})
+    monkeypatch.setattr("stylizer.vj.dreamer.Unet256", None)
+    monkeypatch.setattr("stylizer.vj.dreamer.widened", None)
+    for step in range(10):
+        playing.apply({"hue": 0.01 * step})
+        assert playing.step(0.1).std() > 0
+    assert playing.controls["model_a"] == "wide" and playing.controls["model_b"] == "two"
+
+
 @pytest.mark.parametrize("blend", ["mix", "add", "screen", "multiply", "difference"])
 @pytest.mark.parametrize("what", ["whole", "edges", "person"])
 def test_the_camera_enters_the_loop(bank: Bank, rng: Rng, what: str, blend: str) -> None:

@@ -77,18 +77,41 @@ def test_a_show_is_played_by_keys_and_recorded(bank: Bank, tmp_path: Path) -> No
         assert 5 <= sum(1 for _ in reader) <= 9
 
 
-def played(bank: Bank, keys: Sequence[str | Hand], mapper: Mapper | None = None, **options: Any) -> tuple[Show, Stage]:
+def played(
+    bank: Bank, keys: Sequence[str | Hand], mapper: Mapper | None = None, presets: Sequence[Preset] = (), **options: Any
+) -> tuple[Show, Stage]:
     """A show and its screen, not yet run; the screen's clock is the show's."""
     stage, session = Stage(keys), VjSession(bank, loop=open_loop(compiles=False))
     session.apply(SMALL | {"noise_2": 0.2, "strobe_guard": False})
     clock: dict[str, Any] = {"clock": lambda: stage.now, "sleep": lambda s: None}
-    return Show(session, stage, [], mapper or Mapper(soft=False), **clock, **options), stage
+    return Show(session, stage, list(presets), mapper or Mapper(soft=False), **clock, **options), stage
 
 
 def test_caps_lock_does_not_take_the_keys_away(bank: Bank) -> None:
     show, _ = played(bank, ["F", "", "Q"])
     show.run()
     assert show.session.controls["freeze"]
+
+
+def test_next_is_the_preset_after_the_one_that_plays(bank: Bank) -> None:
+    """Whoever began with the second one met it again."""
+    first, second, third = (Preset(name, name, SMALL | {"segments": n}) for n, name in enumerate("abc", 3))
+    went: list[object] = []
+
+    def note() -> None:
+        while show.session.state().morphing:
+            show.session.step(0.1)
+        went.append(show.session.controls["segments"])
+
+    def choose() -> None:
+        show.session.play(first)
+
+    show, _ = played(
+        bank, ["n", note, "u", "n", note, "n", note, choose, "n", note, "q"], presets=[first, second, third]
+    )
+    show.session.play(second)
+    show.run()
+    assert went == [5, 5, 3, 4]
 
 
 def test_a_knob_is_learned_and_saved_by_keys_alone(bank: Bank, tmp_path: Path) -> None:
