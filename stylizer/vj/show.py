@@ -38,6 +38,14 @@ class Touch:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """The newest thing that could not be done, in words. count: of all, so that a page sees that there was one."""
+
+    text: str
+    count: int
+
+
 class Screen(Protocol):
     def show(self, pixels: PixelsU8) -> str:
         """-> the key pressed, or ""."""
@@ -75,6 +83,7 @@ class Show:
         self._closing: list[threading.Thread] = []  # recordings
         self.film: Path | None = None  # of the newest recording, under way or closed
         self.touched: Touch | None = None
+        self.trouble: Trouble | None = None
         self._outlets, self._map_path, self._tell = outlets, map_path, tell
         self._told_s, self._sound_s = -1e9, 0.0
         self._heard_s: float | None = None
@@ -186,7 +195,11 @@ class Show:
             work()
         except (StylizerError, OSError) as error:
             log.warning("input refused", input=what, reason=str(error))
-            self._tell(f"{what}: {error}")
+            self._complain(f"{what}: {error}")
+
+    def _complain(self, text: str) -> None:
+        self._tell(text)
+        self.trouble = Trouble(text, self.trouble.count + 1 if self.trouble else 1)
 
     def _carry_out(self, name: str) -> None:
         match name:
@@ -228,7 +241,7 @@ class Show:
     def _record(self, pixels: PixelsU8, now: float) -> None:
         recorder = self._recorder
         if recorder is not None and recorder.fault:
-            self._tell(recorder.fault)
+            self._complain(recorder.fault)
             self._stop_recording()
         elif recorder is not None:
             recorder.offer(pixels, now)

@@ -105,6 +105,16 @@ def test_a_tap_is_timed_when_it_comes_and_not_at_the_next_picture(tmp_path: Path
     assert session.tempo.bpm == pytest.approx(150)
 
 
+def test_a_knob_is_not_learned_by_a_page_that_is_gone(show: Staged) -> None:
+    """The next knob that was touched in the show turned what the page had asked for."""
+    with show.socket() as page:
+        page.send(type="learn", control="invert")
+        page.until("wiring", learning="invert")
+    wait_for(lambda: show.mapper.learning is None, 10)
+    show.show.turned("cc:0:33", 1.0)
+    assert show.session.controls["invert"] == 0.0
+
+
 def test_the_shelf_fills_with_pictures_of_models_and_presets(show: Staged) -> None:
     with show.socket() as page:
         while True:

@@ -165,6 +165,45 @@ def test_the_page_says_where_a_recording_lies(show: Staged, browser: Browser) ->
         assert show.show.film is not None and show.show.film.stat().st_size > 0 and faults == []
 
 
+def test_what_the_show_cannot_do_is_said_on_the_page(
+    show: Staged, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recording that broke off was told as one that is whole, and one that could not begin was told nowhere."""
+    with visit(browser) as context:
+        page = context.new_page()
+        faults = _opened(page, show)
+        with monkeypatch.context() as patched:
+            patched.setattr(show.show, "_recordings", Path("/nowhere"))
+            page.click("#record")
+            expect(page.locator("#say")).to_contain_text("No such file or directory")
+        page.click("#record")
+        page.wait_for_selector("#record[aria-pressed=true]")
+        assert show.show._recorder is not None
+        show.show._recorder.fault = "recording stopped: No space left on device"
+        page.wait_for_selector("#record[aria-pressed=false]")
+        expect(page.locator("#say")).to_contain_text("No space left on device")
+        another = context.new_page()
+        faults += _opened(another, show)
+        another.wait_for_function("() => document.querySelector('#show_fps').textContent")
+        assert another.is_hidden("#say") and faults == []  # what was told before it came is no news
+
+
+def test_a_key_that_is_held_down_switches_once(show: Staged, browser: Browser) -> None:
+    with visit(browser) as context:
+        page = context.new_page()
+        faults = _opened(page, show)
+        page.keyboard.down("b")
+        for _ in range(3):
+            page.keyboard.down("b")  # as a keyboard repeats it
+        page.keyboard.up("b")
+        page.keyboard.down("2")
+        page.keyboard.down("2")  # a fader goes on
+        page.keyboard.up("2")
+        wait_for(lambda: show.session.controls["crossfade"] == pytest.approx(0.1), 10)
+        assert show.session.controls["blackout"] is True and faults == []
+        show.session.apply({"blackout": False, "crossfade": 0.0})
+
+
 def test_a_pad_moves_two_controls_and_a_double_tap_brings_them_back(show: Staged, browser: Browser) -> None:
     with visit(browser, size=(1180, 820)) as context:
         page = context.new_page()

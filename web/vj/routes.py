@@ -86,6 +86,8 @@ async def _serve(socket: WebSocket, service: StageService) -> None:
         pass
     finally:
         service.hub.leave(box)
+        if not service.hub.pages:  # nobody is there to see that the next knob would be learned
+            service.stage.learn(None)
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
 

@@ -167,13 +167,14 @@ class Stage:
         return {"type": "wiring", "knobs": knobs, "learning": self._mapper.learning, "follows": follows}
 
     def meters(self) -> Json:
-        touched = self.show.touched
+        touched, trouble = self.show.touched, self.show.trouble
         return {
             "type": "meters",
             **asdict(self.session.state()),
             "sound": dict(self.session.modulators.features),
             "recording": self.show.recording,
             "film": str(self.show.film or ""),
+            "trouble": {"text": trouble.text if trouble else "", "count": trouble.count if trouble else 0},
             "sound_to_picture_ms": self.show.sound_to_picture_ms,
             "midi": {
                 "devices": self._devices(),

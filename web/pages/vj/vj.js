@@ -20,7 +20,7 @@ const TONES = { live: "good", connecting: "wait", lost: "wait", key: "bad" };
 
 const key = location.hash.slice(1);
 let state = "connecting", controls = {}, shelf = { models: [], presets: [] }, wiring = null, keys = [], beats = 4, view = {}, panel = null, saying = 0;
-let mirror = null, source = null, opening = false, sending = null, entered = null, recorded;
+let mirror = null, source = null, opening = false, sending = null, entered = null, recorded, troubles;
 
 /** detail: the worker's own sentence, English, small below. */
 const say = (text, bad = false, detail = "") => {
@@ -34,6 +34,11 @@ const say = (text, bad = false, detail = "") => {
 const tellRecording = ({ recording, film }) => {
   if (recording !== (recorded ?? recording)) say(t(recording ? "recording" : "recorded", { film }));
   recorded = recording;
+};
+/** What the show could not do, in its own words. */
+const tellTrouble = ({ text, count }) => {
+  if (count !== (troubles ?? count)) say(t("trouble"), true, text);
+  troubles = count;
 };
 const change = (changes) => {
   Object.assign(controls, changes);
@@ -71,6 +76,7 @@ const link = new Link(key, {
   welcome: (message) => {
     [rows, keys] = [message.table, message.keys];
     sending = null; // a show that was started again knows of no camera: told with the next picture
+    recorded = troubles = undefined;
     wire.connect((each) => link.send(each), message.sources);
     build(rows);
     paint();
@@ -79,7 +85,7 @@ const link = new Link(key, {
   controls: (message) => { controls = { ...message.controls }; showControls(); },
   shelf: (message) => { shelf = message; showShelf(); },
   wiring: (message) => { wiring = message; panel?.showWiring(message); wire.show(message); },
-  meters: (message) => { meters.show(message, view); tellRecording(message); noteCamera(message.camera); },
+  meters: (message) => { meters.show(message, view); tellRecording(message); tellTrouble(message.trouble); noteCamera(message.camera); },
   error: (message) => say(t(problem(message)), true, message.message),
 }, (next) => { state = next; paint(); });
 
@@ -189,11 +195,12 @@ $("wire").onclose = wire.close;
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input:not([type=range]), select, textarea") || document.querySelector("dialog[open]")) return;
   const pressed = event.key.length === 1 ? event.key.toLowerCase() : event.key; // Caps Lock
+  const known = keys.find(([each, what]) => each === pressed && what !== "quit");
   if (pressed === "?") $("keys").showModal();
-  else if (keys.some(([each, what]) => each === pressed && what !== "quit")) {
+  else if (known) {
     if (pressed === " " && event.target.matches("button, a")) return; // the space bar presses what has the focus
     event.preventDefault();
-    press(pressed);
+    if (!event.repeat || known[2]) press(pressed); // held down, a fader goes on, and a switch does not flicker
   }
 });
 addEventListener("click", (event) => event.detail && document.activeElement?.matches("button") && document.activeElement.blur()); // so that the space bar taps again
