@@ -72,7 +72,7 @@ def _block(data: bytes, what: str, name: str, *, at_most: int) -> tuple[bytes, b
 def _shapes(header: bytes, name: str) -> dict[str, tuple[int, ...]]:
     try:
         entries = json.loads(header.decode())
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadWeights(f"{name}: the tensor list is not JSON: {error}") from None
     if not isinstance(entries, list):
         raise BadWeights(f"{name}: the tensor list is a {type(entries).__name__}, must be a list")

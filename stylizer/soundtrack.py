@@ -1,4 +1,4 @@
-"""A film's sound on its way into another film: copied where MP4 knows the codec, otherwise AAC."""
+"""A film's sound on its way into another film: copied where that film's form knows the codec, otherwise AAC."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -9,6 +9,7 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 
 COPIED = ("aac", "mp3", "ac3", "eac3", "opus", "flac", "alac")
+NOT_IN_MOV = ("opus", "flac")
 BROKEN = (
     av.error.FFmpegError,
     IndexError,
@@ -36,7 +37,8 @@ class Soundtrack:
         self._output, self._starts_s = output, starts_s
         self._from: AudioStream = self._input.streams.audio[0]
         known = self._from.codec_context is not None  # None for a codec that FFmpeg does not know
-        self._copied = known and self._from.codec_context.name in COPIED
+        name = self._from.codec_context.name if known else ""
+        self._copied = name in COPIED and not (output.format.name == "mov" and name in NOT_IN_MOV)
         self._packets: Iterator[av.Packet] = iter(())
         self._to: AudioStream | None = None
         if self._copied:

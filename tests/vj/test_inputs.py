@@ -1,6 +1,7 @@
 """Hands and ears: MIDI through mido's parser, OSC over loopback, sound from generated tones and clicks."""
 
 import inspect
+import socket
 import subprocess
 import sys
 import time
@@ -258,6 +259,21 @@ def test_osc_from_a_clock_that_is_ahead_holds_nothing_up() -> None:
     wait_for(lambda: len(applied) == 2, 10)
     osc.close()
     assert applied == [{"segments": 8}, {"segments": 9}]
+
+
+def test_a_packet_that_is_no_osc_is_counted_and_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    """Each printed a traceback into the show's terminal; a text in another encoding is enough."""
+    applied: list[dict[str, object]] = []
+    osc = OscInput(applied.append, port=0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
+        for broken in (b"/stylizer/fold\0\0,s\0\0qu\xe9\0", b"/caf\xe9\0\0\0,i\0\0\0\0\0\1"):
+            line.sendto(broken, ("127.0.0.1", osc.port))
+    client = SimpleUDPClient("127.0.0.1", osc.port)
+    client.send_message("/stylizer/segments", 9)
+    client._sock.close()
+    wait_for(lambda: bool(applied), 10)
+    osc.close()
+    assert osc.refused == 2 and "no OSC" in osc.reason and "Traceback" not in capfd.readouterr().err
 
 
 def test_an_osc_port_that_is_taken_is_named() -> None:

@@ -86,6 +86,14 @@ def test_a_file_is_heard_step_by_step(tmp_path: Path) -> None:
         read_sound(tmp_path / "none.wav")
 
 
+def test_after_its_end_a_sound_is_silence() -> None:
+    """What it moved in a rendered film stayed where the last moment had put it."""
+    track = SoundTrack([np.random.default_rng(0).normal(size=RATE // 2, scale=0.3).astype(np.float32)])
+    heard = [sound for step in range(1, 11) for sound in track.until(step / 10)]
+    assert heard[80].level > 0.9 and heard[-1].time_s == pytest.approx(1.0, abs=0.05)
+    assert set(heard[-1].features().values()) == {0.0}
+
+
 def test_of_a_long_sound_only_what_is_heard_is_held(tmp_path: Path) -> None:
     with wave.open(str(tmp_path / "set.wav"), "wb") as file:
         file.setparams((1, 1, 8000, 0, "NONE", ""))

@@ -1,5 +1,6 @@
 """OSC over UDP: each control has its address `/stylizer/NAME`; one number, text or boolean sets it."""
 
+import sys
 import threading
 from collections.abc import Callable
 
@@ -51,6 +52,7 @@ class OscInput:
             self._server = BlockingOSCUDPServer((host, port), dispatcher)
         except OSError as error:
             raise Unavailable(f"OSC: {host}:{port} cannot be listened on ({error.strerror})") from None
+        self._server.handle_error = self._no_osc  # type: ignore[method-assign]
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="osc", daemon=True)
         self._thread.start()
@@ -76,5 +78,12 @@ class OscInput:
                 value = f"{value:g}"
             self._apply({name: value})
         except StylizerError as error:
-            self.refused, self.reason = self.refused + 1, str(error)
-            log.debug("osc message refused", address=address, reason=str(error))
+            self._refuse(address, str(error))
+
+    def _no_osc(self, _request: object, client: object) -> None:
+        """In place of the traceback that the server prints for a packet that cannot be read."""
+        self._refuse(str(client), f"no OSC: {sys.exception()}")
+
+    def _refuse(self, source: str, reason: str) -> None:
+        self.refused, self.reason = self.refused + 1, reason
+        log.debug("osc message refused", source=source, reason=reason)

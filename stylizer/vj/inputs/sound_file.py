@@ -48,7 +48,8 @@ def _until_torn(blocks: Iterator[F32]) -> Iterator[F32]:
 
 
 class SoundTrack:
-    """A sound heard step by step: `until` gives what became audible since the last call. over: all of it was heard."""
+    """A sound heard step by step: `until` gives what became audible since the last call. over: all of it was heard, and
+    silence follows."""
 
     def __init__(self, blocks: Iterable[F32]) -> None:
         self._blocks, self._waiting, self._heard = iter(blocks), np.zeros(0, np.float32), 0
@@ -63,8 +64,8 @@ class SoundTrack:
             self.over = block is None
             parts += [] if block is None else [block]
         samples = np.concatenate(parts)
-        self._waiting, self._heard = samples[count:], self._heard + min(count, len(samples))
-        return list(self.ear.hear(samples[:count]))
+        self._waiting, self._heard = samples[count:], self._heard + count
+        return list(self.ear.hear(np.pad(samples[:count], (0, max(0, count - len(samples))))))
 
 
 class SoundFilePlayer:
