@@ -52,7 +52,7 @@ class OscInput:
             self._server = BlockingOSCUDPServer((host, port), dispatcher)
         except OSError as error:
             raise Unavailable(f"OSC: {host}:{port} cannot be listened on ({error.strerror})") from None
-        self._server.handle_error = self._no_osc  # type: ignore[method-assign]
+        self._server.handle_error = self._no_osc
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="osc", daemon=True)
         self._thread.start()
