@@ -7,14 +7,18 @@ Each function says what the library lacks in public; when one of them breaks aft
 import contextlib
 import importlib
 import queue
+import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from types import SimpleNamespace
 
 import aioice.ice
+import aiortc.clock
 import aiortc.codecs
 import aiortc.codecs.h264
 import aiortc.codecs.vpx
 import aiortc.jitterbuffer
+import aiortc.rate
 import aiortc.rtcpeerconnection
 import aiortc.rtcrtpreceiver
 import aiortc.rtcsctptransport
@@ -276,8 +280,28 @@ def receive_promptly() -> None:
     aiortc.rtcpeerconnection.RTCSctpTransport = _BoundedSctp
 
 
+class _PatientRateCounter(aiortc.rate.RateCounter):  # type: ignore[misc]
+    """aiortc steps through each millisecond since the last packet: after a night of silence all wait for seconds."""
+
+    _origin_ms: int | None
+
+    def _erase_old(self, now_ms: int) -> None:
+        if self._origin_ms is not None and now_ms - self._origin_ms > 2 * self._window_size:
+            self.reset()
+            self._origin_ms = now_ms
+        super()._erase_old(now_ms)
+
+
+def measure_without_the_time_of_day() -> None:
+    """aiortc times packets by it: set ahead by a night it held everybody up, by ten days no connection ended again."""
+    aiortc.rate.RateCounter = _PatientRateCounter
+    aiortc.clock.current_ms = lambda: time.monotonic_ns() // 1_000_000
+    aiortc.rtcrtpreceiver.time = SimpleNamespace(time=time.monotonic)
+
+
 def mend_aiortc() -> None:
     """All of the above, for whoever makes connections: worker, studio and stage."""
+    measure_without_the_time_of_day()
     bound_video_bitrates()
     offer_loopback_candidate()
     receive_promptly()
