@@ -11,7 +11,7 @@ from starlette.datastructures import FormData, Headers
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.responses import Response
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.middleware import proxy_headers
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -38,6 +38,19 @@ async def form_in_memory(request: Request, body: bytes) -> FormData:
         raise BadInput(f"body: not multipart/form-data ({error})") from None
 
 
+class _ForgetfulHosts(proxy_headers._TrustedHosts):
+    """uvicorn keeps the last 4096 addresses of visitors, for as long as it runs, each with whether it is trusted."""
+
+    def __init__(self, trusted_hosts: list[str] | str) -> None:
+        super().__init__(trusted_hosts)
+        self._trusts = self._compute_trust  # type: ignore[assignment]
+
+
+def keep_no_addresses() -> None:
+    """For every server made from now on."""
+    proxy_headers._TrustedHosts = _ForgetfulHosts  # type: ignore[misc]
+
+
 class ImpatientHttp(H11Protocol):
     """uvicorn waits for ever for a request that does not end and for a reader who does not read; here it hangs up."""
 
@@ -49,8 +62,7 @@ class ImpatientHttp(H11Protocol):
     def address(self) -> str | None:
         """Of the other side; None for a proxy that is trusted to say on whose behalf it asks."""
         address = self.client[0] if self.client else ""
-        trusted = ProxyHeadersMiddleware(self.app, self.config.forwarded_allow_ips).trusted_hosts
-        return None if address in trusted else address
+        return None if address in _ForgetfulHosts(self.config.forwarded_allow_ips) else address
 
     @property
     def quiet_since_s(self) -> float | None:

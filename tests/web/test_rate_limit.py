@@ -1,13 +1,15 @@
 """How often one address may ask, and whose address that is."""
 
 import asyncio
+import functools
+import gc
 import time
 
 import httpx
 import pytest
 
 from stylizer.config import Settings
-from tests.web.doubles import ColourPipeline, running
+from tests.web.doubles import ColourPipeline, running, wait_for
 from web.api.app import create_app
 from web.api.doors import RateLimit
 from web.api.server import make_server
@@ -35,7 +37,34 @@ def test_a_flood_from_many_addresses_costs_each_request_the_same_and_is_forgotte
     assert time.process_time() - began_s < 2, "a tenth of a second; thirteen where each looks through all of them"
     now[0] += 61
     limit.take("a")
+    limit.forget()
     assert limit.remembered == 1
+
+
+def test_an_address_is_forgotten_though_nobody_else_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last visitor of a day is: the next one may come on another."""
+    monkeypatch.setattr("web.api.doors.FORGET_S", 0.1)
+    limit = RateLimit()
+    with running(create_app(Settings.load(visitors=1), ColourPipeline(), limit)) as served, served.client() as http:
+        for _ in range(2):
+            http.post("/v1/streams", json={"controls": {"look": 7}})
+            assert limit.remembered == 1
+            wait_for(lambda: limit.remembered == 0, 5)
+
+
+def _cached() -> int:
+    """Answers that are kept by functions."""
+    caches = [each for each in gc.get_objects() if type(each) is functools._lru_cache_wrapper]
+    return sum(cache.cache_info().currsize for cache in caches)
+
+
+def test_the_addresses_of_a_proxys_visitors_are_kept_nowhere() -> None:
+    """uvicorn would keep the last 4096 of whom it was asked whether they are trusted."""
+    with running(create_app(Settings.load(visitors=1), ColourPipeline())) as served, served.client() as http:
+        before = _cached()
+        for number in range(100):
+            http.get("/health", headers={"X-Forwarded-For": f"198.51.100.{number}"})
+        assert _cached() - before < 50
 
 
 def test_a_flood_is_answered_with_429() -> None:

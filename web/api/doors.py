@@ -1,5 +1,6 @@
 """The doors: foreign pages stay out, floods are slowed, every answer carries the headers that browsers need."""
 
+import asyncio
 import contextlib
 import ipaddress
 import time
@@ -36,7 +37,7 @@ SECURITY_HEADERS = {
 
 
 class RateLimit:
-    """A bucket of `burst` tokens per address, refilled at `per_second`; who was not seen for a minute is forgotten.
+    """A bucket of `burst` tokens per address, refilled at `per_second`; `forget` drops who was not seen for a minute.
 
     A whole IPv6 network counts as one address, see `household`.
     """
@@ -46,7 +47,6 @@ class RateLimit:
     ) -> None:
         self._burst, self._per_second, self._clock = burst, per_second, clock
         self._buckets: dict[str, tuple[float, float]] = {}  # address -> (tokens, at)
-        self._tidied_s = clock()
 
     @property
     def remembered(self) -> int:
@@ -56,9 +56,6 @@ class RateLimit:
     def take(self, address: str) -> None:
         """Raises TooManyRequests."""
         now, address = self._clock(), household(address)
-        if now - self._tidied_s > FORGET_S:  # no more often: a flood from many addresses fills it
-            self._tidied_s = now
-            self._buckets = {a: b for a, b in self._buckets.items() if now - b[1] < FORGET_S}
         tokens, at = self._buckets.get(address, (float(self._burst), now))
         tokens = min(self._burst, tokens + (now - at) * self._per_second)
         self._buckets[address] = (max(0.0, tokens - 1), now)
@@ -66,6 +63,10 @@ class RateLimit:
             raise TooManyRequests(
                 f"more than {self._per_second:g} requests a second from one address; please slow down"
             )
+
+    def forget(self) -> None:
+        now = self._clock()
+        self._buckets = {a: b for a, b in self._buckets.items() if now - b[1] < FORGET_S}
 
 
 class Doors:
@@ -83,6 +84,7 @@ class Doors:
         """uploads: beginnings of paths whose routes count the bytes of their bodies themselves, in any time."""
         self._app, self._origins, self._limit, self._docs_path = app, origins, limit, docs_path
         self._connections, self._uploads = connections, uploads
+        self._forgetting: asyncio.TimerHandle | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -119,7 +121,7 @@ class Doors:
         with ExitStack() as open_meanwhile:
             try:
                 check_origin(headers.get("origin"), headers.get("host", ""), self._origins)
-                self._limit.take(_client(scope))
+                self._count(scope)
                 open_meanwhile.enter_context(self._connections.asking(_client(scope)))
             except StylizerError as error:
                 await send({"type": "websocket.close", "code": 1008, "reason": error.code})
@@ -137,7 +139,19 @@ class Doors:
         if not self._counts_itself(scope) and (not declared.isdigit() or int(declared) > MAX_JSON_BYTES):
             raise TooLarge(f"body: {declared} bytes, at most {MAX_JSON_BYTES} are allowed")
         if scope["method"] == "POST":
-            self._limit.take(_client(scope))
+            self._count(scope)
+
+    def _count(self, scope: Scope) -> None:
+        """Raises TooManyRequests."""
+        if self._forgetting is None:
+            self._forgetting = asyncio.get_running_loop().call_later(FORGET_S, self._forget)
+        self._limit.take(_client(scope))
+
+    def _forget(self) -> None:
+        """Once a minute, until nobody is left to be forgotten."""
+        self._limit.forget()
+        again = self._limit.remembered > 0
+        self._forgetting = asyncio.get_running_loop().call_later(FORGET_S, self._forget) if again else None
 
 
 def _client(scope: Scope) -> str:

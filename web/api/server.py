@@ -20,6 +20,7 @@ from web.addresses import check_port_free
 from web.api.app import create_app
 from web.api.connections import Connections
 from web.api.service import ServedPipeline
+from web.compat_http import keep_no_addresses
 
 MAX_SOCKET_BYTES = 64 * 1024  # beyond this a WebSocket is closed; what is refused in words is far smaller
 BACKLOG = 128  # accepted in one go before any of them is counted; asyncio knows no other measure
@@ -43,6 +44,7 @@ def make_server(settings: Settings, app: FastAPI | None = None) -> "Server":
 def config_of(settings: Settings, app: FastAPI) -> uvicorn.Config:
     """Of a server for this app: one that counts its connections as the app's service does."""
     service = getattr(app.state, "service", None)
+    keep_no_addresses()
     connections: Connections = service.connections if service else Connections.allowed_by(settings)
     return uvicorn.Config(
         app,
