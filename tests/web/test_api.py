@@ -360,6 +360,14 @@ def test_an_unknown_route_answers_in_the_same_form(http: httpx.Client) -> None:
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
+@pytest.mark.parametrize("path", ["/", "/health", "/ready", "/clip.mp4", "/booth/booth.js", "/v2/streams"])
+def test_head_answers_as_get_does_without_the_body(http: httpx.Client, path: str) -> None:
+    """What watches over a worker asks so, and whoever looks whether a link leads anywhere."""
+    head, get = http.head(path), http.get(path)
+    assert (head.status_code, head.content) == (get.status_code, b"")
+    assert head.headers["Content-Length"] == get.headers["Content-Length"] == str(len(get.content))
+
+
 def test_a_json_body_of_megabytes_is_not_read(http: httpx.Client) -> None:
     answer = http.post("/v1/streams", content=json.dumps({"controls": {"x": "y" * 400_000}}))
     assert _is_problem(answer, 413, "too_large")

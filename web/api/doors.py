@@ -110,7 +110,8 @@ class Doors:
                 return
             limit = None if self._counts_itself(scope) else MAX_JSON_BYTES
             within_s = None if scope["path"].startswith(self._uploads) else BODY_S
-            await self._app(scope, bounded(receive, limit, within_s), send_with_headers)
+            asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope  # the server sends no body then
+            await self._app(asked, bounded(receive, limit, within_s), send_with_headers)
 
     def _counts_itself(self, scope: Scope) -> bool:
         return scope["path"] in PROGRAM_PATHS or scope["path"].startswith(self._uploads)
