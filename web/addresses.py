@@ -51,7 +51,7 @@ def for_phones(settings: Settings, opened_as: str) -> str | None:
     if settings.public_url:
         return settings.public_url.rstrip("/")
     opened = urlsplit(opened_as)
-    if (opened.hostname or "localhost") not in LOOPBACK:
+    if (opened.hostname or "localhost") not in (*LOOPBACK, *EVERYWHERE):
         return f"{opened.scheme}://{opened.netloc}"
     host = reachable_host(settings.host)
     return None if host == "localhost" else url(host, settings.port)

@@ -16,7 +16,7 @@ from stylizer.config import Settings
 from stylizer.garbage import collect_the_new_only
 from stylizer.logs import log
 from web import memory
-from web.addresses import check_port_free
+from web.addresses import check_port_free, url
 from web.api.app import create_app
 from web.api.connections import Connections
 from web.api.service import ServedPipeline
@@ -48,7 +48,7 @@ def config_of(settings: Settings, app: FastAPI) -> uvicorn.Config:
     connections: Connections = service.connections if service else Connections.allowed_by(settings)
     return uvicorn.Config(
         app,
-        host=settings.host,
+        host="" if settings.host == "::" else settings.host,  # asyncio takes "::" for IPv6 alone
         port=settings.port,
         timeout_graceful_shutdown=GRACE_S,
         http=connections.http(),
@@ -103,7 +103,7 @@ def serve(settings: Settings, pipeline: ServedPipeline | None = None) -> NoRetur
     check_port_free(settings.host, settings.port, "STYLIZER_PORT or --port")
     memory.use_few_arenas()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold the visitors' pictures
-    log.info("worker", address=f"http://{settings.host}:{settings.port}")
+    log.info("worker", address=url(settings.host, settings.port))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises the signal again once it is done
     server = make_server(settings, create_app(settings, pipeline))
     status: str | int | None = 0
