@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from stylizer.config import Settings
 from stylizer.frame import Frame
+from stylizer.live import LiveSession, SessionStats
 from tests.scene import CONTROLS, Trouble, pipeline
 from tests.web.doubles import Running, running, wait_for
 from web.api.app import create_app
@@ -53,6 +55,29 @@ def test_latency_and_cost_of_a_frame_are_told(metrics: dict[str, Metric]) -> Non
     assert latency["stylizer_frame_latency_seconds_count"] == FRAMES
     assert latency["stylizer_frame_latency_seconds_sum"] > 0
     assert metrics["stylizer_frame_seconds"].samples[0].value > 0
+
+
+def test_who_leaves_while_metrics_are_read_counts_once(worker: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice, and the counter would fall at the next reading: a restart to Prometheus, and a leap in every graph."""
+    with worker.client() as http:
+        stream = http.post("/v1/streams", json={"controls": CONTROLS}).json()
+        (session,) = worker.app.state.service.ready.streams.sessions
+        session.offer(Frame(np.full((12, 16, 3), 90, np.uint8), 0))
+        wait_for(lambda: session.stats().frames_out == 1, 5)
+        read = LiveSession.stats
+
+        def read_slowly(self: LiveSession) -> SessionStats:
+            stats = read(self)
+            if threading.current_thread().name != "server":
+                with worker.client(Authorization=f"Bearer {stream['token']}") as leaving:
+                    leaving.delete(f"/v1/streams/{stream['id']}")
+            return stats
+
+        monkeypatch.setattr(LiveSession, "stats", read_slowly)
+        told = {f.name: f for f in text_string_to_metric_families(http.get("/metrics").text)}
+        assert [s.value for s in told["stylizer_frames_out"].samples] == [1]
+        monkeypatch.undo()
+        http.delete(f"/v1/streams/{stream['id']}", headers={"Authorization": f"Bearer {stream['token']}"})
 
 
 def test_the_dashboard_asks_for_what_is_there_and_for_all_of_it(metrics: dict[str, Metric]) -> None:

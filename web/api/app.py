@@ -133,7 +133,7 @@ def _add_common_routes(app: FastAPI, service: Service) -> None:
         return Styles(styles=ready.pipeline.styles, titles=titles)
 
     @app.get("/metrics", tags=["state"])
-    def prometheus() -> Response:
+    async def prometheus() -> Response:  # in the event loop: meanwhile nobody comes or goes, so none counts twice
         """Counters and gauges in Prometheus' text form."""
         return Response(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST)
 

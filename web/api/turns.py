@@ -9,7 +9,7 @@ FORGET_S = 9.0  # who has not asked for this long has gone; pages ask every thre
 
 
 class Turns:
-    """Tickets in the order in which they were first asked for."""
+    """Tickets in the order in which they were first asked for. Lives in one event loop."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -17,7 +17,7 @@ class Turns:
 
     def __len__(self) -> int:
         now = self._clock()
-        return sum(now - at <= FORGET_S for at in list(self._asked_at_s.values()))  # metrics ask from another thread
+        return sum(now - at <= FORGET_S for at in self._asked_at_s.values())
 
     def take(self, ticket: str | None) -> tuple[str | None, int]:
         """(ticket, how many are before it). One that nobody knows goes to the end under a new name; None only
