@@ -35,9 +35,10 @@ class Keepsake:
 def record(session: LiveSession, seconds: float = CLIP_S) -> Keepsake:
     """The next `seconds` of what the visitor sees; blocks meanwhile.
 
-    Raises Unavailable when they leave or no drawing comes.
+    Raises Unavailable when they leave, no drawing comes, or nobody is in view all the while.
     """
     frames: queue.Queue[Frame] = queue.Queue(MAX_WAITING)
+    seen = False
 
     def see(_: Frame, result: Frame) -> None:
         if not frames.full():
@@ -48,12 +49,12 @@ def record(session: LiveSession, seconds: float = CLIP_S) -> Keepsake:
         while session.here and clip.seconds < seconds:
             with contextlib.suppress(queue.Empty):
                 clip.add(frames.get(timeout=LOOK_S))
-                heard_s = time.monotonic()
+                heard_s, seen = time.monotonic(), seen or bool(session.outline)
             if time.monotonic() - heard_s > SILENCE_S or time.monotonic() - began_s > LONGEST_S:
                 break
     if not session.here:
         raise Unavailable("the visitor left while the clip was recorded; nothing was kept")
-    if clip.seconds < LEAST_S:
+    if clip.seconds < LEAST_S or not seen:
         raise Unavailable("no drawing came to be recorded; please stand in view and ask again")
     return Keepsake(clip.content, encode_picture(clip.first.pixels, "JPEG"))
 

@@ -75,6 +75,17 @@ def test_nothing_is_watched_before_and_after(worker: Worker) -> None:
         assert session._watchers == ()
 
 
+def test_of_a_place_where_nobody_stands_no_clip_is_made() -> None:
+    pipeline = ColourPipeline()
+    pipeline.nobody = True
+    empty = Worker(pipeline, 1)
+    empty.start()
+    session = empty.join()
+    with Walker(session, speed=40), pytest.raises(Unavailable, match="stand in view"):
+        record(session, 1.0)
+    empty.stop()
+
+
 def test_of_a_visitor_who_left_nothing_is_kept(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("web.keepsake.SILENCE_S", 0.2)
     session = worker.join()
