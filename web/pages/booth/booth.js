@@ -22,11 +22,12 @@ const OFFER_CAMERA = ["idle", "noclip"]; // what played last is not asked for ag
 const READY_MS = 1500;
 const AGAIN_MS = 5000; // a kiosk tries again by itself
 const SILENT_MS = 10_000; // and asks for a camera that sends nothing anew
+const AWAY_MS = 120_000; // nothing was shown for so long: whoever was there has gone; the worker keeps settings as long
 const MAX_SEED = 2 ** 31 - 1;
 
 const video = $("mirror");
 const state = { name: "idle", detail: "", code: "", resting: false, sheet: null };
-let table = [], styles = [], titles = {}, widgets = [], ladder = [], controls = {}, mirror = null, source = null, lastSource = camera, pictures = {}, again = 0, round = 0; // pictures: the visitor's own, "backdrop" and "reference"
+let table = [], styles = [], titles = {}, widgets = [], ladder = [], controls = {}, mirror = null, source = null, lastSource = camera, pictures = {}, again = 0, gone = 0, round = 0; // pictures: the visitor's own, "backdrop" and "reference"
 
 const figure = new Figure($("hint"), { rest, wake, restS: setting("rest") });
 const hands = new HandsFree($("count"), { new: newLook, background: () => step("background"), style: () => step("style") });
@@ -34,6 +35,8 @@ const takeHome = new TakeHome($("taken"), $("count"), () => mirror);
 
 function show(name, detail = "", code = "") {
   if (name === state.name && detail === state.detail) return;
+  if (name === "live") clearTimeout(gone);
+  else if (kiosk && state.name === "live") gone = setTimeout(asNew, AWAY_MS);
   Object.assign(state, { name, detail, code });
   clearTimeout(again);
   if (kiosk && REMEDIES.includes(name) && name !== "idle") again = setTimeout(() => begin(lastSource), AGAIN_MS);
@@ -228,8 +231,8 @@ function end() {
   takeHome.giveUp();
 }
 
-/** Nobody is there any more: everything as the next visitor should find it. A kiosk goes on watching. */
-function rest() {
+/** Everything as the next visitor should find it. */
+function asNew() {
   const fresh = Object.fromEntries(table.filter((row) => row.name in controls).map((row) => [row.name, row.default]));
   fresh.mirror = lastSource === camera;
   if ("style" in fresh && !styles.includes(fresh.style)) fresh.style = styles[0];
@@ -239,8 +242,14 @@ function rest() {
   hands.on = hands.wanted;
   takeHome.close();
   lookForStyles().then(buildSheets, () => {});
+  if (mirror) mirror.set(fresh);
+  else showControls(fresh);
+}
+
+/** Nobody is there any more. A kiosk goes on watching. */
+function rest() {
+  asNew();
   if (kiosk) {
-    mirror?.set(fresh);
     state.resting = true;
     return paint();
   }

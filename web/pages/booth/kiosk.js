@@ -37,7 +37,7 @@ export function guard() {
     if (event.ctrlKey || event.altKey || event.metaKey || /^(F\d+|Backspace|Browser\w+)$/.test(event.key)) event.preventDefault();
   });
   addEventListener("wheel", (event) => event.ctrlKey && event.preventDefault(), { passive: false });
-  const again = () => setTimeout(() => fetch("/health").then(() => location.reload(), again), RELOAD_MS); // no page comes from a worker that is away
+  const again = () => setTimeout(() => fetch("/health").then(({ ok }) => (ok ? location.reload() : again()), again), RELOAD_MS); // no page comes from a worker that is away, or another from the proxy before it
   addEventListener("error", again, { once: true });
   addEventListener("unhandledrejection", again, { once: true });
 }

@@ -41,7 +41,7 @@ export const STRINGS = {
     unplugged: "The camera is gone",
     unplugged_more: "It was unplugged or switched off.",
     noclip: "The clip cannot be played",
-    noclip_more: "This build has no sample clip, or the browser cannot decode it.",
+    noclip_more: "This build has no sample clip, or the browser does not play it.",
     style: "Style", style_strength: "Strength", background: "Behind you", background_colour: "Colour", framing: "View", mirror: "Mirror",
     style_button: "Style", new_button: "New look", background_button: "Behind you", home_button: "Take it home", more_button: "More",
     own_look: "My own colours", hands: "Hands-free", own_picture: "Your own picture …", like_picture: "Like somebody in a picture …",

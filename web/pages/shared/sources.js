@@ -36,14 +36,15 @@ export async function camera() {
 /** The clip, drawn into a canvas again and again. A timer and not animation frames: those rest in hidden tabs. */
 export async function clip() {
   const video = Object.assign(document.createElement("video"), { src: "/clip.mp4", muted: true, loop: true, playsInline: true });
-  await new Promise((ready, fail) => {
-    video.onloadeddata = ready;
-    video.onerror = () => fail(new CameraTrouble("noclip"));
-  });
+  try {
+    await new Promise((ready, fail) => Object.assign(video, { onloadeddata: ready, onerror: fail }));
+    await video.play(); // a phone that saves its battery plays nothing by itself
+  } catch (error) {
+    throw new CameraTrouble("noclip", error);
+  }
   const canvas = Object.assign(document.createElement("canvas"), { width: video.videoWidth, height: video.videoHeight });
   const pen = canvas.getContext("2d");
   const stream = canvas.captureStream(CLIP_FPS);
-  await video.play();
   const timer = setInterval(() => pen.drawImage(video, 0, 0), 1000 / CLIP_FPS);
   const stop = () => {
     clearInterval(timer);

@@ -1,0 +1,83 @@
+"""A kiosk through nights and troubles: nobody's picture comes back, and nothing but the booth is ever on its screen."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page
+
+from stylizer.config import Settings
+from tests.web.browser import CAMERAS, LIVE
+from tests.web.doubles import ColourPipeline, Running, running, wait_for
+from web.api.app import create_app
+from web.api.doors import RateLimit
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+
+
+@pytest.fixture(scope="module")
+def served(pipeline: ColourPipeline) -> Iterator[Running]:
+    with running(create_app(Settings.load(visitors=1), pipeline, RateLimit(burst=10_000))) as worker:
+        yield worker
+
+
+@pytest.fixture
+def worker(served: Running) -> Iterator[Running]:
+    yield served
+    wait_for(lambda: served.visitors() == 0, 12)
+
+
+def test_a_kiosk_that_breaks_never_shows_a_proxys_page_of_errors(worker: Running, page: Page) -> None:
+    page.goto(f"{worker.base}/?auto=camera")
+    page.wait_for_selector(LIVE)
+    page.route("**/health", lambda route: route.fulfill(status=502, body="<h1>502 Bad Gateway</h1>"))
+    page.evaluate("() => { window.old = true; setTimeout(() => { throw new Error('scripted'); }); }")
+    page.wait_for_timeout(5000)
+    assert page.evaluate("() => window.old"), "it has no script that would look for the worker again"
+    page.unroute("**/health")
+    page.wait_for_function("() => !window.old")
+    page.wait_for_selector(LIVE)
+
+
+@pytest.mark.parametrize("away_s, kept", [(20, True), (180, False)])
+def test_whoever_comes_when_the_camera_is_back_finds_nobodys_picture(
+    worker: Running, page: Page, tmp_path: Path, away_s: int, kept: bool
+) -> None:
+    """A visitor's settings and pictures wait for the camera for two minutes, as for a line that is lost."""
+    Image.new("RGB", (300, 200), (10, 200, 30)).save(tmp_path / "mine.png")
+    page.clock.install()
+    page.add_init_script(CAMERAS)
+    page.goto(f"{worker.base}/?auto=camera")
+    page.wait_for_selector(LIVE)
+    page.click("#dock [value=background]")
+    page.set_input_files(".control.own input", tmp_path / "mine.png")
+    wait_for(lambda: worker.controls()["background"] == "picture", 10)
+    page.evaluate(
+        "() => { const { mediaDevices } = navigator, real = mediaDevices.getUserMedia;"
+        "window.plugIn = () => { mediaDevices.getUserMedia = real; };"
+        "mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotFoundError'); };"
+        "cameras.at(-1).stop(); cameras.at(-1).dispatchEvent(new Event('ended')); }"
+    )
+    page.wait_for_selector("body[data-state=unplugged]")
+    page.clock.fast_forward(away_s * 1000)
+    page.evaluate("() => plugIn()")
+    page.wait_for_selector(LIVE)
+    page.wait_for_timeout(1000)  # pictures are sent as soon as there is a place
+    (session,) = worker.app.state.service.ready.streams.sessions
+    assert (session._state.backdrop is not None) == kept
+    assert (worker.controls()["background"] == "picture") == kept
+
+
+def test_a_clip_that_the_browser_does_not_play_is_no_trouble_of_the_camera(worker: Running, page: Page) -> None:
+    """As on a phone that saves its battery, unless a finger has just asked for it."""
+    page.add_init_script(
+        "const play = HTMLMediaElement.prototype.play; HTMLMediaElement.prototype.play = function () {"
+        "if (!this.src.endsWith('clip.mp4')) return play.call(this);"
+        "return Promise.reject(new DOMException('', 'NotAllowedError')); };"
+    )
+    page.goto(worker.base)
+    page.click("#clip")
+    page.wait_for_selector("body[data-state=noclip]", timeout=10_000)
+    page.click("#start")
+    page.wait_for_selector(LIVE)
