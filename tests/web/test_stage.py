@@ -18,17 +18,13 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from stylizer.controls import CONTROLS
 from stylizer.errors import BadInput, NoCapacity, StylizerError
 from stylizer.frame import Frame
-from stylizer.vj.inputs.mapping import Mapper
 from stylizer.vj.outputs.broadcast import Broadcast
-from stylizer.vj.session import VjSession
-from stylizer.vj.show import Show
 from tests.conftest import Rng
 from tests.web.doubles import wait_for
-from tests.web.stages import KEY, Staged, pict, small_bank, staged
+from tests.web.stages import KEY, Staged, pict, staged
 from web.messages import parsed
 from web.rtc.threads import FRAME_THREADS, SLOW_THREADS
 from web.vj.messages import TYPES, carry_out
-from web.vj.stage import Stage
 from web.vj.viewers import MAX_VIEWERS, Audience
 
 pytestmark = pytest.mark.timeout(120)
@@ -92,17 +88,6 @@ def test_presets_tempo_keys_and_sound_are_played(show: Staged) -> None:
         assert Path(film).is_absolute() and film.endswith(".mp4")
         page.send(type="preset", name="calm")
         page.until_controls(rate=1.0, hue=0.0)
-
-
-def test_a_tap_is_timed_when_it_comes_and_not_at_the_next_picture(tmp_path: Path) -> None:
-    now = [5.0]
-    session, broadcast = VjSession(small_bank(tmp_path)), Broadcast()
-    show = Show(session, broadcast, [], Mapper(), clock=lambda: now[0])
-    stage = Stage(show, broadcast, Mapper(), [])
-    for _ in range(4):
-        stage.press(" ")
-        now[0] += 0.4
-    assert session.tempo.bpm == pytest.approx(150)
 
 
 def test_a_knob_is_not_learned_by_a_page_that_is_gone(show: Staged) -> None:

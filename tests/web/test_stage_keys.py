@@ -1,0 +1,62 @@
+"""Keys of a control page: what is done at once, and what waits for the next picture."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from stylizer.vj.bank import Bank, Model
+from stylizer.vj.inputs.mapping import Mapper
+from stylizer.vj.outputs.broadcast import Broadcast
+from stylizer.vj.presets import Preset
+from stylizer.vj.session import VjSession
+from stylizer.vj.show import Show
+from tests.vj.waiting import eventually
+from tests.web.stages import small_bank
+from web.vj.stage import Stage
+
+
+def test_a_tap_is_timed_when_it_comes_and_not_at_the_next_picture(tmp_path: Path) -> None:
+    now = [5.0]
+    session, broadcast = VjSession(small_bank(tmp_path)), Broadcast()
+    show = Show(session, broadcast, [], Mapper(), clock=lambda: now[0])
+    stage = Stage(show, broadcast, Mapper(), [])
+    for _ in range(4):
+        stage.press(" ")
+        now[0] += 0.4
+    assert session.tempo.bpm == pytest.approx(150)
+
+
+class Slow(Bank):
+    """Reads the model `new` until it is told to go on."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.reading, self.go_on = threading.Event(), threading.Event()
+
+    def get(self, name: str) -> Model:
+        if name == "new":
+            self.reading.set()
+            self.go_on.wait(20)
+            name = "two"
+        return super().get(name)
+
+
+def test_the_show_does_not_wait_while_the_next_presets_model_is_read(tmp_path: Path) -> None:
+    slow, broadcast = Slow(tmp_path), Broadcast()
+    for name in ("one", "two", "spirals", "flames"):
+        slow.add(small_bank(tmp_path).get(name))
+    session = VjSession(slow)
+    show = Show(session, broadcast, [Preset("next", "Next", {"model_a": "new", "model_b": "one"})], Mapper())
+    stage = Stage(show, broadcast, Mapper(), [])
+    playing, page = threading.Thread(target=show.run), threading.Thread(target=stage.press, args=("n",))
+    playing.start()
+    page.start()
+    assert slow.reading.wait(20)
+    before = session.frames
+    went_on = eventually(lambda: session.frames > before + 2, 10)
+    slow.go_on.set()
+    page.join()
+    show.gesture("quit")
+    playing.join()
+    assert went_on and session.state().morphing
