@@ -62,7 +62,7 @@ def graph_times_us(filters: int) -> dict[str, float]:
     a, b = random_weights(filters), random_weights(filters, seed=1)
     network, card = Unet256(a), Card()
     loop = FeedbackLoop(prepared(a), prepared(b), card)
-    settings = settings_of(next(moments((Model("a", filters, a), Model("b", filters, b)))), 0.0)
+    settings = settings_of(next(moments((Model("a", filters, a), Model("b", filters, b)))))
     faders = count(1)
     steps = {
         "network": (network.step, network.stream),

@@ -19,7 +19,7 @@ from stylizer.vj.bank import Model
 from stylizer.vj.feedback import NOISE_SEEN
 from stylizer.vj.inject import Guest
 from stylizer.vj.moment import Moment
-from stylizer.vj.noise import SIZE, away
+from stylizer.vj.noise import SIZE, ahead_s, away
 from stylizer.vj.widen import widened
 
 Models = tuple[Model, Model]
@@ -45,7 +45,7 @@ class CupyWay:
 
     def __init__(self, open_machine: Callable[[], Machine] | None = None, *, seed: int = 0, wait: bool = False) -> None:
         self._open_machine = open_machine or open_card
-        self._place, self._wait = away(seed), wait
+        self._place, self._ahead_s, self._wait = away(seed), ahead_s(seed), wait
         self._loop: FeedbackLoop | None = None
         self._playing: Models | None = None
         self._ready: dict[tuple[Model, int], Prepared] = {}
@@ -80,7 +80,7 @@ class CupyWay:
             if moment.guest is not None and moment.guest is not self._guest:
                 self._loop.let_in(_interleaved(torch.cat((moment.guest.picture, moment.guest.alpha), 1)))
                 self._guest = moment.guest
-            self._loop.step(settings_of(moment, self._place), moment.number("crossfade"))
+            self._loop.step(self._settings(moment), moment.number("crossfade"))
             self._held, self._dreamt = _planar(self._loop.picture), moment
         return self._held
 
@@ -88,12 +88,15 @@ class CupyWay:
         assert self._loop is not None, "ready comes first"
         with _failing():
             if moment is not self._dreamt:  # else the step has coloured it
-                self._loop.colour(settings_of(moment, self._place))
+                self._loop.colour(self._settings(moment))
             return _planar(self._loop.shown)
 
     @property
     def picture(self) -> Tensor:
         return self._held
+
+    def _settings(self, moment: Moment) -> Settings:
+        return settings_of(moment, self._place, self._ahead_s)
 
     def _take(self, made: _Made) -> None:
         """The show goes over to what was made ready, with the picture that it holds."""
@@ -122,8 +125,8 @@ class CupyWay:
         return self._ready[key]
 
 
-def settings_of(moment: Moment, place: float) -> Settings:
-    """The controls in the kernels' words. place: where in the noise the show's seed lies."""
+def settings_of(moment: Moment, place: float = 0.0, ahead_s: float = 0.0) -> Settings:
+    """The controls in the kernels' words. place, ahead_s: where in the noise and its time the show's seed lies."""
     number, fold = moment.number, moment.controls["fold"]
     a, b, c = (amplitude if amplitude > NOISE_SEEN else 0.0 for amplitude in moment.amplitudes)
     return Settings(
@@ -137,7 +140,7 @@ def settings_of(moment: Moment, place: float) -> Settings:
         mirror_y=fold == "quad",
         focus=number("focus"),
         amplitudes=(a, b, c),
-        time_s=moment.noise_s,
+        time_s=ahead_s + moment.noise_s,
         place=place,
         inject_gain=number("inject_gain") if moment.guest is not None else 0.0,
         blend=str(moment.controls["inject_blend"]),

@@ -15,7 +15,7 @@ from stylizer.vj.dreamer import Dreamer
 from stylizer.vj.geometry import Motion, Mover, focused
 from stylizer.vj.inject import injected
 from stylizer.vj.moment import Moment
-from stylizer.vj.noise import SIZE
+from stylizer.vj.noise import SIZE, ahead_s
 
 
 class TorchWay:
@@ -33,7 +33,7 @@ class TorchWay:
     ) -> None:
         self._dreamer = Dreamer(device, dtype, cache=cache, wait=wait, compiles=compiles)
         self._device = self._dreamer.device
-        self._noise = feedback.noise_of(self._device, seed, torch.get_num_threads())
+        self._noise, self._ahead_s = feedback.noise_of(self._device, seed, torch.get_num_threads()), ahead_s(seed)
         self._mover = Mover()
         self._held = torch.zeros(1, 3, SIZE, SIZE)
         self._kept = feedback.kept(self._held)
@@ -91,7 +91,8 @@ class TorchWay:
         before = self._kept
         if not motion.still or number("focus"):
             before = focused(self._mover(before.float(), motion), number("focus"))
-        seen = feedback.disturbed(before, number("rate"), moment.amplitudes, moment.noise_s, self._noise)
+        noise_s = self._ahead_s + moment.noise_s
+        seen = feedback.disturbed(before, number("rate"), moment.amplitudes, noise_s, self._noise)
         if moment.guest is not None:
             blend = str(moment.controls["inject_blend"])
             seen = injected(feedback.saturated(seen), moment.guest, number("inject_gain"), blend)

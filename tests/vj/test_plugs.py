@@ -291,6 +291,29 @@ class Halves:
         return crops, alpha, [None]
 
 
+def test_pages_that_come_and_go_at_once_take_no_picture_from_those_who_stay() -> None:
+    """All pages come back together when a show is started again: one of them stayed without pictures."""
+    broadcast, seen = Broadcast(), list[int]()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+
+        def page(number: int) -> None:
+            for _ in range(1000):
+                broadcast.listen(lambda pixels, at_s: seen.append(-1))()
+            broadcast.listen(lambda pixels, at_s: seen.append(number))
+
+        pages = [threading.Thread(target=page, args=(number,)) for number in range(16)]
+        for each in pages:
+            each.start()
+        for each in pages:
+            each.join()
+    finally:
+        sys.setswitchinterval(interval)
+    broadcast.show(np.zeros((2, 2, 3), np.uint8))
+    assert sorted(seen) == list(range(16))
+
+
 def test_a_matte_that_fails_once_is_asked_again() -> None:
     class Stumbles(Halves):
         asked = 0

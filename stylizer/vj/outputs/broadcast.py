@@ -15,15 +15,16 @@ class Broadcast:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._listeners: tuple[Listener, ...] = ()
+        self._listeners: dict[object, Listener] = {}
         self._keys: deque[str] = deque(maxlen=MAX_KEYS)
 
     def listen(self, listener: Listener) -> Callable[[], None]:
-        """Returns what ends it; calling that twice is no fault."""
-        self._listeners = (*self._listeners, listener)
+        """From any thread. Returns what ends it; calling that twice is no fault."""
+        place = object()
+        self._listeners[place] = listener
 
         def end() -> None:
-            self._listeners = tuple(each for each in self._listeners if each is not listener)
+            self._listeners.pop(place, None)
 
         return end
 
@@ -33,9 +34,9 @@ class Broadcast:
 
     def show(self, pixels: PixelsU8) -> str:
         now = self._clock()
-        for listener in self._listeners:
+        for listener in list(self._listeners.values()):
             listener(pixels, now)
         return self._keys.popleft() if self._keys else ""
 
     def close(self) -> None:
-        self._listeners = ()
+        self._listeners.clear()
