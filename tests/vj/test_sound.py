@@ -11,9 +11,18 @@ import numpy as np
 import pytest
 
 from stylizer.errors import Unreadable
-from stylizer.vj.inputs.audio import HOP, Heard, Microphone
+from stylizer.vj.inputs.audio import F32, HOP, Heard, Microphone
 from stylizer.vj.inputs.sound_file import RATE, SoundFilePlayer, SoundTrack, read_sound
 from tests.vj.waiting import eventually
+
+
+@pytest.fixture
+def clicks() -> F32:
+    """Eight, half a second apart: [4 s] at 48 kHz."""
+    samples = np.zeros(RATE * 4, np.float32)
+    for beat in range(8):
+        samples[beat * RATE // 2 : beat * RATE // 2 + 200] = 0.6
+    return samples
 
 
 class Sounds:
@@ -21,18 +30,18 @@ class Sounds:
 
     PortAudioError = type("PortAudioError", (Exception,), {})
 
-    def __init__(self) -> None:
-        self.plugged = self._listed = False
+    def __init__(self, inputs: int = 1, *, plugged: bool = False) -> None:
+        self.inputs, self.plugged, self._listed = inputs, plugged, plugged
         self._started = True
         self.callback: Any = None
 
-    def query_devices(self, device: object, kind: str) -> dict[str, float]:
+    def query_devices(self, device: object, kind: str) -> dict[str, Any]:
         if not self._listed:
             raise self.PortAudioError("no device")
-        return {"default_samplerate": float(RATE)}
+        return {"default_samplerate": float(RATE), "max_input_channels": self.inputs}
 
-    def InputStream(self, callback: Any, **options: object) -> "Sounds":  # noqa: N802
-        self.callback = callback
+    def InputStream(self, callback: Any, channels: int | None = None, **_: object) -> "Sounds":  # noqa: N802
+        self.callback, self.channels = callback, channels or self.inputs
         return self
 
     @property
@@ -69,13 +78,22 @@ def test_a_microphone_may_come_late_and_go() -> None:
     microphone.close()
 
 
-def test_a_file_is_heard_step_by_step(tmp_path: Path) -> None:
-    clicks = np.zeros(RATE * 4, np.int16)
-    for beat in range(8):
-        clicks[beat * RATE // 2 : beat * RATE // 2 + 200] = 20000
+def test_music_at_two_of_many_inputs_is_heard(clicks: F32) -> None:
+    """PulseAudio alone says that it has 32."""
+    sounds, heard = Sounds(32, plugged=True), list[Heard]()
+    microphone = Microphone(lambda sound, when: heard.append(sound), library=sounds)
+    played = np.zeros((len(clicks), sounds.channels), np.float32)
+    played[:, :2] = 0.03 * clicks[:, None]
+    for start in range(0, len(played), HOP):
+        sounds.callback(played[start : start + HOP], 0, SimpleNamespace(currentTime=0.0, inputBufferAdcTime=0.0), 0)
+    microphone.close()
+    assert sum(sound.onset for sound in heard) >= 7
+
+
+def test_a_file_is_heard_step_by_step(clicks: F32, tmp_path: Path) -> None:
     with wave.open(str(tmp_path / "clicks.wav"), "wb") as file:
         file.setparams((1, 2, RATE, 0, "NONE", ""))
-        file.writeframes(clicks.tobytes())
+        file.writeframes((clicks * 32767).astype(np.int16).tobytes())
     track = SoundTrack(read_sound(tmp_path / "clicks.wav"))
     heard = [sound for step in range(1, 41) for sound in track.until(step / 10)]
     onsets = [sound.time_s for sound in heard if sound.onset]

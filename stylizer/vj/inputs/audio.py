@@ -26,6 +26,7 @@ ONSET_TIMES, ONSET_LEAST = 2.5, 0.02
 ONSET_PAUSE_S = 0.08
 TEMPO_MEMORY_S, TEMPO_LEAST = 8.0, 6  # onsets
 
+CHANNELS = 2  # of a device at most: the silence of its other inputs would make the two that are used quiet
 LOOK_EVERY_S = 2.0  # for a device that came or went
 
 F32 = NDArray[np.float32]
@@ -152,9 +153,12 @@ class Microphone:
             if self._looked:
                 self._list_anew()
             self._looked = True
-            rate = int(self._sound.query_devices(self._device, "input")["default_samplerate"])
+            about = self._sound.query_devices(self._device, "input")
+            rate, channels = int(about["default_samplerate"]), min(CHANNELS, about["max_input_channels"])
             self.ear = Ear(rate)
-            stream = self._sound.InputStream(device=self._device, samplerate=rate, blocksize=HOP, callback=self._block)
+            stream = self._sound.InputStream(
+                device=self._device, samplerate=rate, channels=channels, blocksize=HOP, callback=self._block
+            )
             stream.start()
         except (self._sound.PortAudioError, ValueError) as error:
             self._tell(str(error))
