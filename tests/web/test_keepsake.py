@@ -192,9 +192,12 @@ def test_a_phone_fetches_what_was_asked_for(served: Running, visitor: httpx.Clie
 
 
 def test_a_wrong_name_leads_nowhere(served: Running) -> None:
-    for tail in ("", "/clip.mp4", "/still.jpg"):
+    for tail in ("/clip.mp4", "/still.jpg"):
         answer = httpx.get(f"{served.base}/k/3Jv0a9{tail}")
         assert answer.status_code == 404 and answer.json()["code"] == "not_found"
+    page = httpx.get(f"{served.base}/k/3Jv0a9")
+    assert page.status_code == 404 and page.headers["content-type"].startswith("text/html"), "a person reads it"
+    assert "deleted" in page.text and "削除" in page.text
 
 
 def test_a_booth_that_phones_cannot_reach_says_so() -> None:

@@ -8,7 +8,7 @@ import segno
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import HTMLResponse
 
-from stylizer.errors import NoCapacity, Unavailable
+from stylizer.errors import NoCapacity, NotFound, Unavailable
 from web.addresses import for_phones
 from web.api.deps import ServiceDep, VisitorDep, problems
 from web.api.models import Taken
@@ -17,7 +17,7 @@ from web.documents import PAGES, document
 from web.keepsake import record
 
 router = APIRouter(tags=["taking it home"])
-PAGE = PAGES / "keepsake" / "page.html"
+PAGE, GONE = (PAGES / "keepsake" / name for name in ("page.html", "gone.html"))
 PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
 
 
@@ -44,9 +44,13 @@ async def take_home(request: Request, visitor: VisitorDep, service: ServiceDep) 
 
 @router.get("/k/{name}", include_in_schema=False)
 async def page(name: str, service: ServiceDep) -> HTMLResponse:
-    _, left_s = service.shelf.get(name)
-    minutes = max(1, round(left_s / 60))
-    answer = document(PAGE, name=name, minutes=str(minutes))
+    try:
+        _, left_s = service.shelf.get(name)
+    except NotFound:  # told in a page: a visitor's phone asks
+        answer = document(GONE)
+        answer.status_code = 404
+    else:
+        answer = document(PAGE, name=name, minutes=str(max(1, round(left_s / 60))))
     answer.headers.update(PRIVATE)
     return answer
 
