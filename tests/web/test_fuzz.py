@@ -74,6 +74,21 @@ def test_every_operation_answers_everything(
     answers()
 
 
+def test_what_is_answered_while_the_networks_load_is_described() -> None:
+    pipeline = ColourPipeline()
+    pipeline.gate.clear()
+    app = create_app(Settings.load(), pipeline)
+    with running(app, wait_ready=False) as loading, loading.client(Authorization="Bearer x") as http:
+        unnamed = [
+            f"{method} {path}: {answer.status_code}"
+            for path, operations in app.openapi()["paths"].items()
+            for method, operation in operations.items()
+            if (answer := http.request(method, path)).status_code not in map(int, operation["responses"])
+        ]
+        pipeline.gate.set()
+    assert unnamed == []
+
+
 def test_after_all_that_nothing_stays_behind(worker: Running) -> None:
     """Streams that no offer followed are swept, and so are their threads and descriptors."""
     process = psutil.Process()

@@ -95,7 +95,7 @@ async def change_controls(changes: Controls, stream: StreamDep) -> ControlsNow:
     return ControlsNow(controls=dict(await slowly(stream.session.set, changes)))  # may load a style
 
 
-@router.put("/{stream_id}/backdrop", status_code=204, responses=problems(401, 403, 404, 408, 413, 415, 422))
+@router.put("/{stream_id}/backdrop", status_code=204, responses=problems(401, 403, 404, 408, 413, 415, 422, 503))
 async def put_backdrop(request: Request, stream: StreamDep, visitor: VisitorDep, service: ServiceDep) -> None:
     """The visitor's own picture for background "picture": JPEG, PNG or WebP as the body. Kept as long as the stream.
 
