@@ -6,6 +6,7 @@ import platform
 import subprocess
 import sys
 import threading
+import weakref
 from collections import Counter
 from pathlib import Path
 
@@ -13,10 +14,11 @@ import psutil
 import pytest
 
 from stylizer.config import Settings
-from tests.web.doubles import ColourPipeline, running, visiting
+from tests.web.doubles import ColourPipeline, running, visiting, wait_for
 from web import memory
 from web.api.app import create_app
 from web.api.doors import RateLimit
+from web.rtc.session import Session
 
 pytestmark = pytest.mark.timeout(120)
 CHECKOUT = Path(__file__).parents[2]
@@ -52,6 +54,19 @@ def test_visitors_who_come_and_go_leave_nothing_behind() -> None:
         grown = {name: after[name] - before[name] for name in after if after[name] - before[name] >= VISITS}
         assert not grown, f"after {VISITS} more visitors there are more of: {grown}"
         assert process.num_fds() - descriptors < VISITS and threading.active_count() - threads < VISITS
+
+
+def test_the_last_visitors_pictures_go_though_nobody_comes_after_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("web.rtc.streams.SWEEP_S", 0.01)
+
+    async def visit() -> "weakref.ref[Session]":
+        async with visiting(worker, (200, 40, 40)) as visitor:
+            await visitor.frames(3)
+            return weakref.ref(worker.session())
+
+    with running(create_app(Settings.load(visitors=1), ColourPipeline())) as worker:
+        session = asyncio.run(visit())
+        wait_for(lambda: session() is None, 5)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library: its allocator keeps less")

@@ -167,9 +167,13 @@ class Streams:
     async def run(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_S)
-            for stream in list(self._streams.values()):
-                if (why := stream.lost(self._clock())) is not None:
-                    self._end(stream, why)  # not waited for: one that does not end would keep the places of all others
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Apart from `run`, which would hold on to the last visitor, and their pictures, until the next one comes."""
+        for stream in list(self._streams.values()):
+            if (why := stream.lost(self._clock())) is not None:
+                self._end(stream, why)  # not waited for: one that does not end would keep the places of all others
 
     async def close(self, why: str) -> None:
         """Tells everybody and ends every connection; one that does not end within CLOSE_S is left as it is."""
