@@ -344,6 +344,24 @@ def test_tempo_is_found_from_onsets(bpm: float) -> None:
     assert min(phase, 1 - phase) * found[0] < 0.03
 
 
+@pytest.mark.parametrize("bpm", [120, 140])
+@pytest.mark.parametrize("hats", [(0.5,), (0.0, 0.5), (0.0, 0.25, 0.5, 0.75)])
+def test_hats_between_the_drums_do_not_hide_the_beat(bpm: float, hats: tuple[float, ...]) -> None:
+    """A bass drum on each beat and a hat on each off-beat were heard as 77 bpm."""
+    beats = [0.2 + k * 60 / bpm for k in range(int(7 * bpm / 60))]
+    samples = 0.4 * clicks([beat + part * 60 / bpm for beat in beats for part in hats], 8)
+    drum = np.sin(2 * np.pi * 60 * np.arange(4800) / RATE) * np.exp(-np.arange(4800) / 1500)
+    for beat in beats:
+        samples[int(beat * RATE) :][: len(drum)] += drum
+    ear = Ear(RATE)
+    for _ in ear.hear(samples):
+        pass
+    found = ear.tempo()
+    assert found is not None and 60 / found[0] == pytest.approx(bpm, rel=0.02)
+    phase = (found[1] - beats[0]) / found[0] % 1
+    assert min(phase, 1 - phase) * found[0] < 0.03
+
+
 def test_an_envelope_rises_and_falls_with_its_time_constants_at_every_rate() -> None:
     """After one time constant 1 - 1/e of the way is done, however many pictures that took."""
     for pictures in (3, 30):

@@ -69,7 +69,7 @@ class Ear:
         self._loudest = np.full(5, 1e-4)
         self._fluxes: deque[float] = deque(maxlen=int(ONSET_MEMORY_S * rate / HOP))
         self._hops, self._last_onset_s = 0, -1.0
-        self.onsets: deque[float] = deque(maxlen=64)
+        self.onsets: deque[tuple[float, float]] = deque(maxlen=64)  # time, and the flux of the low band
 
     def hear(self, samples: F32) -> Iterator[Heard]:
         """samples: [N] or [N, channels] in -1..1, any N -> one result for each hop that became complete."""
@@ -81,13 +81,17 @@ class Ear:
             self._samples = self._samples[HOP:]
 
     def tempo(self) -> tuple[float, float] | None:
-        """(period s, time of the last beat) from the onsets of the last seconds; None while they are too few."""
-        recent = [t for t in self.onsets if t > self.onsets[-1] - TEMPO_MEMORY_S] if self.onsets else []
+        """(period s, time of the last beat) from the onsets of the last seconds; None while they are too few.
+
+        An onset counts by its low band: a hat between two beats is as loud as the drum on them, and would cancel it.
+        """
+        recent = [each for each in self.onsets if each[0] > self.onsets[-1][0] - TEMPO_MEMORY_S] if self.onsets else []
         if len(recent) < TEMPO_LEAST:
             return None
-        times = np.array(recent)
+        times, weights = np.array(recent).T
         periods = np.linspace(60 / 180, 60 / 75, 200)  # a beat between 75 and 180 per minute
         turns = np.exp(2j * np.pi * (times[-1] - times)[:, None] / periods[None, :])
+        turns *= (weights / weights.mean())[:, None]
         fit = np.abs(turns.mean(axis=0))
         best = int(np.flatnonzero(fit >= fit.max() - 0.02)[-1])  # the slowest that fits as well
         around = slice(max(best - 3, 0), best + 4)
@@ -102,11 +106,12 @@ class Ear:
         self._hops += 1
         time_s = (self._hops * HOP - WINDOW / 2) / self.rate
         energies = [float(np.sqrt((spectrum[band] ** 2).sum())) for band in self._bands]
-        flux = float(np.maximum(spectrum - self._spectrum, 0).sum())
+        rise = np.maximum(spectrum - self._spectrum, 0)
+        flux, low_flux = float(rise.sum()), float(rise[self._bands[0]].sum())
         self._spectrum = spectrum
         level = float(np.sqrt((newest**2).mean()))
         level, low, mid, high, shown_flux = self._scaled(np.array([level, *energies, flux]))
-        onset = self._is_onset(flux, time_s)
+        onset = self._is_onset(flux, low_flux, time_s)
         return Heard(time_s, level, low, mid, high, shown_flux, onset, self.tempo() if onset else None)
 
     def _scaled(self, raw: NDArray[np.float64]) -> list[float]:
@@ -115,14 +120,14 @@ class Ear:
         decibels = 20 * np.log10(np.maximum(raw, 1e-9) / self._loudest)
         return [float(v) for v in np.clip(1 + decibels / FLOOR_DB, 0, 1)]
 
-    def _is_onset(self, flux: float, time_s: float) -> bool:
+    def _is_onset(self, flux: float, low_flux: float, time_s: float) -> bool:
         usual = float(np.median(self._fluxes)) if self._fluxes else 0.0
         self._fluxes.append(flux)
         rises = flux > ONSET_TIMES * usual + ONSET_LEAST
         if not rises or time_s - self._last_onset_s < ONSET_PAUSE_S:
             return False
         self._last_onset_s = time_s
-        self.onsets.append(time_s)
+        self.onsets.append((time_s, low_flux + 1e-6))
         return True
 
 
