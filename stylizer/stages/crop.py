@@ -29,16 +29,19 @@ SLACK_X, SLACK_TOP, SLACK_SIZE = 0.04, 0.03, 0.05
 def square_around(body: Box, head: Box | None, frame_size: tuple[int, int]) -> Box:
     """The square that holds a person with some air; its upper edge follows the head, where one is known.
 
-    It leaves the head only for an arm raised higher than the air above. The air below ends with the frame: a bust
-    stands on its lower edge. frame_size: (width, height) px.
+    It leaves the head only for an arm raised higher than the air above. The air above and below ends with the frame,
+    beyond which nothing is drawn: a bust is cut off by the picture's own edges. frame_size: (width, height) px.
     """
     air = MARGIN * body.height
     top = body.y0 - air if head is None else min(head.y0 - HEADROOM * head.height, body.y0 - ARM_AIR * body.height)
-    bottom = max(min(body.y1 + air, frame_size[1]), body.y1)
+    top, bottom = max(top, 0.0), min(body.y1 + air, frame_size[1])
     side = max(bottom - top, body.width + 2 * air, LEAST_SIDE_PX)
-    if body.y1 + air >= frame_size[1]:  # cut by the frame: what a wide person needs more is air above
-        top = bottom - side
-    return square(body.centre[0], top, side)
+    return in_frame(square(body.centre[0], top, side), frame_size[1])
+
+
+def in_frame(box: Box, height: float) -> Box:
+    """A square moved up or down into a frame of this height: what it is higher is air above."""
+    return square(box.centre[0], min(max(box.y0, 0.0), height - box.height), box.width)
 
 
 def square(middle: float, top: float, side: float) -> Box:
@@ -73,8 +76,14 @@ class CropTracker:
         self.box = None
 
     def update(self, body: Box | None, head: Box | None, frame_size: tuple[int, int]) -> Box | None:
-        """The square for this frame; None, and forgotten, when there is nobody."""
-        self.box = None if body is None else follow(self.box, square_around(body, head, frame_size))
+        """The square for this frame; None, and forgotten, when there is nobody. It rests within the frame only."""
+        if body is None:
+            self.box = None
+            return None
+        wanted, height = square_around(body, head, frame_size), frame_size[1]
+        now = follow(self.box, wanted)
+        side = min(now.width, max(wanted.width, height))
+        self.box = in_frame(square(now.centre[0], now.y0, side), height)
         return self.box
 
 

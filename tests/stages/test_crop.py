@@ -39,8 +39,9 @@ def test_the_square_holds_body_and_head(x: float, y: float, width: float, height
     square = square_around(body, head, FRAME)
     assert square.width == pytest.approx(square.height)
     for inner in (body, head or body):
-        assert square.x0 <= inner.x0 and square.y0 <= inner.y0 and inner.x1 <= square.x1
-        assert inner.y1 <= square.y1 + 1e-6
+        assert square.x0 <= inner.x0 + 1e-6 and inner.x1 <= square.x1 + 1e-6
+        seen = inner.within(*FRAME)
+        assert square.y0 <= seen.y0 + 1e-6 and seen.y1 <= square.y1 + 1e-6
 
 
 def test_the_upper_edge_follows_the_head() -> None:
@@ -55,8 +56,21 @@ def test_a_raised_arm_is_not_cut_off() -> None:
 
 
 def test_a_bust_stands_on_the_frame_s_lower_edge() -> None:
-    assert square_around(Box(300, 100, 700, 720), None, FRAME).y1 == 720
-    assert square_around(Box(100, 300, 1100, 720), None, FRAME).y1 == 720, "a wide one too"
+    assert square_around(Box(300, 100, 700, 720), None, FRAME).y1 == pytest.approx(720)
+    assert square_around(Box(100, 300, 1100, 720), None, FRAME).y1 == pytest.approx(720), "a wide one too"
+
+
+def test_a_head_that_the_frame_cuts_off_ends_at_the_picture_s_upper_edge() -> None:
+    """Else it is cut off flat in the middle, below a third of nothing: beyond the frame nothing is drawn, and a room is
+    its edge drawn out to streaks."""
+    assert square_around(Box(500, 0, 800, 720), Box(560, -60, 740, 220), FRAME) == (290, 0, 1010, 720)
+
+
+def test_the_square_does_not_rest_beyond_the_frame() -> None:
+    tracker = CropTracker()
+    tracker.update(Box(200, 100, 1000, 720), None, FRAME)
+    nearer = tracker.update(Box(500, 0, 800, 720), None, FRAME)
+    assert nearer is not None and (nearer.y0, nearer.y1) == (0, 720)
 
 
 def test_the_square_rests_within_its_slack_and_follows_exactly_beyond() -> None:
