@@ -14,12 +14,13 @@ from PIL import Image
 
 from stylizer.config import Settings
 from stylizer.errors import NotFound, Unavailable
-from stylizer.frame import VIDEO_CLOCK, Frame
+from stylizer.frame import VIDEO_CLOCK, Frame, PixelsU8
 from stylizer.live import LiveSession, Worker
 from tests.web.doubles import ColourPipeline, Running, running, wait_for
 from web.api.app import create_app
 from web.api.keepsakes import part_of
 from web.keepsake import KEEP_S, Keepsake, Shelf, record
+from web.memory_film import MemoryFilm
 
 SMALL = Keepsake(b"clip" * 5, b"still")
 
@@ -65,6 +66,22 @@ def test_six_seconds_and_a_still_are_recorded(worker: Worker) -> None:
     assert times[0] == 0 and 6 <= times[-1] < 7.5 and times == sorted(times)
     still = Image.open(io.BytesIO(keepsake.still))
     assert still.format == "JPEG" and still.size == (321, 240)
+
+
+def test_nobody_is_squashed_in_a_clip_when_the_phone_is_turned() -> None:
+    def with_a_square(width: int, height: int) -> PixelsU8:
+        pixels = np.zeros((height, width, 3), np.uint8)
+        pixels[height // 2 - 60 : height // 2 + 60, width // 2 - 60 : width // 2 + 60] = 255
+        return pixels
+
+    with MemoryFilm() as clip:
+        for second, size in enumerate([(480, 640), (640, 480), (640, 640)]):
+            clip.add(Frame(with_a_square(*size), second * 90_000, VIDEO_CLOCK))
+    with av.open(io.BytesIO(clip.content)) as film:
+        for frame in film.decode(video=0):
+            white = frame.to_ndarray(format="gray") > 128
+            across, down = (np.flatnonzero(white.any(axis)).size for axis in (0, 1))
+            assert (frame.width, frame.height) == (480, 640) and abs(across - down) <= 2
 
 
 def test_nothing_is_watched_before_and_after(worker: Worker) -> None:
