@@ -83,6 +83,6 @@ def _announce(settings: Settings, studio: str, ended: Callable[[], bool]) -> Non
 
 def _ready(base: str) -> bool:
     try:
-        return httpx.get(f"{base}/ready", timeout=2).status_code == 200
+        return httpx.get(f"{base}/ready", timeout=2, trust_env=False).status_code == 200
     except httpx.TransportError:
         return False

@@ -5,8 +5,10 @@ import socket
 import pytest
 
 from stylizer.config import Settings
-from tests.web.doubles import free_port, is_ready, wait_for, worker_process
+from tests.web.doubles import ColourPipeline, free_port, is_ready, running, wait_for, worker_process
+from web import demo
 from web.addresses import for_phones, reachable_host
+from web.api.app import create_app
 
 
 def test_a_worker_that_listens_everywhere_does_so_in_both_kinds_of_network() -> None:
@@ -31,3 +33,11 @@ def test_phones_are_not_sent_to_themselves(opened: str) -> None:
     here = reachable_host("0.0.0.0")
     expected = None if here == "localhost" else f"http://{here}:81"
     assert for_phones(Settings.load(host="0.0.0.0", port=81), opened) == expected
+
+
+def test_the_demo_sees_its_own_worker_where_a_proxy_is_set_for_the_internet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would never print *ready*, and open no browser."""
+    with running(create_app(Settings.load(visitors=1), ColourPipeline())) as worker:
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+        monkeypatch.setenv("no_proxy", "")
+        assert demo._ready(worker.base)

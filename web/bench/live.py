@@ -185,7 +185,7 @@ def _wait_ready(base: str, worker: subprocess.Popen[bytes]) -> float:
         if worker.poll() is not None:
             raise Unavailable("the worker ended before it was ready; its own words are above")
         try:
-            if httpx.get(f"{base}/ready", timeout=2).status_code == 200:
+            if httpx.get(f"{base}/ready", timeout=2, trust_env=False).status_code == 200:
                 return time.perf_counter() - begin
         except httpx.TransportError:
             pass  # not listening yet

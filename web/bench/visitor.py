@@ -78,7 +78,7 @@ class Visitor:
 
     def __init__(self, base: str, film: Sequence[PixelsU8], fps: float, loss: float, seed: int = 0) -> None:
         self.seen = Seen()
-        self._http = httpx.AsyncClient(base_url=base, headers={"Origin": base}, timeout=30)
+        self._http = httpx.AsyncClient(base_url=base, headers={"Origin": base}, timeout=30, trust_env=False)
         self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._camera = FilmCamera(film, fps, self.seen)
         self._loss, self._dice = loss, random.Random(seed)
