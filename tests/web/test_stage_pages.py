@@ -204,6 +204,25 @@ def test_a_key_that_is_held_down_switches_once(show: Staged, browser: Browser) -
         show.session.apply({"blackout": False, "crossfade": 0.0})
 
 
+def test_the_keys_play_after_a_model_was_chosen_with_the_mouse(show: Staged, browser: Browser) -> None:
+    """The list kept them: `b` did nothing, and `f` took the model `flames`."""
+    with visit(browser) as context:
+        page = context.new_page()
+        faults = _opened(page, show)
+        before = show.session.controls["model_b"]
+        page.dispatch_event("#slot_b select", "pointerdown")
+        page.focus("#slot_b select")
+        page.select_option("#slot_b select", "spirals")
+        page.keyboard.press("f")
+        page.wait_for_selector("button.choice[value=freeze][aria-pressed=true]", timeout=5000)
+        assert show.session.controls["model_b"] == "spirals"
+        page.focus("#slot_b select")
+        page.keyboard.press("ArrowUp")  # whoever plays by keyboard alone stays in the list
+        wait_for(lambda: show.session.controls["model_b"] != "spirals", 10)
+        assert page.evaluate("() => document.activeElement.tagName") == "SELECT" and faults == []
+        show.session.apply({"freeze": False, "model_b": before})
+
+
 def test_a_pad_moves_two_controls_and_a_double_tap_brings_them_back(show: Staged, browser: Browser) -> None:
     with visit(browser, size=(1180, 820)) as context:
         page = context.new_page()

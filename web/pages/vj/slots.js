@@ -33,7 +33,16 @@ export class Slot {
     const letter = this.#slot.toUpperCase(), file = element("input", { type: "file", accept: ".pict", hidden: true });
     file.onchange = () => { this.load(file.files[0]); file.value = ""; };
     this.#image = element("img", { alt: "", width: 160, height: 160, hidden: true });
-    this.#select = element("select", { ariaLabel: t("model_of", { slot: letter }), onchange: () => this.#change({ [`model_${this.#slot}`]: this.#select.value }) });
+    let pointed = false; // by a mouse or finger: the keys are the show's again once a model is chosen
+    this.#select = element("select", {
+      ariaLabel: t("model_of", { slot: letter }),
+      onpointerdown: () => { pointed = true; },
+      onkeydown: () => { pointed = false; },
+      onchange: () => {
+        this.#change({ [`model_${this.#slot}`]: this.#select.value });
+        if (pointed) this.#select.blur();
+      },
+    });
     const load = element("button", { type: "button", className: "quiet load", textContent: t("load"), onclick: () => file.click() });
     this.#place.replaceChildren(element("div", { className: "thumb" }, this.#image, element("b", { textContent: letter }), element("span", { className: "drop", textContent: t("drop") })), this.#select, load, file);
     this.#paint();
