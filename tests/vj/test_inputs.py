@@ -2,11 +2,8 @@
 
 import inspect
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import mido
@@ -17,13 +14,13 @@ from pythonosc.osc_bundle_builder import OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.udp_client import SimpleUDPClient
 
-from stylizer.controls import Value, control, defaults
-from stylizer.errors import BadInput, Unavailable
+from stylizer.controls import control
+from stylizer.errors import Unavailable
 from stylizer.vj import cli
 from stylizer.vj.bank import Bank
 from stylizer.vj.inputs.audio import HOP, Ear, Heard
 from stylizer.vj.inputs.clock import Tempo
-from stylizer.vj.inputs.mapping import Binding, Mapper, ngx_map, read_map, save_map
+from stylizer.vj.inputs.mapping import Mapper
 from stylizer.vj.inputs.midi import MidiInput
 from stylizer.vj.inputs.modulation import Modulator, Modulators
 from stylizer.vj.inputs.osc import OscInput, addresses
@@ -108,86 +105,6 @@ def test_a_pad_that_is_held_while_its_device_is_pulled_is_let_go() -> None:
     assert turned[before:] == [("note:0:36", 0.0)]
     midi.close()
     assert len(turned) == before + 1
-
-
-def test_ngx_map_does_what_ngx_does() -> None:
-    mapper = Mapper(ngx_map(["spirals", "flames", "ink", "silk", "cells"]), soft=False)
-    now = defaults("vj")
-    for address, position, expected in [
-        ("cc:0:77", 1.0, {"crossfade": 1.0}),
-        ("cc:0:80", 0.5, {"noise_3": 0.5}),
-        ("cc:0:81", 1.0, {"rate": 0.0}),
-        ("cc:0:81", 0.0, {"rate": 1.0}),
-        ("cc:0:82", 1.0, {"rate": 2.0}),
-        ("cc:0:56", 1.0, {"hue": 0.5}),
-        ("cc:0:55", 0.5, {"hue": 0.25}),
-        ("note:0:57", 1.0, {"model_a": "cells"}),
-        ("note:0:57", 0.0, {}),
-        ("note:0:74", 0.2, {"model_b": "flames"}),
-        ("note:0:92", 1.0, {}),  # the eighth model is not there
-    ]:
-        assert mapper.change(address, position, now) == expected
-
-
-def test_soft_take_over_waits_for_the_knob_to_meet_the_control() -> None:
-    mapper = Mapper([Binding("cc:0:1", "invert")])
-    now: dict[str, Value] = {"invert": 0.5}
-    assert mapper.change("cc:0:1", 0.0, now) == {}
-    assert mapper.change("cc:0:1", 0.3, now) == {}
-    assert mapper.change("cc:0:1", 0.6, now) == {"invert": 0.6}  # passed it on the way
-    now["invert"] = 0.6
-    assert mapper.change("cc:0:1", 0.9, now) == {"invert": 0.9}  # and holds it
-    now["invert"] = 0.1  # a preset came
-    assert mapper.change("cc:0:1", 0.8, now) == {}
-
-
-def test_learned_bindings_are_kept_in_a_file(tmp_path: Path) -> None:
-    mapper = Mapper(soft=False)
-    mapper.learn("zoom")
-    assert mapper.change("cc:3:9", 1.0, defaults("vj")) == {"zoom": 1.1}
-    save_map(tmp_path / "map.toml", mapper.bindings.values())
-    assert read_map(tmp_path / "map.toml") == (Binding("cc:3:9", "zoom"),)
-    with pytest.raises(BadInput, match="model_a needs a value"):
-        mapper.learn("model_a")
-
-
-def test_a_pad_switches_however_softly_it_is_struck() -> None:
-    mapper = Mapper()
-    mapper.learn("blackout")
-    assert mapper.change("note:9:36", 20 / 127, defaults("vj")) == {"blackout": True}
-    assert mapper.change("note:9:36", 0.0, defaults("vj")) == {"blackout": False}
-    mapper.learn("freeze")
-    assert mapper.change("cc:0:1", 20 / 127, defaults("vj")) == {"freeze": False}  # a knob has a middle
-
-
-@pytest.mark.parametrize(
-    "text, fault",
-    [
-        (b"\xff", "not TOML"),
-        (b"a = ", "not TOML"),
-        (b'"cc:0:1" = "nobody"', "no control is called 'nobody'"),
-        (b'"cc:0:1" = "model_a"', "model_a needs a value"),
-    ],
-)
-def test_a_wrong_map_is_named(tmp_path: Path, text: bytes, fault: str) -> None:
-    (tmp_path / "map.toml").write_bytes(text)
-    with pytest.raises(BadInput, match=f"map.toml: .*{fault}"):
-        read_map(tmp_path / "map.toml")
-
-
-def test_a_map_that_cannot_be_saved_whole_stays_as_it_was(tmp_path: Path) -> None:
-    """A file may not grow beyond some bytes: so a full disk looks to the writer."""
-    path = tmp_path / "map.toml"
-    save_map(path, [Binding("cc:0:1", "zoom")])
-    code = f"""
-import resource
-from pathlib import Path
-from stylizer.vj.inputs.mapping import Binding, save_map
-resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
-save_map(Path({str(path)!r}), [Binding(f"cc:0:{{n}}", "rate") for n in range(100)])
-"""
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 1
-    assert read_map(path) == (Binding("cc:0:1", "zoom"),)
 
 
 def test_osc_sets_controls_and_refuses_what_is_wrong() -> None:

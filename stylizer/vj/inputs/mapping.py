@@ -13,7 +13,7 @@ from stylizer.controls import Control, Value, control
 from stylizer.errors import BadInput, NotFound
 from stylizer.toml import parse_toml
 
-PICK_UP = 1.5 / 127  # a knob takes over when it comes so near to the control's own position
+PICK_UP = 1.5 / 127  # of the control's range: a knob takes over when it comes so near
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,29 +77,33 @@ class Mapper:
             return {row.name: binding.value} if position > 0 else {}
         if row.kind == "bool" and address.startswith("note:"):  # of a key the position is how hard it was struck
             return {row.name: position > 0}
-        if binding.part != "whole":
-            return {row.name: self._difference(row)}
-        now = controls[row.name]
-        if self.soft and row.kind in ("float", "int") and not self._taken_over(address, before, position, row, now):
-            return {}
-        value = value_at(row, position)
-        self._sent[address] = value
+        value = self._value(binding, row, position)
+        knob = address if binding.part == "whole" else row.name  # a pair is one knob
+        if self.soft and row.kind in ("float", "int"):
+            was = None if before is None else self._value(binding, row, before)
+            if not self._taken_over(knob, was, value, row, controls[row.name]):
+                return {}
+        self._sent[knob] = value
         return {row.name: value}
 
-    def _taken_over(self, address: str, before: float | None, position: float, row: Control, now: Value) -> bool:
+    def _taken_over(self, knob: str, was: Value | None, value: Value, row: Control, now: Value) -> bool:
         """A knob holds its control until somebody else moves that; then it must meet it again."""
-        if address in self._holds and self._sent.get(address) == now:
+        if knob in self._holds and self._sent.get(knob) == now:
             return True
-        target = position_of(row, now)
-        passed = before is not None and min(before, position) <= target <= max(before, position)
-        if passed or abs(position - target) <= PICK_UP:
-            self._holds.add(address)
+        start, end, target = float(value if was is None else was), float(value), float(now)
+        if min(start, end) <= target <= max(start, end) or abs(end - target) <= PICK_UP * (row.hi - row.lo):
+            self._holds.add(knob)
             return True
-        self._holds.discard(address)
+        self._holds.discard(knob)
         return False
 
-    def _difference(self, row: Control) -> float:
+    def _value(self, binding: Binding, row: Control, position: float) -> Value:
+        """What a knob says that stands there, by itself or as one of a pair."""
+        return value_at(row, position) if binding.part == "whole" else self._difference(binding, row, position)
+
+    def _difference(self, binding: Binding, row: Control, position: float) -> float:
         knobs = {b.part: self._knobs.get(b.address, 0.0) for b in self.bindings.values() if b.control == row.name}
+        knobs[binding.part] = position
         span = row.hi - float(row.default), float(row.default) - row.lo
         value = float(row.default) + knobs.get("up", 0.0) * span[0] - knobs.get("down", 0.0) * span[1]
         return min(max(value, row.lo), row.hi)
@@ -113,11 +117,6 @@ def value_at(row: Control, position: float) -> Value:
         return row.choices[min(int(position * len(row.choices)), len(row.choices) - 1)]
     value = row.lo + position * (row.hi - row.lo)
     return round(value) if row.kind == "int" else value
-
-
-def position_of(row: Control, value: Value) -> float:
-    """The inverse for numbers."""
-    return (float(value) - row.lo) / (row.hi - row.lo)
 
 
 def ngx_map(models: Iterable[str]) -> tuple[Binding, ...]:
