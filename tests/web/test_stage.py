@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import numpy as np
@@ -111,6 +112,15 @@ def test_the_shelf_fills_with_pictures_of_models_and_presets(show: Staged) -> No
             answer = http.get("/v1/stage/thumbnails/preset/calm")
             assert answer.headers["content-type"] == "image/jpeg" and answer.content[:3] == b"\xff\xd8\xff"
             assert http.get("/v1/stage/thumbnails/preset/nobody").status_code == 404
+
+
+def test_a_model_that_a_preset_names_by_its_path_has_its_picture(show: Staged, tmp_path: Path) -> None:
+    (tmp_path / "mine.pict").write_bytes(pict())
+    model = show.session.bank.get(str(tmp_path / "mine.pict"))
+    address = f"/v1/stage/thumbnails/model/{quote(model.name, safe='')}"  # as the page writes it
+    with show.socket(), _client(show) as http:
+        wait_for(lambda: http.get(address).status_code == 200, 20)
+    show.session.bank.remove(model.name)
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ async def drop(
         return Dropped(model=await slowly(service.stage.drop, slot, name, data))
 
 
-@router.get("/thumbnails/{kind}/{name}", response_class=Response, responses=problems(404))
+@router.get("/thumbnails/{kind}/{name:path}", response_class=Response, responses=problems(404))
 async def thumbnail(kind: str, name: str, request: Request) -> Response:
     """A JPEG of 160 px. 404 while it is not made; the message `shelf` says when it is."""
     picture = _service(request).stage.thumbnails.get(kind, name)
