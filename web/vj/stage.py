@@ -143,19 +143,18 @@ class Stage:
         return {"type": "controls", "controls": self.session.controls}
 
     def shelf(self) -> Json:
-        """Models and presets with their titles; `picture` says whether the thumbnail is made."""
+        """Models and presets with their titles; `picture` is the thumbnail's mark, "" while it is not made."""
         models = [(name, self._title(name)) for name in self.bank.names]
         for name, _ in models:
             self.thumbnails.want_model(name)
         for preset in self._presets.values():
             self.thumbnails.want_preset(preset)
-        ready = self.thumbnails.ready
+        mark = self.thumbnails.mark
         return {
             "type": "shelf",
-            "models": [{"name": n, "title": t, "picture": ("model", n) in ready} for n, t in models],
+            "models": [{"name": n, "title": t, "picture": mark("model", n)} for n, t in models],
             "presets": [
-                {"name": p.name, "title": p.title, "picture": ("preset", p.name) in ready}
-                for p in self._presets.values()
+                {"name": p.name, "title": p.title, "picture": mark("preset", p.name)} for p in self._presets.values()
             ],
         }
 

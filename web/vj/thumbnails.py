@@ -3,6 +3,7 @@
 import queue
 import threading
 import time
+from zlib import crc32
 
 from stylizer.controls import Value, defaults
 from stylizer.errors import StylizerError
@@ -32,9 +33,11 @@ class Thumbnails:
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
-    @property
-    def ready(self) -> frozenset[Key]:
-        return frozenset(self._made)
+    def mark(self, kind: str, name: str) -> str:
+        """Of the picture itself: browsers keep one for an hour, and another show has others under the same names. ""
+        while it is not made."""
+        picture = self._made.get((kind, name))
+        return "" if picture is None else f"{crc32(picture):08x}"
 
     def get(self, kind: str, name: str) -> bytes | None:
         return self._made.get((kind, name))

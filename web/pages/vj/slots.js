@@ -7,7 +7,8 @@ import { t } from "./strings.js";
 
 const MAX_BYTES = 64 * 2 ** 20;
 
-export const picture = (kind, name) => `/v1/stage/thumbnails/${kind}/${encodeURIComponent(name)}`;
+/** mark: of the picture; a browser keeps each for an hour. */
+export const picture = (kind, name, mark) => `/v1/stage/thumbnails/${kind}/${encodeURIComponent(name)}?${mark}`;
 
 export class Slot {
   #place; #slot; #key; #change; #say; #image; #select; #models = []; #now = "";
@@ -82,8 +83,8 @@ export class Slot {
       this.#select.dataset.names = names;
     }
     this.#select.value = this.#now;
-    const ready = options.find((m) => m.name === this.#now)?.picture, source = picture("model", this.#now);
-    this.#image.hidden = !ready;
-    if (ready && this.#image.getAttribute("src") !== source) this.#image.src = source;
+    const mark = options.find((m) => m.name === this.#now)?.picture, source = picture("model", this.#now, mark);
+    this.#image.hidden = !mark;
+    if (mark && this.#image.getAttribute("src") !== source) this.#image.src = source;
   }
 }

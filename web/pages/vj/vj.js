@@ -57,7 +57,7 @@ function showShelf() {
   for (const slot of Object.values(slots)) slot.showModels(shelf.models);
   $("presets").replaceChildren(...shelf.presets.map((preset) => {
     const tile = element("button", { type: "button", className: "tile", value: preset.name, onclick: () => link.send({ type: "preset", name: preset.name, beats }) });
-    if (preset.picture) tile.append(element("img", { src: picture("preset", preset.name), alt: "", width: 160, height: 160 }));
+    if (preset.picture) tile.append(element("img", { src: picture("preset", preset.name, preset.picture), alt: "", width: 160, height: 160 }));
     tile.append(element("span", { textContent: preset.title }));
     return tile;
   }));
