@@ -52,8 +52,9 @@ class Viewer:
         return self.controls
 
     def offer(self, frame: Frame) -> None:
-        if self.may_send:
-            self._audience.session.offer(frame.pixels, by_page=True)
+        with self._audience.door:  # or the last picture of who leaves could come after all, and stay
+            if self.may_send:
+                self._audience.session.offer(frame.pixels, by_page=True)
 
     def take(self, timeout_s: float = 0.0) -> Frame | None:
         """The newest picture that was not taken yet, or None at once: the track waits for `on_result`."""
@@ -85,9 +86,10 @@ class Viewer:
     def leave(self) -> None:
         self._end()
         self._audience.forget(self)
-        if self.may_send:
-            self.may_send = False
-            self._audience.session.offer(None, by_page=True)
+        with self._audience.door:
+            if self.may_send:
+                self.may_send = False
+                self._audience.session.offer(None, by_page=True)
 
     def _deliver(self, pixels: PixelsU8, at_s: float) -> None:
         """In the show's thread."""
@@ -107,11 +109,11 @@ class Viewer:
 
 
 class Audience:
-    """All viewers; the host of `web.rtc.streams.Streams`."""
+    """All viewers; the host of `web.rtc.streams.Streams`. door: held while a camera is let in or sent away."""
 
     def __init__(self, session: VjSession, broadcast: Broadcast, clock: Callable[[], float] = time.monotonic) -> None:
         self.session, self.broadcast, self.clock = session, broadcast, clock
-        self.epoch_s = clock()
+        self.epoch_s, self.door = clock(), threading.Lock()
         self._viewers: dict[str, Viewer] = {}
 
     def join(self, controls: Mapping[str, object] | None = None) -> Viewer:
@@ -128,10 +130,11 @@ class Audience:
 
     def let_send(self, viewer_id: str | None) -> None:
         """This viewer's camera is the show's guest from now on; None sends every camera away."""
-        for viewer in list(self._viewers.values()):
-            viewer.may_send = viewer.id == viewer_id
-        if viewer_id not in self._viewers:
-            self.session.offer(None, by_page=True)
+        with self.door:
+            for viewer in list(self._viewers.values()):
+                viewer.may_send = viewer.id == viewer_id
+            if viewer_id not in self._viewers:
+                self.session.offer(None, by_page=True)
 
     @property
     def camera(self) -> str | None:
