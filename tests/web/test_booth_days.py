@@ -1,15 +1,18 @@
 """A kiosk through nights and troubles: nobody's picture comes back, and nothing but the booth is ever on its screen."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, Route
 
 from stylizer.config import Settings
+from stylizer.controls import CONTROLS, Control
 from tests.web.browser import CAMERAS, LIVE
-from tests.web.doubles import ColourPipeline, Running, running, wait_for
+from tests.web.doubles import ColourPipeline, Running, free_port, running, wait_for
 from web.api.app import create_app
 from web.api.doors import RateLimit
 
@@ -92,3 +95,44 @@ def test_a_clip_that_the_browser_does_not_play_is_no_trouble_of_the_camera(worke
     page.wait_for_selector("body[data-state=noclip]", timeout=10_000)
     page.click("#start")
     page.wait_for_selector(LIVE)
+
+
+def test_a_kiosk_whose_scripts_do_not_all_come_starts_anew(worker: Running, page: Page) -> None:
+    """The worker, or the proxy before it, was started again just then."""
+    lost: list[str] = []
+
+    def first_is_lost(route: Route) -> None:
+        if lost:
+            route.continue_()
+        else:
+            lost.append(route.request.url)
+            route.fulfill(status=502, body="<h1>502 Bad Gateway</h1>")
+
+    page.route("**/booth/figure.js", first_is_lost)
+    page.route("**/booth/attract.mp4", lambda route: route.abort())  # it can do without
+    page.goto(f"{worker.base}/?auto=camera")
+    page.wait_for_selector(LIVE)
+    page.evaluate("() => { window.same = true; }")
+    page.wait_for_timeout(4000)
+    assert lost and page.evaluate("() => window.same"), "once is enough"
+
+
+@pytest.mark.parametrize("change", ["a control is gone", "a range is smaller"])
+def test_a_kiosk_finds_a_worker_that_was_upgraded_meanwhile(
+    change: str, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its page still knows what held before, which the new worker refuses."""
+    port = free_port()
+    with running(create_app(Settings.load(visitors=1), ColourPipeline()), port=port) as before:
+        page.goto(f"{before.base}/?auto=camera")
+        page.wait_for_selector(LIVE)
+        page.click("#dock [value=new]")
+        wait_for(lambda: before.controls()["seed"] != 0, 5)
+    if change == "a control is gone":
+        monkeypatch.delitem(cast(dict[str, Control], CONTROLS), "ink")
+    else:
+        monkeypatch.setitem(cast(dict[str, Control], CONTROLS), "seed", replace(CONTROLS["seed"], hi=0))
+    page.wait_for_selector("body[data-state=reconnecting]")
+    with running(create_app(Settings.load(visitors=1), ColourPipeline()), port=port) as after:
+        page.wait_for_selector(LIVE)
+        wait_for(lambda: after.visitors() == 1, 5)

@@ -1,15 +1,12 @@
-// A booth that nobody looks after: no way out, no sleep, and a fresh start when something breaks.
+// A booth that nobody looks after: no way out, no sleep; its fresh start when something breaks is in anew.js.
 //
 // The address sets it up: `?auto=camera` or `?auto=clip` makes a kiosk, which starts by itself and never stops;
 // `&rest=20` seconds with nobody in view end a visit; `&hands=12` seconds between the changes of the hands-free way.
-
-import { ANSWER_MS, call } from "/shared/api.js";
 
 const asked = new URLSearchParams(location.search);
 export const kiosk = asked.has("auto");
 export const setting = (name) => (Number(asked.get(name)) > 0 ? Number(asked.get(name)) : undefined);
 
-const RELOAD_MS = 3000;
 let lock = null, asking = false, wanted = false;
 
 /** Holds the screen on. The browser lets go when the page is hidden, so it is asked again whenever that ends. */
@@ -39,8 +36,4 @@ export function guard() {
     if (event.ctrlKey || event.altKey || event.metaKey || /^(F\d+|Backspace|Browser\w+)$/.test(event.key)) event.preventDefault();
   });
   addEventListener("wheel", (event) => event.ctrlKey && event.preventDefault(), { passive: false });
-  const look = () => call("GET", "/health", { withinMs: ANSWER_MS }).then(() => location.reload(), again); // a proxy, too, has pages to answer with
-  const again = () => setTimeout(look, RELOAD_MS); // no page comes from a worker that is away
-  addEventListener("error", again, { once: true });
-  addEventListener("unhandledrejection", again, { once: true });
 }

@@ -261,8 +261,8 @@ export class Mirror {
     } else if (error instanceof Refusal && AWAY.includes(error.status)) {
       wait = Math.max(wait, 1000);
       this.#onState("loading", error.message);
-    } else if (error instanceof Refusal && [401, 404].includes(error.status)) {
-      if (!this.#stream) delete this.#controls.style; // asked for a place: the style that was chosen is gone
+    } else if (error instanceof Refusal && ([401, 404].includes(error.status) || (error.status === 422 && this.#holds))) {
+      if (!this.#stream) this.#forgetSome();
       this.#resume = this.#stream?.token ?? null;
       this.#stream = null; // the worker forgot us: a new place, with the controls that we remember
       wait = Math.min(wait, waitMs(1)); // it answered, so there is a network
@@ -274,6 +274,17 @@ export class Mirror {
       this.#onState(error.message === "blocked" ? "blocked" : "reconnecting");
     }
     setTimeout(() => this.#wanted && round === this.#round && this.#connect(), wait);
+  }
+
+  /** Whether a place is asked for with controls, which may be what is refused. */
+  get #holds() {
+    return !this.#stream && Object.keys(this.#controls).length > 0;
+  }
+
+  /** A place is refused: the style that was chosen is gone, or else the worker is another by now and knows other controls. */
+  #forgetSome() {
+    const { style, ...others } = this.#controls;
+    this.#controls = style === undefined ? {} : others;
   }
 
   #disconnect() {
