@@ -243,7 +243,7 @@ class Pipeline:
         if self._parts.apart is None or not others or job.crop is None or job.matte is None:
             return
         with timed([job], "apart"):
-            free = self._parts.apart(on_cpu(job.crop)[0], job.matte, view, others)
+            free = self._parts.apart(on_cpu(job.crop)[0], job.matte, view, others, job.state.tracker.head)
             if free is None:
                 return
             job.matte = job.matte * free

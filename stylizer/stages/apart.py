@@ -21,6 +21,7 @@ SOFT = 0.04  # of the height as well: over so much the edge of a box fades
 EDGE_PX = 5  # by so much the silhouette may be too narrow
 FRINGE_PX = 9  # around a scrap there may be more of it, too faint to hang together
 SEEN = 0.3  # opacity from which on a pixel hangs together with its neighbour
+HEAD, FADING = 1.2, 0.1  # of half a head's box: radius of the oval that holds hair and chin, and its edge
 LEAST = 0.2  # of the body's matte that a silhouette covers; with less it is nobody's
 
 Weights = NDArray[np.float32]
@@ -32,11 +33,14 @@ class Apart:
     def __init__(self, silhouette: PoseMatte) -> None:
         self._silhouette = silhouette
 
-    def __call__(self, crop: Tensor, matte: Tensor, view: View, others: Sequence[Box]) -> Tensor | None:
+    def __call__(
+        self, crop: Tensor, matte: Tensor, view: View, others: Sequence[Box], head: Box | None = None
+    ) -> Tensor | None:
         """How far each pixel of a matte [1, 1, S, S] is free of others, 0..1 alike; None when all of it is, or nobody
         can say.
 
-        crop: the picture, [1, 3, S, S] unit, on the CPU. others: boxes of everybody else, in pixels of the frame.
+        crop: the picture, [1, 3, S, S] unit, on the CPU. others: boxes of everybody else, head: the person's, where one
+        is known, in pixels of the frame.
         """
         near = [box for box in others if shared(view.box, box).area > 0]
         if not near:
@@ -48,6 +52,8 @@ class Apart:
         own = _own(self._silhouette(crop, [None], [view])[1])
         if (own * opacity).sum() < LEAST * opacity.sum() / (1 + len(near)):
             return None
+        if head is not None:  # of a near one the silhouette has holes
+            own = np.maximum(own, _oval(view.box, head, len(opacity)))
         free = 1 - theirs * (1 - own)
         free[_scraps(opacity, free, own)] = 0
         return torch.from_numpy(free)[None, None]
@@ -77,6 +83,15 @@ def _inside(crop: Box, box: Box, size: int) -> Weights:
     columns = _ramp(crop.x0, crop.width, box.x0, box.x1, box.height, size)
     rows = _ramp(crop.y0, crop.height, box.y0, box.y1, box.height, size)
     inside: Weights = np.minimum(rows[:, None], columns[None])
+    return inside
+
+
+def _oval(crop: Box, head: Box, size: int) -> Weights:
+    """[size, size]: 1 in a head, and from there down to 0."""
+    at = (np.arange(size, dtype=np.float32) + 0.5) * np.float32(crop.width / size)
+    x, y = crop.x0 + at, crop.y0 + at
+    across, down = (x - head.centre[0]) / head.width * 2, (y - head.centre[1]) / head.height * 2
+    inside: Weights = np.clip((HEAD - np.hypot(across[None], down[:, None])) / FADING, 0, 1)
     return inside
 
 

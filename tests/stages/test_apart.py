@@ -84,6 +84,14 @@ def test_who_stands_behind_goes_as_far_as_the_silhouette_says() -> None:
     assert covered(alone, PERSON) > 0.99 and covered(alone, Box(158, 60, 200, 250)) < 0.01
 
 
+def test_a_near_head_has_no_holes_where_the_silhouette_has() -> None:
+    head, beside = Box(100, 20, 160, 100), Box(0, 30, 130, 250)
+    matte, without_face = shape(PERSON, head), shape(Box(100, 110, 150, 240))
+    free = Apart(Drawn(without_face))(NOBODY, matte, VIEW, [beside], head)
+    assert free is not None and covered(matte * free, Box(106, 30, 154, 90)) > 0.99
+    assert covered(free, Box(0, 30, 60, 100)) < 0.01, "nobody else comes with it"
+
+
 def test_no_scrap_is_left_where_the_detector_s_box_was_too_small() -> None:
     arm = Box(220, 100, 250, 110)
     alone = left(shape(PERSON, OTHER, arm), [OTHER], shape(PERSON))
