@@ -7,18 +7,16 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from torch import Tensor
-
 from stylizer.config import Settings
 from stylizer.errors import BadInput, first_line
 from stylizer.pipeline import Pipeline
-from stylizer.stylegan2.discriminator import Discriminator
+from stylizer.stylegan2.discriminator import Discriminator, DiscriminatorConfig
 from stylizer.stylegan2.generator import Generator, GeneratorConfig, load_generator
 from stylizer.training.data.folders import make_pictures
 from stylizer.training.data.pictures import Pictures
 from stylizer.training.data.store import plan_of
 from stylizer.training.export import hours
-from stylizer.training.inversion import EncoderSettings, EncoderTrainer, critic_for
+from stylizer.training.inversion import EncoderSettings, EncoderTrainer
 from stylizer.training.loop import Say, run
 from stylizer.training.parallel import World
 from stylizer.training.run import load_state
@@ -32,12 +30,8 @@ class Start:
     """A trained generator and, from a run of ours, the discriminator that it was trained against, and for how long."""
 
     generator: Generator
-    critic: dict[str, Tensor] | None
-    critic_widths: tuple[int, ...]
+    critic: Discriminator | None = None
     hours: float = 0.0
-
-    def judge(self) -> Discriminator | None:
-        return None if self.critic is None else critic_for(self.generator, self.critic_widths, self.critic)
 
 
 def open_start(path: Path) -> Start:
@@ -46,18 +40,18 @@ def open_start(path: Path) -> Start:
     Raises BadInput, ModelMissing or ModelRejected.
     """
     if path.is_file():
-        generator = load_generator(path)
-        return Start(generator, None, tuple(reversed(generator.config.synthesis.widths)))
+        return Start(load_generator(path))
     state = load_state(path / "checkpoint.pt")
-    if state is None or "critic_widths" not in state:
+    if state is None or "critic_config" not in state:
         raise BadInput(f"{path}: neither a run of `train stylegan2` or `fine-tune` nor a generator's .safetensors file")
     try:
         generator = Generator(GeneratorConfig.from_dict(json.loads(state["config"])))
         generator.load_state_dict(state["ema"])
+        critic = Discriminator(DiscriminatorConfig.from_dict(json.loads(state["critic_config"])))
+        critic.load_state_dict(state["critic"])
     except (RuntimeError, ValueError, LookupError, TypeError) as error:
         raise BadInput(f"{path}: its checkpoint is broken ({first_line(error)})") from None
-    widths = tuple(state["critic_widths"])
-    return Start(generator.eval().requires_grad_(False), state["critic"], widths, hours(path))
+    return Start(generator.eval().requires_grad_(False), critic, hours(path))
 
 
 def prepared(source: Path, out: Path, side: str, say: Say, world: World) -> Pictures:
@@ -101,7 +95,7 @@ def train_encoder(
 ) -> EncoderTrainer:
     """Trains the encoder that inverts `start`'s generator, on photos."""
     pictures = prepared(source, out, "photo", say, world)
-    trainer = EncoderTrainer(settings, pictures, start.generator, start.judge(), world)
+    trainer = EncoderTrainer(settings, pictures, start.generator, start.critic, world)
     _run(out, source, trainer, settings, say, world)
     return trainer
 
@@ -110,7 +104,8 @@ def like(settings: GanSettings, start: Start) -> GanSettings:
     """The settings with the sizes of the networks to go on from."""
     config = start.generator.config
     synthesis = config.synthesis
-    sizes = {"widths": synthesis.widths, "w_dim": synthesis.w_dim, "critic_widths": start.critic_widths}
+    critic_widths = start.critic.config.widths if start.critic else tuple(reversed(synthesis.widths))
+    sizes = {"widths": synthesis.widths, "w_dim": synthesis.w_dim, "critic_widths": critic_widths}
     return replace(settings, **sizes, z_dim=config.z_dim, mapping_layers=config.mapping_layers)  # type: ignore[arg-type]
 
 

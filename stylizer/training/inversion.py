@@ -18,7 +18,7 @@ from encoders.feature16 import EncoderConfig, Feature16
 from encoders.losses import gradient_l1
 from stylizer.convert.toonify import SIZE
 from stylizer.errors import BadInput
-from stylizer.stylegan2.discriminator import Discriminator, DiscriminatorConfig
+from stylizer.stylegan2.discriminator import Discriminator
 from stylizer.stylegan2.generator import Generator
 from stylizer.stylegan2.synthesis import Synthesis, SynthesisConfig
 from stylizer.training.data.pictures import Pictures, over_grey, shown, shrink
@@ -211,10 +211,3 @@ class EncoderTrainer:
 def _relative_l1(a: Tensor, b: Tensor) -> Tensor:
     """Mean difference over the second's own spread: layers of any scale weigh alike."""
     return (a - b).abs().mean() / b.abs().mean().clamp(min=1e-4)
-
-
-def critic_for(generator: Generator, widths: tuple[int, ...], weights: dict[str, Tensor]) -> Discriminator:
-    """A discriminator with the weights that a run of `train stylegan2` has saved."""
-    net = Discriminator(DiscriminatorConfig(generator.config.size, widths, generator.config.synthesis.channels))
-    net.load_state_dict(weights)
-    return net

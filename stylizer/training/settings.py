@@ -55,7 +55,7 @@ def check_settings(settings: Dataclass, *counts: str) -> None:
 
 def _fitting(where: str, kind: Any, value: object) -> object:
     if kind == tuple[int, ...]:
-        if isinstance(value, list) and value and all(type(v) is int for v in value):
+        if isinstance(value, list) and all(type(v) is int for v in value):
             return tuple(value)
         raise BadInput(f"{where} must be a list of whole numbers, got {value!r}")
     if kind is float and type(value) is int:

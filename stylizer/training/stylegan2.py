@@ -1,13 +1,13 @@
 """Training of a whole StyleGAN2 generator, from nothing or from another one (fine-tuning).
 
 Non-saturating logistic loss, lazy R1 and lazy path length, style mixing, an averaged generator, adaptive augmentation
-(arXiv:1912.04958, 2006.06676).
+(arXiv:1912.04958, 2006.06676); small pictures first, if asked for (progressive growing, 1710.10196).
 """
 
 import copy
 import json
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,17 @@ from stylizer.training.run import follow, picture_grid, set_rate
 from stylizer.training.settings import check_settings
 from stylizer.training.watch import LOOK, SEEN, variety
 
+SMALLEST = 16  # px: where the generator's first picture is
+FADE = 500  # steps
+
 
 @dataclass(frozen=True, slots=True)
 class GanSettings:
     """One run. widths: channels of the generator's blocks from 4 px on; the last one has the picture's size.
 
     freeze: blocks up to this size in pixels, and the mapping, keep the weights that a fine-tuning starts from.
+    grow: the steps at which pictures double their size; before the first they are the smallest. Most of what a CPU can
+    learn in a day is learnt at 64 px, where a step costs a tenth.
     """
 
     seed: int = 1
@@ -55,15 +60,21 @@ class GanSettings:
     adaptive: bool = True
     adaptive_pictures: int = 100_000  # shown until p may go from 0 to 1
     freeze: int = 0
+    grow: tuple[int, ...] = ()
     bf16: bool = True
     samples_every: int = 1000
     checkpoint_s: float = 100.0
 
     def __post_init__(self) -> None:
+        if not self.widths:
+            raise ValueError("widths must have one number for each size of block, got none")
         if len(self.critic_widths) != len(self.widths):
             raise ValueError(f"critic_widths must have as many numbers as widths, {len(self.widths)}")
         counts = ("steps", "batch", "r1_every", "path_every", "ema_pictures", "adaptive_pictures", "samples_every")
         check_settings(self, *counts)
+        if list(self.grow) != sorted(set(self.grow)) or self.grow and self.size_at(0) < SMALLEST:
+            most = max(0, (self.size // SMALLEST).bit_length() - 1)
+            raise ValueError(f"grow must be steps that rise, {most} of them at most, got {list(self.grow)}")
         self.critic(self.generator.synthesis.channels)
 
     @property
@@ -77,7 +88,15 @@ class GanSettings:
         return GeneratorConfig(synthesis, self.z_dim, self.mapping_layers)
 
     def critic(self, channels: int) -> DiscriminatorConfig:
-        return DiscriminatorConfig(self.size, self.critic_widths, channels)
+        return DiscriminatorConfig(self.size, self.critic_widths, channels, entrances=len(self.grow))
+
+    def size_at(self, step: int) -> int:
+        """Side of the pictures in this step, in pixels."""
+        return self.size >> sum(step < at for at in self.grow)
+
+    def fade_at(self, step: int) -> float:
+        """0..1: a size that is new to the discriminator comes in over `FADE` steps."""
+        return min([1.0, *((step - at + 1) / FADE for at in self.grow if at <= step)])
 
 
 class GanTrainer:
@@ -90,9 +109,9 @@ class GanTrainer:
         world: World | None = None,
         *,
         start: Generator | None = None,
-        critic: dict[str, Tensor] | None = None,
+        critic: Discriminator | None = None,
     ) -> None:
-        """start: the generator to go on from; critic: weights of the discriminator that it was trained against."""
+        """start: the generator to go on from; critic: the discriminator that it was trained against."""
         if len(pictures) < 2:
             raise BadInput(f"a training needs at least 2 pictures, got {len(pictures)}")
         torch.manual_seed(settings.seed)
@@ -101,14 +120,18 @@ class GanTrainer:
         self.net.train().requires_grad_(True)
         if start and settings.freeze:
             freeze(self.net, settings.freeze)
+        if not start:
+            _silence(self.net, above=settings.size_at(0))
         synthesis = self.net.config.synthesis
         if self.net.config.size != settings.size:
             raise BadInput(
                 f"widths: they give {settings.size} px, the generator to start from has {self.net.config.size}"
             )
-        self.critic = Discriminator(settings.critic(synthesis.channels))
-        if critic is not None:
-            self.critic.load_state_dict(critic)
+        self.critic = copy.deepcopy(critic) if critic else Discriminator(settings.critic(synthesis.channels))
+        self.critic.train().requires_grad_(True)
+        known, wanted = self.critic.config.entrances, len(settings.grow)
+        if known < wanted:
+            raise BadInput(f"grow: {wanted} times, the discriminator to go on from knows {known} smaller sizes")
         for net in (self.net, self.critic):
             net.to(self.world.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = copy.deepcopy(self.net).eval().requires_grad_(False)
@@ -121,7 +144,10 @@ class GanTrainer:
     def state(self) -> dict[str, Any]:
         parts = ("net", "ema", "critic", "optimizer", "critic_optimizer")
         networks = {name: getattr(self, name).state_dict() for name in parts}
-        about = {"config": json.dumps(self.net.config.to_dict()), "critic_widths": list(self.settings.critic_widths)}
+        about = {
+            "config": json.dumps(self.net.config.to_dict()),
+            "critic_config": json.dumps(asdict(self.critic.config)),
+        }
         rest = {"step": self.done, "controller": self.controller.state(), "path_mean": self.path_mean}
         return {**networks, **about, **rest}
 
@@ -134,13 +160,18 @@ class GanTrainer:
         set_rate(self.optimizer, self.settings.lr * _share(every))  # today's, not the one that was saved
         set_rate(self.critic_optimizer, self.settings.lr * _share(self.settings.r1_every))
 
+    @property
+    def size(self) -> int:
+        """Side of the pictures just now, in pixels."""
+        return self.settings.size_at(self.done)
+
     def step(self) -> dict[str, float]:
         """One step of each network, wholly decided by the seed, the step's number and the process's rank."""
         s = self.settings
         numbers = np.random.default_rng((s.seed, self.done, self.world.rank))
         torch.manual_seed(int(numbers.integers(2**62)))
         batch = self.pictures.batch(s.batch, numbers).to(self.world.device)
-        real = shrink(over_grey(batch)[:, : self.net.config.synthesis.channels], s.size)
+        real = shrink(over_grey(batch)[:, : self.net.config.synthesis.channels], self.size)
         values = self._teach_critic(real) | self._teach_generator()
         self.done += 1
         seen = self.done * s.batch * self.world.size
@@ -160,13 +191,17 @@ class GanTrainer:
         if torch.rand(()).item() < self.settings.mixing:
             ws = mix(coarse, fine, int(torch.randint(1, layers, ())))
         ws = ws if ws.requires_grad else ws.requires_grad_()  # a frozen mapping; the path length is taken along ws
-        return shown(self.net.synthesis(None, ws, noise="random").float()), ws
+        return shown(self.net.synthesis(None, ws, noise="random", stop=self.size).float()), ws
 
     def _half(self) -> AbstractContextManager[None]:
         return torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.settings.bf16)
 
     def _changed(self, pictures: Tensor) -> Tensor:
         return augment(pictures, self.controller.p) if self.settings.adaptive else pictures
+
+    def _judge(self, pictures: Tensor) -> Tensor:
+        logits: Tensor = self.critic(pictures, self.settings.fade_at(self.done))
+        return logits
 
     def _teach_critic(self, real: Tensor) -> dict[str, float]:
         s = self.settings
@@ -176,12 +211,13 @@ class GanTrainer:
             with torch.no_grad():
                 fake, _ = self.generate(s.batch)
             real = self._changed(real).detach()
-            logits = self.critic(real).float()
-            loss = discriminator_logistic(logits, self.critic(self._changed(fake)).float())
+            logits = self._judge(real).float()
+            loss = discriminator_logistic(logits, self._judge(self._changed(fake)).float())
         loss.backward()  # type: ignore[no-untyped-call]
         if self.done % s.r1_every == 0:  # at the pictures as the discriminator sees them, augmented
             leaf = real.float().requires_grad_()
-            penalty = r1_penalty(self.critic(leaf), leaf) * (s.r1 / 2 * s.r1_every)
+            weight = s.r1 * (self.size / s.size) ** 2  # as strong at any size
+            penalty = r1_penalty(self._judge(leaf), leaf) * (weight / 2 * s.r1_every)
             penalty.backward()  # type: ignore[no-untyped-call]
         self.world.average(self.critic.parameters())
         self.critic_optimizer.step()
@@ -196,7 +232,7 @@ class GanTrainer:
         self.optimizer.zero_grad(set_to_none=True)
         with self._half():
             fake, _ = self.generate(s.batch)
-            loss = generator_logistic(self.critic(self._changed(fake)).float())
+            loss = generator_logistic(self._judge(self._changed(fake)).float())
         loss.backward()  # type: ignore[no-untyped-call]
         values = {"generator": self.world.mean(loss.item())}
         if s.path and self.done % s.path_every == 0:
@@ -221,16 +257,20 @@ class GanTrainer:
         """How much samples differ, over how much real pictures do."""
         config = self.net.config
         z = torch.from_numpy(numbers.standard_normal((SEEN, config.z_dim), np.float32)).to(self.world.device)
-        made = shown(self.ema(z))
-        real = shrink(over_grey(self.pictures.batch(SEEN, numbers))[:, : made.shape[1]], config.size)
+        made = self._shown(z)
+        real = shrink(over_grey(self.pictures.batch(SEEN, numbers))[:, : made.shape[1]], made.shape[-1])
         return variety(made) / max(1e-6, variety(real))
 
     @torch.no_grad()
     def samples(self, path: Path, *, rows: int = 4, columns: int = 8) -> None:
         """Pictures of the averaged generator, always from the same z."""
         z = np.random.default_rng(0).standard_normal((rows * columns, self.net.config.z_dim), np.float32)
-        made = (shown(self.ema(torch.from_numpy(z).to(self.world.device)))[:, :3] + 1) / 2
+        made = (self._shown(torch.from_numpy(z).to(self.world.device))[:, :3] + 1) / 2
         picture_grid(list(torch.split(made, columns)), path)
+
+    def _shown(self, z: Tensor) -> Tensor:
+        """What the averaged generator draws, of the size that it has reached."""
+        return shown(self.ema.synthesis(None, self.ema.style_vectors(z), stop=self.size))
 
 
 def freeze(net: Generator, size: int) -> None:
@@ -238,6 +278,13 @@ def freeze(net: Generator, size: int) -> None:
     for name, parameter in net.named_parameters():
         if block_size(name) <= size and "to_rgb" not in name:
             parameter.requires_grad_(False)
+
+
+def _silence(net: Generator, *, above: int) -> None:
+    """Blocks of more than so many pixels begin by adding nothing to the picture."""
+    for name, parameter in net.named_parameters():
+        if "to_rgb" in name and block_size(name) > above and "affine" not in name:
+            nn.init.zeros_(parameter)
 
 
 def _adam(parameters: list[nn.Parameter], lr: float, every: int) -> torch.optim.Adam:

@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from stylizer.convert.toonify import load_style
 from stylizer.errors import BadInput
+from stylizer.stylegan2.discriminator import Discriminator, DiscriminatorConfig
 from stylizer.stylegan2.generator import Generator, GeneratorConfig
 from stylizer.stylegan2.mapping import seeded_z
 from stylizer.stylegan2.synthesis import SynthesisConfig
 from stylizer.training.compose import assemble, export_inverted, measure_unpaired
 from stylizer.training.data.pictures import Pictures, shown
 from stylizer.training.gan_runs import Start
-from stylizer.training.inversion import EncoderSettings, EncoderTrainer, critic_for, upper_part
+from stylizer.training.inversion import EncoderSettings, EncoderTrainer, upper_part
 from stylizer.training.run import load_state, save_atomically
 from stylizer.training.settings import write_settings
 from stylizer.weights.card import Card
@@ -45,14 +45,11 @@ def _generator(config: GeneratorConfig, seed: int = 1) -> Generator:
 def _trainer(photos: Pictures, settings: EncoderSettings = QUICK) -> EncoderTrainer:
     generator = _generator(SMALL)
     torch.manual_seed(9)
-    critic = critic_for(generator, CRITIC, critic_weights(generator))
-    return EncoderTrainer(settings, photos, generator, critic)
+    return EncoderTrainer(settings, photos, generator, critic_of(generator))
 
 
-def critic_weights(generator: Generator) -> dict[str, Tensor]:
-    from stylizer.stylegan2.discriminator import Discriminator, DiscriminatorConfig
-
-    return Discriminator(DiscriminatorConfig(generator.config.size, CRITIC, 4)).state_dict()
+def critic_of(generator: Generator) -> Discriminator:
+    return Discriminator(DiscriminatorConfig(generator.config.size, CRITIC, 4))
 
 
 def test_the_upper_part_draws_what_the_whole_generator_draws() -> None:
@@ -134,7 +131,7 @@ def test_encoder_and_two_generators_become_a_style(photos: Pictures, tmp_path: P
     write_settings(trainer.settings, tmp_path / "settings.toml")
     (tmp_path / "log.jsonl").write_text('{"step": 1, "time": 1.0}\n')
     words = {"title": "Mine", "machine": "a test", "weak": ["untrained"], "data": "blocks", "licence": "CC0-1.0"}
-    starts = Start(photo, None, (), 0.25), Start(drawing, None, (), 0.5)
+    starts = Start(photo, hours=0.25), Start(drawing, hours=0.5)
     card = export_inverted(
         tmp_path, *starts, tmp_path / "mine", photos=_whole(tmp_path), drawings=None, **words  # type: ignore[arg-type]
     )  # fmt: skip

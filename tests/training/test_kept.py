@@ -177,7 +177,7 @@ def test_what_is_no_checkpoint_is_named_in_one_line(content: bytes, tmp_path: Pa
 
 
 def test_a_checkpoint_of_another_kind_is_refused(tmp_path: Path) -> None:
-    state: dict[str, Any] = {"step": 1, "ema": {}, "critic": {}, "critic_widths": [4, 4], "config": "{}"}
+    state: dict[str, Any] = {"step": 1, "ema": {}, "critic": {}, "critic_config": "{}", "config": "{}"}
     save_atomically(state, tmp_path / "checkpoint.pt")
     write_settings(ToonifySettings(), tmp_path / "settings.toml")
     with pytest.raises(BadInput, match="not one of `train toonify`"):

@@ -11,7 +11,7 @@ import torch
 
 from stylizer.training.data.pictures import Pictures
 from stylizer.training.data.store import PairStore
-from stylizer.training.inversion import EncoderTrainer, critic_for
+from stylizer.training.inversion import EncoderTrainer
 from stylizer.training.next_frame import NextFrameTrainer, dream
 from stylizer.training.parallel import World
 from stylizer.training.stylegan2 import GanTrainer
@@ -62,7 +62,7 @@ def test_a_generators(adaptive: bool, tmp_path: Path) -> None:
 @pytest.mark.parametrize("details", [False, True])
 def test_an_encoders(details: bool, tmp_path: Path) -> None:
     generator = test_inversion._generator(test_inversion.SMALL)
-    critic = critic_for(generator, test_inversion.CRITIC, test_inversion.critic_weights(generator))
+    critic = test_inversion.critic_of(generator)
     settings = replace(test_inversion.QUICK, details=details)
     runs(EncoderTrainer(settings, Pictures(pixels(40, 64, 64, 4)), generator, critic, WORLD), tmp_path)
 

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from stylizer.errors import BadInput
 from stylizer.stylegan2.generator import load_generator, save_generator
+from stylizer.stylegan2.layers import make_taps, upsample
 from stylizer.training.cli import app
 from stylizer.training.data.pictures import Pictures, over_grey, shown
 from stylizer.training.gan_runs import data_of, open_start
@@ -44,6 +45,8 @@ TINY = GanSettings(
     samples_every=1000,
     bf16=False,
 )
+GROWING = replace(TINY, grow=(3,))
+NEWEST = "synthesis.blocks.32.to_rgb.weight"
 
 
 def write_blocks(folder: Path, count: int = 24, size: int = 32) -> Path:
@@ -196,6 +199,51 @@ def test_made_and_real_pictures_are_augmented_alike(photos: Pictures, monkeypatc
     )
 
 
+def test_pictures_grow_and_what_a_new_size_adds_comes_in_gently(photos: Pictures, tmp_path: Path) -> None:
+    trainer = GanTrainer(GROWING, photos)
+    assert trainer.generate(2)[0].shape[-1] == 16
+    for _ in range(3):
+        trainer.step()
+    z = torch.randn(4, TINY.z_dim)
+    ws = trainer.net.style_vectors(z)
+    small, large = (trainer.net.synthesis(None, ws, stop=size) for size in (16, 32))
+    torch.testing.assert_close(upsample(small, make_taps()), large, msg="the new block adds nothing yet")
+    assert trainer.generate(2)[0].shape[-1] == 32
+    real = over_grey(photos.batch(4, np.random.default_rng(0)))
+    old, new = trainer.critic(F.avg_pool2d(real, 2)), trainer.critic(real, GROWING.fade_at(3))
+    assert (old - new).abs().max() < 0.1 * (old - trainer.critic(real)).abs().max()
+    before = dict(trainer.net.named_parameters())[NEWEST].clone()
+    for _ in range(3):
+        trainer.step()
+    assert not torch.equal(before, dict(trainer.net.named_parameters())[NEWEST])
+    trainer.samples(tmp_path / "samples.png", rows=1, columns=2)
+
+
+def test_a_growing_run_that_was_stopped_ends_like_one_that_was_not(photos: Pictures, tmp_path: Path) -> None:
+    whole, first, second = (GanTrainer(GROWING, photos) for _ in range(3))
+    for _ in range(6):
+        whole.step()
+    for _ in range(2):
+        first.step()
+    save_atomically(first.state(), tmp_path / "checkpoint.pt")
+    state = load_state(tmp_path / "checkpoint.pt")
+    assert state is not None
+    second.restore(state)
+    for _ in range(4):
+        second.step()
+    torch.testing.assert_close(_weights(second), _weights(whole), rtol=1e-5, atol=1e-6)
+
+
+def test_growth_is_told_what_it_may_be(photos: Pictures) -> None:
+    assert [GROWING.size_at(step) for step in (0, 2, 3, 60)] == [16, 16, 32, 32]
+    for wrong in ((5, 5), (9, 3), (3, 6)):
+        with pytest.raises(ValueError, match="grow must be steps that rise, 1 of them at most"):
+            replace(TINY, grow=wrong)
+    start = GanTrainer(TINY, photos)
+    with pytest.raises(BadInput, match="knows 0 smaller sizes"):
+        GanTrainer(GROWING, photos, start=start.ema, critic=start.critic)
+
+
 def test_adaptive_augmentation_follows_the_discriminator(photos: Pictures) -> None:
     trainer = GanTrainer(replace(TINY, adaptive_pictures=4), photos)
     rows = [trainer.step() for _ in range(8)]
@@ -208,8 +256,7 @@ def test_fine_tuning_starts_from_the_photo_generator_and_keeps_what_is_frozen(bl
     start = GanTrainer(TINY, photos)
     start.step()
     drawings = Pictures.open(blocks, "drawing")
-    critic = start.critic.state_dict()
-    tuned = GanTrainer(replace(TINY, freeze=8), drawings, start=start.ema, critic=critic)
+    tuned = GanTrainer(replace(TINY, freeze=8), drawings, start=start.ema, critic=start.critic)
     assert torch.equal(_weights(tuned)[:50], torch.cat([v.flatten() for v in start.ema.state_dict().values()])[:50])
     for _ in range(3):
         tuned.step()
