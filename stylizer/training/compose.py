@@ -10,7 +10,7 @@ from encoders.losses import over, silhouette_iou
 from stylizer.convert.toonify import SIZE, ToonifyConfig, ToonifyNet, draw
 from stylizer.errors import BadInput, first_line
 from stylizer.stylegan2.generator import Generator
-from stylizer.training.data.pictures import Pictures, shrink
+from stylizer.training.data.pictures import Pictures, sized
 from stylizer.training.export import hours, write_style
 from stylizer.training.gan_runs import Start
 from stylizer.training.inversion import EncoderSettings, encoder_config, upper_part
@@ -71,7 +71,7 @@ def measure_unpaired(net: ToonifyNet, photos: Pictures, drawings: Pictures | Non
 
 def _straight(pictures: Pictures, rows: slice) -> Tensor:
     """[n, 4, 256, 256] unit; a data set of pairs may have another size."""
-    return shrink(torch.from_numpy(pictures.pixels[rows].copy()).permute(0, 3, 1, 2).float() / 255, SIZE)
+    return sized(torch.from_numpy(pictures.pixels[rows].copy()).permute(0, 3, 1, 2).float() / 255, SIZE)
 
 
 def export_inverted(

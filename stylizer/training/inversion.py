@@ -21,7 +21,7 @@ from stylizer.errors import BadInput
 from stylizer.stylegan2.discriminator import Discriminator
 from stylizer.stylegan2.generator import Generator
 from stylizer.stylegan2.synthesis import Synthesis, SynthesisConfig
-from stylizer.training.data.pictures import Pictures, over_grey, shown, shrink
+from stylizer.training.data.pictures import Pictures, over_grey, shown, sized
 from stylizer.training.parallel import World
 from stylizer.training.run import follow, picture_grid, set_rate
 from stylizer.training.settings import check_settings
@@ -147,7 +147,7 @@ class EncoderTrainer:
         with torch.autocast(self.world.device.type, torch.bfloat16, enabled=s.bf16):
             feat, ws, details = self.net(as_input(wanted))
             drawn = shown(self.upper(feat, ws, details if s.details else (), noise="none").float())
-            target = shrink(wanted, drawn.shape[-1])
+            target = sized(wanted, drawn.shape[-1])
             loss, values = self._compare(drawn, target)
         if known is not None:
             gap = _relative_l1(feat.float(), known[0]) + _relative_l1(ws.float(), known[1])
@@ -205,7 +205,7 @@ class EncoderTrainer:
         rng = np.random.default_rng(12345)
         photos = over_grey(self.pictures.batch(n, rng).to(self.world.device))
         drawn = self.draw(photos)
-        picture_grid([(p[:, :3] + 1) / 2 for p in (shrink(photos, drawn.shape[-1]), drawn)], path)
+        picture_grid([(p[:, :3] + 1) / 2 for p in (sized(photos, drawn.shape[-1]), drawn)], path)
 
 
 def _relative_l1(a: Tensor, b: Tensor) -> Tensor:

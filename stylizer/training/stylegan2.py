@@ -23,7 +23,7 @@ from stylizer.stylegan2.discriminator import Discriminator, DiscriminatorConfig
 from stylizer.stylegan2.generator import Generator, GeneratorConfig
 from stylizer.stylegan2.mapping import mix
 from stylizer.stylegan2.synthesis import SynthesisConfig
-from stylizer.training.data.pictures import Pictures, over_grey, shown, shrink
+from stylizer.training.data.pictures import Pictures, over_grey, shown, sized
 from stylizer.training.parallel import World
 from stylizer.training.run import follow, picture_grid, set_rate
 from stylizer.training.settings import check_settings
@@ -171,7 +171,7 @@ class GanTrainer:
         numbers = np.random.default_rng((s.seed, self.done, self.world.rank))
         torch.manual_seed(int(numbers.integers(2**62)))
         batch = self.pictures.batch(s.batch, numbers).to(self.world.device)
-        real = shrink(over_grey(batch)[:, : self.net.config.synthesis.channels], self.size)
+        real = sized(over_grey(batch)[:, : self.net.config.synthesis.channels], self.size)
         values = self._teach_critic(real) | self._teach_generator()
         self.done += 1
         seen = self.done * s.batch * self.world.size
@@ -258,7 +258,7 @@ class GanTrainer:
         config = self.net.config
         z = torch.from_numpy(numbers.standard_normal((SEEN, config.z_dim), np.float32)).to(self.world.device)
         made = self._shown(z)
-        real = shrink(over_grey(self.pictures.batch(SEEN, numbers))[:, : made.shape[1]], made.shape[-1])
+        real = sized(over_grey(self.pictures.batch(SEEN, numbers))[:, : made.shape[1]], made.shape[-1])
         return variety(made) / max(1e-6, variety(real))
 
     @torch.no_grad()

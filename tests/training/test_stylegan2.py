@@ -20,7 +20,7 @@ from stylizer.errors import BadInput
 from stylizer.stylegan2.generator import load_generator, save_generator
 from stylizer.stylegan2.layers import make_taps, upsample
 from stylizer.training.cli import app
-from stylizer.training.data.pictures import Pictures, over_grey, shown
+from stylizer.training.data.pictures import Pictures, over_grey, shown, sized
 from stylizer.training.gan_runs import data_of, open_start
 from stylizer.training.parallel import World
 from stylizer.training.run import load_state, save_atomically
@@ -242,6 +242,14 @@ def test_growth_is_told_what_it_may_be(photos: Pictures) -> None:
     start = GanTrainer(TINY, photos)
     with pytest.raises(BadInput, match="knows 0 smaller sizes"):
         GanTrainer(GROWING, photos, start=start.ema, critic=start.critic)
+
+
+def test_pictures_are_made_smaller_by_areas_and_larger_without_blocks() -> None:
+    stripes = torch.tensor([0.0, 1.0]).repeat(8).expand(1, 1, 16, 16)
+    torch.testing.assert_close(sized(stripes, 8), torch.full((1, 1, 8, 8), 0.5))
+    ramp = torch.arange(8.0).expand(1, 1, 8, 8)
+    steps = sized(ramp, 32).diff(dim=-1)
+    assert steps.max() < 0.3 and sized(ramp, 8) is ramp, "blocks would step by 1: a discriminator sees nothing else"
 
 
 def test_adaptive_augmentation_follows_the_discriminator(photos: Pictures) -> None:

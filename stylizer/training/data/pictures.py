@@ -57,6 +57,8 @@ def shown(drawn: Tensor) -> Tensor:
     return drawn if drawn.shape[1] == 3 else over_grey((drawn + 1) / 2)
 
 
-def shrink(pictures: Tensor, size: int) -> Tensor:
-    """Area mean down to `size` px; pictures of that size stay as they are."""
+def sized(pictures: Tensor, size: int) -> Tensor:
+    """[N, C, S, S] at `size` px: the area's mean when it is less, smooth when it is more; as they are at S."""
+    if pictures.shape[-1] < size:
+        return F.interpolate(pictures, size=(size, size), mode="bilinear")
     return pictures if pictures.shape[-1] == size else F.interpolate(pictures, size=(size, size), mode="area")
