@@ -21,6 +21,7 @@ from stylizer.stylegan2.augment import TARGET, Controller, augment
 from stylizer.stylegan2.blend import block_size
 from stylizer.stylegan2.discriminator import Discriminator, DiscriminatorConfig
 from stylizer.stylegan2.generator import Generator, GeneratorConfig
+from stylizer.stylegan2.layers import NoiseMode
 from stylizer.stylegan2.mapping import mix
 from stylizer.stylegan2.synthesis import SynthesisConfig
 from stylizer.training.data.pictures import Pictures, over_grey, shown, sized
@@ -38,6 +39,7 @@ class GanSettings:
     """One run. widths: channels of the generator's blocks from 4 px on; the last one has the picture's size.
 
     freeze: blocks up to this size in pixels, and the mapping, keep the weights that a fine-tuning starts from.
+    noise: whether the layers' noise inputs play; a style plays without, and a fine-tuning may paint speckles by them.
     grow: the steps at which pictures double their size; before the first they are the smallest. Most of what a CPU can
     learn in a day is learnt at 64 px, where a step costs a tenth.
     """
@@ -60,6 +62,7 @@ class GanSettings:
     adaptive: bool = True
     adaptive_pictures: int = 100_000  # shown until p may go from 0 to 1
     freeze: int = 0
+    noise: bool = True
     grow: tuple[int, ...] = ()
     bf16: bool = True
     samples_every: int = 1000
@@ -191,7 +194,8 @@ class GanTrainer:
         if torch.rand(()).item() < self.settings.mixing:
             ws = mix(coarse, fine, int(torch.randint(1, layers, ())))
         ws = ws if ws.requires_grad else ws.requires_grad_()  # a frozen mapping; the path length is taken along ws
-        return shown(self.net.synthesis(None, ws, noise="random", stop=self.size).float()), ws
+        noise: NoiseMode = "random" if self.settings.noise else "none"
+        return shown(self.net.synthesis(None, ws, noise=noise, stop=self.size).float()), ws
 
     def _half(self) -> AbstractContextManager[None]:
         return torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.settings.bf16)
@@ -270,7 +274,8 @@ class GanTrainer:
 
     def _shown(self, z: Tensor) -> Tensor:
         """What the averaged generator draws, of the size that it has reached."""
-        return shown(self.ema.synthesis(None, self.ema.style_vectors(z), stop=self.size))
+        noise: NoiseMode = "const" if self.settings.noise else "none"
+        return shown(self.ema.synthesis(None, self.ema.style_vectors(z), noise=noise, stop=self.size))
 
 
 def freeze(net: Generator, size: int) -> None:

@@ -244,6 +244,15 @@ def test_growth_is_told_what_it_may_be(photos: Pictures) -> None:
         GanTrainer(GROWING, photos, start=start.ema, critic=start.critic)
 
 
+def test_a_training_without_noise_leaves_its_inputs_alone(photos: Pictures) -> None:
+    played, silent = GanTrainer(TINY, photos), GanTrainer(replace(TINY, noise=False), photos)
+    for trainer in (played, silent):
+        for _ in range(2):
+            trainer.step()
+        strengths = [p for name, p in trainer.net.named_parameters() if "noise" in name]
+        assert strengths and all(bool(p.any()) == trainer.settings.noise for p in strengths)
+
+
 def test_pictures_are_made_smaller_by_areas_and_larger_without_blocks() -> None:
     stripes = torch.tensor([0.0, 1.0]).repeat(8).expand(1, 1, 16, 16)
     torch.testing.assert_close(sized(stripes, 8), torch.full((1, 1, 8, 8), 0.5))
