@@ -15,9 +15,10 @@ settings() {  # name, line...: a file of settings
 train() { "$python" -m stylizer train "$@"; }
 
 train data characters "$folder/pairs" --pairs 24
-gan=$(settings gan "steps = $steps" "r1_every = 4" "path_every = 4" "adaptive_pictures = 100")
+grow="grow = [$((steps / 4)), $((steps / 2))]"
+gan=$(settings gan "steps = $steps" "r1_every = 4" "path_every = 4" "adaptive_pictures = 100" "$grow")
 train stylegan2 "$folder/pairs" --out "$folder/gan" --settings "$gan"
-train stylegan2 "$folder/pairs" --out "$folder/gan" --settings "$(settings gan "steps = $((2 * steps))" "r1_every = 4" "path_every = 4")"
+train stylegan2 "$folder/pairs" --out "$folder/gan" --settings "$(settings more "steps = $((2 * steps))" "r1_every = 4" "path_every = 4" "$grow")"
 train fine-tune "$folder/pairs" --from "$folder/gan" --out "$folder/drawing" --settings "$gan"
 train encoder "$folder/pairs" --from "$folder/gan" --out "$folder/encoder" --settings "$(settings encoder "steps = $steps")"
 train toonify --data "$folder/pairs" --out "$folder/style" \
