@@ -236,6 +236,7 @@ def test_a_growing_run_that_was_stopped_ends_like_one_that_was_not(photos: Pictu
 
 def test_growth_is_told_what_it_may_be(photos: Pictures) -> None:
     assert [GROWING.size_at(step) for step in (0, 2, 3, 60)] == [16, 16, 32, 32]
+    assert [GROWING.r1_at(step) for step in (0, 3)] == [GROWING.r1 / 4, GROWING.r1]
     for wrong in ((5, 5), (9, 3), (3, 6)):
         with pytest.raises(ValueError, match="grow must be steps that rise, 1 of them at most"):
             replace(TINY, grow=wrong)
