@@ -97,6 +97,34 @@ def test_a_data_set_is_not_written_over_one_of_another_kind(tmp_path: Path) -> N
     assert [(folder / "drawing.npy").read_bytes() for folder in (pairs, own)] == before
 
 
+def test_two_commands_that_fill_one_folder_do_not_mix_their_pictures(tmp_path: Path) -> None:
+    for name, count in (("ours", 3), ("theirs", 2)):
+        (tmp_path / name).mkdir()
+        for n in range(count):
+            Image.fromarray(_drawing()).save(tmp_path / name / f"{n}.png")
+
+    def meanwhile(line: str) -> None:
+        with pytest.raises(BlockingIOError, match="somebody else is writing it at this moment"):
+            make_pictures(tmp_path / "theirs", tmp_path / "set", "drawing", print)
+
+    assert make_pictures(tmp_path / "ours", tmp_path / "set", "drawing", meanwhile) == 3
+    assert len(Pictures.open(tmp_path / "set", "drawing")) == 3
+
+
+def test_pictures_that_do_not_come_to_an_end_leave_nothing_on_the_disk(tmp_path: Path) -> None:
+    """A film of an hour is a gigabyte; what was prepared of it stayed, on a disk that was full."""
+    (tmp_path / "drawings").mkdir()
+    Image.fromarray(_drawing()).save(tmp_path / "drawings" / "one.png")
+
+    def full(line: str) -> None:
+        raise OSError("No space left on device")
+
+    for say in (print, full):
+        with pytest.raises((BadInput, OSError)):
+            make_pictures(tmp_path / "drawings", tmp_path / "set", "drawing", say)
+        assert not list((tmp_path / "set").iterdir())
+
+
 def test_other_pictures_than_those_that_a_run_has_prepared_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from math import inf
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
 import torch
+from numpy.lib.format import write_array_header_1_0
 from numpy.typing import NDArray
 
 from stylizer.convert import SIZE
@@ -37,7 +39,8 @@ def make_pictures(
     """Fills `target` with every person in the pictures and films of `source`; returns how many there are.
 
     side: "photo" or "drawing". every_s: seconds between two pictures taken from a film. Raises BadInput when `source`
-    holds nothing usable. A file that cannot be read is named and passed over.
+    holds nothing usable, OSError when another command fills `target` just now. A file that cannot be read is named and
+    passed over.
     """
     if side not in SIDES:
         raise BadInput(f"side: must be one of {', '.join(SIDES)}, got {side!r}")
@@ -50,19 +53,23 @@ def make_pictures(
         raise BadInput(f"{target}: holds drawn pairs, which it would overwrite; name another folder")
     target.mkdir(parents=True, exist_ok=True)
     count = 0
-    with (target / f"{side}.part").open("wb") as part:
+    with made_whole(target / f"{side}.npy") as part, part.open("wb") as array:
+        _write_header(array, 0)
         for number, file in enumerate(files, 1):
             try:
                 for picture in _people(pipeline, file, every_s) if pipeline else _drawings(file, every_s):
-                    part.write(np.ascontiguousarray(picture).tobytes())
+                    array.write(np.ascontiguousarray(picture).tobytes())
                     count += 1
             except BadInput as error:  # broken, or too large
                 say(f"left out: {error}")
             if number % 20 == 0 or number == len(files):
                 say(f"{number}/{len(files)} files, {count} {side}s")
-    if count < 2:
-        raise BadInput(f"{source}: {count} usable {side}s in {len(files)} files, at least 2 are needed")
-    _finish(target, side, count, source)
+        if count < 2:
+            raise BadInput(f"{source}: {count} usable {side}s in {len(files)} files, at least 2 are needed")
+        array.seek(0)
+        _write_header(array, count)
+    about = {"count": count, "size": SIZE, "side": side, "source": source.resolve().name}
+    write_whole(target / "store.json", json.dumps(about))
     return count
 
 
@@ -76,14 +83,10 @@ def _files(source: Path) -> list[Path]:
     return files
 
 
-def _finish(target: Path, side: str, count: int, source: Path) -> None:
-    raw = np.memmap(target / f"{side}.part", np.uint8, "r", shape=(count, SIZE, SIZE, 4))
-    with made_whole(target / f"{side}.npy") as whole, whole.open("wb") as file:
-        np.save(file, raw)
-    del raw
-    (target / f"{side}.part").unlink()
-    about = {"count": count, "size": SIZE, "side": side, "source": source.resolve().name}
-    write_whole(target / "store.json", json.dumps(about))
+def _write_header(array: BinaryIO, count: int) -> None:
+    """A .npy file's, as long for any number of pictures: NumPy leaves room for it to grow."""
+    shape = (count, SIZE, SIZE, 4)
+    write_array_header_1_0(array, {"descr": "|u1", "fortran_order": False, "shape": shape})
 
 
 def _people(pipeline: Pipeline, file: Path, every_s: float) -> Iterator[PixelsU8]:
