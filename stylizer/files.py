@@ -3,9 +3,14 @@
 import errno
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from stylizer.errors import StylizerError
+
+LEAST_ROOM_BYTES = 1 << 16  # a disk with less is full
 
 
 @contextmanager
@@ -27,9 +32,20 @@ def made_whole(path: Path) -> Iterator[Path]:
         try:
             yield part
             os.replace(part, path)
-        except BaseException:
+        except BaseException as error:
+            full = _is_full_disk(error, part)
             part.unlink(missing_ok=True)
+            if full:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
             raise
+
+
+def _is_full_disk(error: BaseException, part: Path) -> bool:
+    """Whether that is behind it: torch, NumPy and safetensors tell it by errors of their own, and none names a file."""
+    if isinstance(error, Exception) and not isinstance(error, StylizerError):
+        with suppress(OSError):
+            return shutil.disk_usage(part.parent).free < LEAST_ROOM_BYTES
+    return False
 
 
 def write_whole(path: Path, data: bytes | str) -> None:
