@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import platform
 import time
 from collections.abc import Callable
@@ -11,10 +10,11 @@ from pathlib import Path
 from statistics import fmean
 
 import torch
+from safetensors.numpy import save as dump_safetensors
 
-from kernels.weights import save_weights
+from kernels.pict import dump_pict
 from stylizer.errors import BadInput
-from stylizer.files import write_whole
+from stylizer.files import made_whole, write_whole
 from stylizer.training.data.films import load_films
 from stylizer.training.next_frame import NextFrameTrainer, Plan, dream
 from stylizer.training.run import alone_in
@@ -99,10 +99,9 @@ def _train(trainer: NextFrameTrainer, folder: Path, until_s: float, start: float
 
 def _save(trainer: NextFrameTrainer, folder: Path, spent_s: float) -> None:
     """Whole or not at all: a run that is killed while it writes, or finds the disk full, keeps its last state."""
-    trainer.save(folder / "state.new")
-    (folder / "spent.new").write_text(json.dumps({"seconds": spent_s}), encoding="utf-8")
-    os.replace(folder / "spent.new", folder / SPENT)  # first: no state is without it
-    os.replace(folder / "state.new", folder / STATE)
+    with made_whole(folder / STATE) as state:
+        trainer.save(state)
+        write_whole(folder / SPENT, json.dumps({"seconds": spent_s}))  # first: no state is without it
 
 
 def sample(trainer: NextFrameTrainer, path: Path, frames: int = 100) -> None:
@@ -150,8 +149,8 @@ def _machine(device: torch.device) -> str:
 
 def _export(trainer: NextFrameTrainer, folder: Path, card: Card, hours: float) -> None:
     weights = trainer.weights()
-    save_weights(folder / "weights.safetensors", weights)
-    save_weights(folder / "weights.pict", weights)
+    write_whole(folder / "weights.safetensors", dump_safetensors(weights))
+    write_whole(folder / "weights.pict", dump_pict(weights))
     update = {
         "seed": trainer.plan.seed,
         "steps": trainer.steps,

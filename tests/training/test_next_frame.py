@@ -16,7 +16,7 @@ from stylizer.picture import encode_picture
 from stylizer.training.data.clips import FAMILIES, clip
 from stylizer.training.data.films import load_films
 from stylizer.training.next_frame import NextFrameTrainer, Plan, dream
-from stylizer.training.next_frame_run import _resume, _save, _train, run
+from stylizer.training.next_frame_run import _card, _export, _resume, _save, _train, run
 from stylizer.training.rollouts import Rollouts
 from stylizer.vj.bank import Bank
 
@@ -163,6 +163,18 @@ def test_a_run_exports_a_model_that_the_bank_plays(tmp_path: Path) -> None:
     assert "steps in" in said[-1]
     run([str(pictures)], tmp_path / "models" / "bar", PLAN, minutes=0.01, title="Bar", say=said.append)
     assert any("goes on at step" in line for line in said)
+
+
+def test_a_show_that_reads_a_model_while_it_is_exported_anew_reads_one_model(tmp_path: Path) -> None:
+    """Written in place, it was half the one and half the other, and on a full disk neither."""
+    trainer, card = NextFrameTrainer([film()], PLAN), _card(tmp_path.name, "Bar", "films")
+    _export(trainer, tmp_path, card, 0.0)
+    with (tmp_path / "weights.pict").open("rb") as pict, (tmp_path / "weights.safetensors").open("rb") as whole:
+        before = pict.read(), whole.read()
+        trainer.step()
+        _export(trainer, tmp_path, card, 0.1)
+        assert (pict.seek(0), pict.read(), whole.seek(0), whole.read()) == (0, before[0], 0, before[1])
+    assert (tmp_path / "weights.pict").read_bytes() != before[0]
 
 
 def test_a_run_whose_disk_is_full_at_the_last_byte_goes_on_where_it_was(tmp_path: Path) -> None:
