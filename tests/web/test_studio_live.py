@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from stylizer.config import Settings
 from stylizer.controls import Value
+from stylizer.engines import card
 from stylizer.errors import ModelRejected
 from stylizer.frame import Frame
 from stylizer.live import Worker
@@ -125,3 +126,13 @@ def test_the_studios_worker_keeps_its_promise_and_a_dead_thread_is_started_again
         worker.restarts = MAX_RESTARTS + 1  # the supervisor goes
         worker.stop()
         resources.worker.clear()
+
+
+def test_the_studio_ends_when_its_card_has_failed(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that it is started again; it drew nobody any more, and said that all was well."""
+    answers = iter(("", "CUDA error: an illegal memory access"))
+    monkeypatch.setattr(card, "lost", lambda: next(answers))
+    monkeypatch.setattr(resources, "SUPERVISE_S", 0.01)
+    ended: list[int] = []
+    resources._supervise(worker, ended.append)
+    assert ended == [1]

@@ -1,14 +1,18 @@
 """What all visitors of the studio share: one pipeline, one worker, opened once per process."""
 
+import os
 import threading
 import time
+from collections.abc import Callable
 
 import streamlit as st
 
 from stylizer.config import Settings
+from stylizer.engines import card
 from stylizer.ladder import Parts, open_parts
 from stylizer.library import Library
 from stylizer.live import Worker
+from stylizer.logs import log
 from stylizer.pipeline import Pipeline
 from stylizer.weights import Registry
 from web import compat
@@ -33,11 +37,18 @@ def worker() -> Worker:
     return opened
 
 
-def _supervise(opened: Worker) -> None:
-    """A thread of the pipeline that died is started again, as often as in a worker's own process."""
+def _supervise(opened: Worker, end: Callable[[int], object] = os._exit) -> None:
+    """A thread of the pipeline that died is started again, as often as in a worker's own process.
+
+    A card that has failed answers this process no more: then the studio ends, as a worker does.
+    """
     while opened.restarts <= MAX_RESTARTS:
         time.sleep(SUPERVISE_S)
         opened.revive()
+        if why := card.lost():
+            log.error("giving up", error=f"the card has failed: {why}")
+            end(1)
+            return
 
 
 @st.cache_resource(show_spinner=False)
