@@ -60,7 +60,8 @@ def read_results(folder: Path) -> tuple[dict[str, Result], list[str]]:
 
 
 def parse_result(data: bytes, name: str) -> Result:
-    """The JSON of `stylizer bench pipeline | stages | live`, `kernels.bench`, `benchmarks.unet_cpu`, `vj render`.
+    """The JSON of `stylizer bench pipeline | stages | live`, `kernels.bench`, `stylizer.bench.vj_gpu | toonify_gpu`,
+    `benchmarks.unet_cpu`, `vj render`.
 
     Raises Unreadable for what is no JSON, BadInput for another form, naming `name`.
     """
@@ -195,10 +196,33 @@ def _show(figures: dict[str, Any]) -> Result:
     )
 
 
+def _loop(figures: dict[str, Any]) -> Result:
+    return Result(
+        title=f"VJ mode, {figures['filters']} filters",
+        machine=str(figures["machine"]["name"]),
+        command=f"python -m stylizer.bench.vj_gpu --filters {figures['filters']}",
+        unit="µs per picture",
+        ladder=tuple(Bar(name, _number(us)) for name, us in figures["us"].items()),
+    )
+
+
+def _toonify(figures: dict[str, Any]) -> Result:
+    batches = figures["batches"].items()
+    return Result(
+        title=f"Converter, {figures['style']}",
+        machine=str(figures["machine"]["name"]),
+        command=f"python -m stylizer.bench.toonify_gpu --style {figures['style']}",
+        unit="µs per batch",
+        ladder=tuple(Bar(f"{way}, batch {n}", _number(us)) for n, row in batches for way, us in row["us"].items()),
+    )
+
+
 READERS: Mapping[str, Callable[[dict[str, Any]], Result]] = {
     "ways": _pipeline,
     "peaks": _kernels,
     "processor": _unet,
+    "us": _loop,
+    "batches": _toonify,
     "step_ms": _show,
     "visitors": _live,
     "frame": _stages,

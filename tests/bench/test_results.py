@@ -1,9 +1,11 @@
 """Results of every benchmark are read, drawn and exported; what is none of them is refused in words."""
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from kernels.bench import Timing
 from kernels.roofline import DATA_SHEETS, Peaks, layer_floor_us, network_floor_us
 from kernels.weights import unet_layers
-from stylizer.bench import figures
+from stylizer.bench import figures, toonify_gpu, vj_gpu
 from stylizer.bench.results import expected, parse_result, read_results, to_csv
 from stylizer.errors import BadInput, Unreadable
 from tests.conftest import CHECKOUT
@@ -89,6 +91,28 @@ def test_results_of_the_other_benchmarks_are_read() -> None:
     show["machine"] = {"cpu": "P", "cores": 2, "gpu": "none"}
     result = parse_result(json.dumps(show).encode(), "s.json")
     assert (result.machine, [bar.name for bar in result.ladder]) == ("2 cores of P", ["p50", "p99"])
+
+
+def test_what_gpu_sh_leaves_of_a_card_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Both lie beside the others afterwards, and the studio said of each that it cannot be read."""
+    times = {"network": 80.0, "loop": 90.0, "loop, fader moving": 110.0}
+    measured = {"us": times, "psnr_db": 50.0, "times_eager": 2.5}
+    answers = {
+        vj_gpu: {"worst_db": 50.0, "graph_times_us": times, "session_ms": {"p50": 1.0}, "CupyWay": None},
+        toonify_gpu: {"measure": measured, "load_style": SimpleNamespace(at_strength=lambda _: None)},
+    }
+    for module, named in answers.items():
+        for name, answer in (named | {"has_gpu": True, "machine": {"name": "NVIDIA H200"}}).items():
+            monkeypatch.setattr(module, name, lambda *_, answer=answer, **__: answer)
+        monkeypatch.setattr(sys, "argv", ["", "--json", str(tmp_path / f"{module.__name__}.json")])
+        assert module.main() == 0
+    results, faults = read_results(tmp_path)
+    assert faults == [] and {result.machine for result in results.values()} == {"NVIDIA H200"}
+    assert [bar.name for bar in results["stylizer.bench.toonify_gpu"].ladder[:2]] == [
+        "network, batch 1",
+        "loop, batch 1",
+    ]
+    assert results["stylizer.bench.vj_gpu"].ladder[1].value == 90.0
 
 
 @pytest.mark.parametrize("card", DATA_SHEETS)

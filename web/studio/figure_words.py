@@ -13,6 +13,7 @@ WORDS = UNITS | {
     "Each stage alone": "各段階を単独で測定",
     "one picture": "1枚",
     "VJ mode": "VJ モード",
+    "Converter": "変換",
     "floor": "下限",
     "in all": "合計",
     "FLOP per byte": "1バイトあたりの演算量（FLOP）",

@@ -469,6 +469,7 @@ UNITS = {
     "ms per frame": "1枚あたりのミリ秒",
     "ms per picture": "1枚あたりのミリ秒",
     "µs per picture": "1枚あたりのマイクロ秒",
+    "µs per batch": "1バッチあたりのマイクロ秒",
     "µs per launch": "1回の起動あたりのマイクロ秒",
     "least µs": "最短のマイクロ秒",
 }
