@@ -245,6 +245,18 @@ def test_growth_is_told_what_it_may_be(photos: Pictures) -> None:
         GanTrainer(GROWING, photos, start=start.ema, critic=start.critic)
 
 
+def test_small_pictures_weigh_less_in_the_penalty_of_a_step(photos: Pictures, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slopes(r1: float) -> Tensor:
+        Watched.seen.clear()
+        GanTrainer(replace(GROWING, r1=r1), photos, Watched()).step()
+        return Watched.seen[0]
+
+    half_a_side, none = slopes(4.0), slopes(0.0)
+    monkeypatch.setattr(GanSettings, "r1_at", lambda settings, step: settings.r1)
+    torch.testing.assert_close(half_a_side, slopes(1.0))
+    assert not torch.allclose(half_a_side, none)
+
+
 def test_a_training_without_noise_leaves_its_inputs_alone(photos: Pictures) -> None:
     played, silent = GanTrainer(TINY, photos), GanTrainer(replace(TINY, noise=False), photos)
     for trainer in (played, silent):
