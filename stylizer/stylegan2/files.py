@@ -7,16 +7,19 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from stylizer.errors import ModelMissing, ModelRejected
 
 
 def write_network(path: Path, weights: Mapping[str, Tensor], *, format: str, config: dict[str, Any]) -> None:
-    """Weights keep their types; the header holds `format` and `config`."""
+    """Weights keep their types; the header holds `format` and `config`. Raises OSError.
+
+    By way of memory: safetensors' own writing has errors of its own, and leaves a file that its owner alone can read.
+    """
     plain = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
-    save_file(plain, path, metadata={"format": format, "config": json.dumps(config)})
+    path.write_bytes(save(plain, metadata={"format": format, "config": json.dumps(config)}))
 
 
 def read_network(path: Path, *, format: str) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -160,7 +160,6 @@ def write_style(style: Path, net: ToonifyNet, card: Card) -> Card:
     style.mkdir(parents=True, exist_ok=True)
     with made_whole(style / card.weights) as weights:
         save_style(net, weights)
-        weights.chmod(0o644)
         card = card.model_copy(update={"sha256": sha256_of(weights)})
     write_whole(style / CARD, card.to_toml())
     return card

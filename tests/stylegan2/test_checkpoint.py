@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from stylizer.errors import ModelRejected, Unreadable
 from stylizer.stylegan2.checkpoint import import_generator
-from stylizer.stylegan2.generator import load_generator
+from stylizer.stylegan2.generator import load_generator, save_generator
 from stylizer.stylegan2.strict_pickle import read_pickle
 from stylizer.weights.cli import models_app
 
@@ -247,6 +247,17 @@ def test_the_command_writes_safetensors_that_load(network: Network, z: Tensor, t
     result = CliRunner().invoke(models_app, ["import", str(tmp_path / "net.pt"), str(target)])
     assert result.exit_code == 0, result.output
     torch.testing.assert_close(load_generator(target)(z), network.picture(z), rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_written_may_be_read_by_whoever_may_read_other_files(network: Network, tmp_path: Path) -> None:
+    """A worker in a container is another user. And what cannot be written is an error as of any other file."""
+    _write_rosinality(network, tmp_path / "net.pt")
+    net, plain = import_generator(tmp_path / "net.pt"), tmp_path / "plain"
+    plain.touch()
+    save_generator(net, tmp_path / "net.safetensors")
+    assert (tmp_path / "net.safetensors").stat().st_mode == plain.stat().st_mode
+    with pytest.raises(OSError, match="No such file or directory"):
+        save_generator(net, tmp_path / "absent" / "net.safetensors")
 
 
 class _Call:
