@@ -5,6 +5,7 @@ python -m benchmarks.charts [FOLDER]     (docs/performance by default; needs mat
 
 import json
 import sys
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def stages(result: dict[str, Any], path: Path) -> None:
 def live(results: list[dict[str, Any]], path: Path) -> None:
     """The worker's own latency (p95) over each run, one line for each visitor."""
     figure, axes = pyplot.subplots(figsize=(7, 3.2), layout="constrained")
-    for result, colour in zip(results, ("#c2553d", "#4a7c8c", "#8a9a5b", "#6b5b95"), strict=False):
+    for result, colour in zip(results, cycle(("#c2553d", "#4a7c8c", "#8a9a5b", "#6b5b95")), strict=False):
         label = result["command"].split("--", 2)[2]
         for guest in result["visitors"]:
             axes.plot(guest["server_p95_ms_over_time"], color=colour, label=label)
