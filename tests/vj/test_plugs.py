@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -239,6 +240,20 @@ def test_what_is_not_there_is_said_and_the_rest_opens(monkeypatch: pytest.Monkey
     assert outlets == []
     for words in ("needs pyvirtualcam", "needs cyndilib", "needs aalink", "needs sounddevice"):
         assert sum(words in line for line in told) == 1, (words, told)
+
+
+@pytest.mark.parametrize(
+    "code, key", [(-1, ""), (0x71, "q"), (0x100071, "q"), (0x1B, "\x1b"), (0xFF51, ""), (0x10FF52, ""), (0xFF67, "")]
+)
+def test_arrows_are_no_letters(code: int, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The left arrow ended the show, the one upwards began a recording: their lower bytes are Q and R."""
+    monkeypatch.setattr("stylizer.vj.outputs.window.has_screen", lambda: True)
+    for name in ("namedWindow", "imshow", "destroyWindow"):
+        monkeypatch.setattr(cv2, name, lambda *_: None)
+    monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: 1.0)
+    monkeypatch.setattr(cv2, "waitKeyEx", lambda delay: code)
+    monkeypatch.setattr(cv2, "waitKey", lambda delay: code if code < 0 else code & 0xFF)  # as OpenCV has it
+    assert Window().show(np.zeros((4, 4, 3), np.uint8)) == key
 
 
 def test_without_a_display_the_browser_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,10 +26,17 @@ class Window:
     def show(self, pixels: PixelsU8) -> str:
         """Shows a picture -> the key pressed since the last one, or ""; "q" when the window was closed."""
         cv2.imshow(NAME, pixels[..., ::-1])
-        code = cv2.waitKey(1)
+        code = cv2.waitKeyEx(1)
         if cv2.getWindowProperty(NAME, cv2.WND_PROP_VISIBLE) < 1:
             return "q"
-        return chr(code & 0xFF) if code >= 0 else ""
+        return key_of(code)
 
     def close(self) -> None:
         cv2.destroyWindow(NAME)
+
+
+def key_of(code: int) -> str:
+    """OpenCV's code, below 0 for none -> the character that was typed, or "". Arrows and the like have codes of two
+    bytes, whose lower ones are letters: the left arrow's is Q. Above them stand Shift and Num Lock."""
+    character = code & 0xFFFF
+    return chr(character) if code >= 0 and character < 0x80 else ""
