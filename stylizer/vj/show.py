@@ -3,7 +3,8 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count
@@ -15,7 +16,7 @@ from stylizer.errors import StylizerError
 from stylizer.frame import PixelsU8
 from stylizer.logs import log
 from stylizer.vj.inputs.audio import Heard
-from stylizer.vj.inputs.keyboard import GESTURES, key_change
+from stylizer.vj.inputs.keyboard import GESTURES, SLOW, key_change
 from stylizer.vj.inputs.mapping import Mapper, save_map
 from stylizer.vj.outputs.outlet import Outlet
 from stylizer.vj.outputs.recorder import Recorder
@@ -89,6 +90,7 @@ class Show:
         self._heard_s: float | None = None
         self._latencies_s: deque[float] = deque(maxlen=LATENCIES)
         self._by_key = ""  # the control that a key turned last
+        self._slow = ThreadPoolExecutor(1, "show-slow")  # what waits for a disk, one after the other
 
     @property
     def recording(self) -> bool:
@@ -109,6 +111,7 @@ class Show:
                 self._note(sound_s)
                 self._sleep(max(0.0, 1 / self._rate - (self._clock() - now)))
         finally:
+            self._slow.shutdown()
             self._stop_recording()
             for closing in self._closing:
                 closing.join()
@@ -146,10 +149,13 @@ class Show:
             self._tell(self.status())
 
     def key(self, key: str) -> None:
-        """As the window tells it, "" for none; Caps Lock is no matter."""
+        """As a window or page tells it, from any thread, "" for none; Caps Lock is no matter. The show goes on while a
+        model or a file is waited for."""
         key = key.lower()
-        if key in GESTURES:
-            self.gesture(GESTURES[key])
+        if (gesture := GESTURES.get(key)) in SLOW:
+            self._slow.submit(self._beside, str(gesture))
+        elif gesture:
+            self.gesture(gesture)
         elif change := key_change(key, self.session.controls):
             self._by_key = next(iter(change))
             self._safely(self._by_key, lambda: self.session.apply(change))
@@ -190,6 +196,14 @@ class Show:
         """A name of the keyboard's GESTURES. A fault is told and the show goes on."""
         self._safely(name, lambda: self._carry_out(name))
 
+    def _beside(self, name: str) -> None:
+        """A gesture in a thread of its own, where nobody would hear of what it did not foresee."""
+        try:
+            self.gesture(name)
+        except Exception as error:
+            log.exception("gesture failed", gesture=name)
+            self._complain(f"{name}: {error}")
+
     def _safely(self, what: str, work: Callable[[], None]) -> None:
         try:
             work()
@@ -227,8 +241,8 @@ class Show:
 
     def _start_recording(self) -> None:
         film = self._free_path()
-        self._recorder = Recorder(film, Fraction(30))
-        self.film = film
+        recorder = Recorder(film, Fraction(30))
+        self.film, self._recorder = film, recorder
         log.info("recording", path=str(film))
 
     def _free_path(self) -> Path:

@@ -80,11 +80,17 @@ def test_a_show_is_played_by_keys_and_recorded(bank: Bank, tmp_path: Path) -> No
 def played(
     bank: Bank, keys: Sequence[str | Hand], mapper: Mapper | None = None, presets: Sequence[Preset] = (), **options: Any
 ) -> tuple[Show, Stage]:
-    """A show and its screen, not yet run; the screen's clock is the show's."""
+    """A show and its screen, not yet run; the screen's clock is the show's. Between two pictures there is time for
+    what a key set going beside the show."""
     stage, session = Stage(keys), VjSession(bank, loop=open_loop(compiles=False))
     session.apply(SMALL | {"noise_2": 0.2, "strobe_guard": False})
-    clock: dict[str, Any] = {"clock": lambda: stage.now, "sleep": lambda s: None}
-    return Show(session, stage, list(presets), mapper or Mapper(soft=False), **clock, **options), stage
+
+    def sleep(_: float) -> None:
+        show._slow.submit(int).result()
+
+    clock: dict[str, Any] = {"clock": lambda: stage.now, "sleep": sleep}
+    show = Show(session, stage, list(presets), mapper or Mapper(soft=False), **clock | options)
+    return show, stage
 
 
 def test_caps_lock_does_not_take_the_keys_away(bank: Bank) -> None:
@@ -336,6 +342,39 @@ def test_the_show_does_not_wait_for_a_recording_to_be_closed(
     (film,) = tmp_path.glob("show-*.mp4")
     with Reader(film) as reader:
         assert sum(1 for _ in reader) == 2
+
+
+@pytest.mark.parametrize(
+    "key, waits",
+    [("n", "session.VjSession.play"), ("u", "session.VjSession.undo"), ("r", "show._made"), ("m", "show.save_map")],
+)
+def test_the_show_does_not_wait_for_what_a_key_reads_or_writes(
+    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, waits: str
+) -> None:
+    """`n` with a model of 64 filters held the picture for two seconds."""
+    shown, waited = threading.Event(), list[bool]()
+
+    def slow(*_: object, **__: object) -> bool:
+        waited.append(shown.wait(5))
+        return True
+
+    monkeypatch.setattr(f"stylizer.vj.{waits}", slow)
+    options: dict[str, Any] = {"recordings": tmp_path, "map_path": tmp_path / "knobs.toml", "sleep": lambda s: None}
+    show, _ = played(bank, [key, "", shown.set, "q"], presets=[Preset("a", "A", SMALL)], **options)
+    show.run()
+    assert waited == [True], "pictures came meanwhile"
+
+
+def test_what_nobody_foresaw_in_a_gesture_is_told_and_the_show_goes_on(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(VjSession, "undo", fails)
+    show, stage = played(bank, ["u", "", "q"])
+    show.run()
+    assert not stage.keys and show.trouble is not None and "out of memory" in show.trouble.text
 
 
 def test_a_gesture_that_fails_is_told_and_the_show_goes_on(bank: Bank, tmp_path: Path) -> None:

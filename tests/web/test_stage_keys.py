@@ -27,6 +27,15 @@ def test_a_tap_is_timed_when_it_comes_and_not_at_the_next_picture(tmp_path: Path
     assert session.tempo.bpm == pytest.approx(150)
 
 
+def test_a_key_of_a_page_waits_for_no_picture_and_for_no_key_before_it(tmp_path: Path) -> None:
+    """Of a held key thirty repeats may wait for a slow show: blackout came after all of them, seconds late."""
+    session, broadcast = VjSession(small_bank(tmp_path)), Broadcast()
+    stage = Stage(Show(session, broadcast, [], Mapper()), broadcast, Mapper(), [])
+    for key in "6666b":
+        stage.press(key)
+    assert session.controls["noise_2"] == pytest.approx(0.25) and session.controls["blackout"]
+
+
 class Slow(Bank):
     """Reads the model `new` until it is told to go on."""
 

@@ -23,7 +23,6 @@ SLOTS = {"a": "model_a", "b": "model_b"}
 MAX_GUESTS = 6  # models dropped in; the oldest that no slot holds makes room
 MAX_BEATS = 64.0
 KEYS = frozenset({*TOGGLES, *TURNS, *GESTURES, "i"}) - {key for key, what in GESTURES.items() if what == "quit"}
-AT_ONCE = ("tap", "next preset")  # not in the show's thread: one is timed at the finger, for one a model may be read
 
 Json = dict[str, object]
 
@@ -70,10 +69,7 @@ class Stage:
         """A key of the window's map; `quit` is the terminal's alone."""
         if not isinstance(key, str) or key not in KEYS:
             raise BadInput(f"key: got {key!r:.20}, allowed are {' '.join(sorted(KEYS - {' '}))} and the space bar")
-        if GESTURES.get(key) in AT_ONCE:
-            self.show.gesture(GESTURES[key])
-        else:
-            self.broadcast.press(key)
+        self.show.key(key)
 
     def set_tempo(self, bpm: object) -> None:
         self.show.set_tempo(_number("bpm", bpm, 30, 300))

@@ -28,6 +28,7 @@ GESTURES = {
     "q": "quit",
     "\x1b": "quit",
 }
+SLOW = ("undo", "next preset", "record", "save map")  # gestures that may wait for a disk, or for a model made ready
 
 
 def key_change(key: str, controls: Mapping[str, Value]) -> dict[str, Value]:
