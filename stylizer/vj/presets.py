@@ -14,11 +14,14 @@ EMBEDDED = Path(__file__).parent / "presets"
 HISTORY = 100
 ONE_GESTURE_S = 0.7  # changes of the same control that follow each other so closely are undone together
 FINGERS = 10  # what changes more controls at once is a preset
+MASTERS = ("blackout", "freeze")  # a hand's alone: no preset and no undo lights a room that was made dark
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """controls: only what differs from the table's defaults; `values` has all. sound: what follows the music."""
+    """controls: only what differs from the table's defaults; `values` has all but the masters, which stay as they are
+    where they are not named. sound: what follows the music.
+    """
 
     name: str
     title: str
@@ -27,7 +30,7 @@ class Preset:
 
     @property
     def values(self) -> dict[str, Value]:
-        return defaults("vj") | dict(self.controls)
+        return without_masters(defaults("vj")) | dict(self.controls)
 
     def to_toml(self) -> str:
         rows = [f"{name} = {toml_value(value)}" for name, value in sorted(self.controls.items())]
@@ -35,6 +38,10 @@ class Preset:
         for each in self.sound:
             tables.append("[[sound]]\n" + "".join(f"{name} = {toml_value(v)}\n" for name, v in each.fields().items()))
         return f"title = {toml_value(self.title)}\n\n" + "\n".join(tables)
+
+
+def without_masters(controls: Mapping[str, Value]) -> dict[str, Value]:
+    return {name: value for name, value in controls.items() if name not in MASTERS}
 
 
 def read_preset(path: Path) -> Preset:
@@ -119,7 +126,7 @@ class Morph:
 
 
 class Past(NamedTuple):
-    """What was played: all controls, the preset's name and modulators, and the way that they were on."""
+    """What was played: all controls but the masters, the preset's name and modulators, and the way they were on."""
 
     controls: Mapping[str, Value]
     preset: str

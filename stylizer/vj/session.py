@@ -21,7 +21,7 @@ from stylizer.vj.inputs.clock import Tempo
 from stylizer.vj.inputs.modulation import Modulator, Modulators
 from stylizer.vj.loop import Loop, open_loop
 from stylizer.vj.moment import Moment
-from stylizer.vj.presets import History, Morph, Past, Preset
+from stylizer.vj.presets import History, Morph, Past, Preset, without_masters
 from stylizer.vj.strobe import StrobeGuard
 
 METER_FRAMES = 100  # over which fps and step times are told
@@ -106,7 +106,7 @@ class VjSession:
                 after = self._controls | values
                 wanted = after["model_a"], after["model_b"]
                 if models is not None and names == wanted:  # else another hand chose one while these were loaded
-                    if after != self._controls:
+                    if without_masters(after) != without_masters(self._controls):
                         self._history.note(self._past(), frozenset(values), time.monotonic())
                     self._controls, self._models = after, models
                     self._morph = self._morph and self._morph.without(values)
@@ -116,7 +116,7 @@ class VjSession:
                 self._prepared({**after, **morph.end, **values})  # on the way the other slot's model changes over
 
     def play(self, preset: Preset, *, beats: float = 0) -> None:
-        """All controls to the preset's, at once or on a way of so many beats."""
+        """All controls but the masters to the preset's, at once or on a way of so many beats."""
         end = preset.values
         if beats <= 0:
             self.apply(end)
@@ -128,7 +128,8 @@ class VjSession:
         self._follow(preset.name, preset.sound)
 
     def _past(self) -> Past:
-        return Past(dict(self._controls), self.playing, self._preset_sound, self._morph and replace(self._morph))
+        controls = without_masters(self._controls)
+        return Past(controls, self.playing, self._preset_sound, self._morph and replace(self._morph))
 
     def _follow(self, preset: str, sound: tuple[Modulator, ...]) -> None:
         """A preset's modulators take the place of the last preset's; those set by hand stay."""
@@ -137,14 +138,14 @@ class VjSession:
         self.modulators.rows = by_hand + sound
 
     def undo(self) -> bool:
-        """Back to before the last gesture; False when there is none left."""
+        """Back to before the last gesture, the masters aside; False when there is none left."""
         with self._lock:
             before = self._history.back()
         if before is None:
             return False
         models = self._prepared(before.controls)
         with self._lock:
-            self._controls, self._models, self._morph = dict(before.controls), models, before.morph
+            self._controls, self._models, self._morph = self._controls | dict(before.controls), models, before.morph
         if (before.preset, before.sound) != (self.playing, self._preset_sound):
             self._follow(before.preset, before.sound)
         return True
@@ -152,7 +153,7 @@ class VjSession:
     def preset(self, name: str, title: str) -> Preset:
         """What is played now, as a preset."""
         usual = defaults("vj")
-        return Preset(name, title, {n: v for n, v in self.controls.items() if v != usual[n]})
+        return Preset(name, title, {n: v for n, v in without_masters(self.controls).items() if v != usual[n]})
 
     def offer(self, pixels: PixelsU8 | None, *, by_page: bool = False) -> None:
         """The camera's or film's newest frame, uint8 [H, W, 3]; None takes it away.

@@ -79,6 +79,29 @@ def test_freeze_holds_the_picture_and_blackout_only_hides_it(bank: Bank) -> None
     assert playing.step(DT).max() > 0
 
 
+@pytest.mark.parametrize("master", ["blackout", "freeze"])
+def test_no_preset_and_no_undo_lifts_what_a_hand_holds(
+    bank: Bank, master: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A VJ who chooses the next look in the dark showed it to the room."""
+    monkeypatch.setattr(presets, "ONE_GESTURE_S", 0.0)
+    playing = session(bank)
+    playing.apply({"hue": 0.1})
+    playing.apply({master: True})
+    playing.play(Preset("cut", "Cut", SMALL | {"hue": 0.2}))
+    assert playing.controls["hue"] == 0.2 and playing.controls[master]
+    playing.play(Preset("way", "Way", SMALL | {"hue": 0.3}), beats=1)
+    for _ in range(8):
+        playing.step(0.1)
+        assert playing.controls[master]
+    assert playing.controls["hue"] == 0.3 and not playing.state().morphing
+    for hue in (0.2, 0.1, 0.0):  # the master itself was no gesture
+        assert playing.undo() and playing.controls["hue"] == hue and playing.controls[master]
+    assert master not in playing.preset("mine", "Mine").controls
+    playing.play(Preset("light", "Light", SMALL | {master: False}))  # whoever names it means it
+    assert not playing.controls[master]
+
+
 def test_a_bad_change_leaves_everything_as_it_was(bank: Bank) -> None:
     playing = session(bank)
     before = playing.controls
