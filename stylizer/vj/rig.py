@@ -51,7 +51,7 @@ def open_inputs(show: Show, plugs: Plugs, missing: Missing) -> list[Closing]:
         session.apply(changes)
 
     wanted: list[Callable[[], Closing]] = [
-        lambda: MidiInput(show.turned, show.midi_clock),
+        lambda: MidiInput(show.turned, show.midi_clock, gone=show.unplugged),
         lambda: Gamepad(show.turned),
     ]
     if plugs.osc_port:

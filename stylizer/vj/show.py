@@ -170,6 +170,10 @@ class Show:
 
         self._safely(address, turn)
 
+    def unplugged(self, addresses: Collection[str]) -> None:
+        """The device of these knobs and keys is gone."""
+        self._mapper.unplugged(addresses)
+
     def midi_clock(self, kind: str) -> None:
         if kind == "clock":
             self.session.tempo.midi_clock(self._clock())

@@ -14,13 +14,13 @@ from pythonosc.osc_bundle_builder import OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.udp_client import SimpleUDPClient
 
-from stylizer.controls import control
+from stylizer.controls import control, defaults
 from stylizer.errors import Unavailable
 from stylizer.vj import cli
 from stylizer.vj.bank import Bank
 from stylizer.vj.inputs.audio import HOP, Ear, Heard
 from stylizer.vj.inputs.clock import Tempo
-from stylizer.vj.inputs.mapping import Mapper
+from stylizer.vj.inputs.mapping import Binding, Mapper, ngx_map
 from stylizer.vj.inputs.midi import MidiInput
 from stylizer.vj.inputs.modulation import Modulator, Modulators
 from stylizer.vj.inputs.osc import OscInput, addresses
@@ -105,6 +105,62 @@ def test_a_pad_that_is_held_while_its_device_is_pulled_is_let_go() -> None:
     assert turned[before:] == [("note:0:36", 0.0)]
     midi.close()
     assert len(turned) == before + 1
+
+
+def test_a_fader_that_stands_elsewhere_when_its_device_is_back_moves_nothing_until_it_meets_its_control() -> None:
+    """It held its control when the cable was pulled, and threw it with the first touch."""
+    mapper, now = Mapper([Binding("cc:0:1", "invert"), *ngx_map([])]), defaults("vj")
+
+    def turned(address: str, position: float) -> None:
+        now.update(mapper.change(address, position, now))
+
+    cables = Cables("knobs")
+    midi = MidiInput(turned, backend=cables, gone=mapper.unplugged)
+    for controller in (1, 82):
+        cables.send("knobs", 0xB0, controller, 0, 0xB0, controller, 32)
+    invert, rate = now["invert"], now["rate"]
+    assert invert == pytest.approx(32 / 127) and rate == pytest.approx(1 + 32 / 127)
+    cables.plugged = []
+    midi.look()
+    cables.plugged = ["knobs"]
+    midi.look()
+    for controller in (1, 82):
+        cables.send("knobs", 0xB0, controller, 100, 0xB0, controller, 101)
+    assert (now["invert"], now["rate"]) == (invert, rate)
+    for controller in (1, 82):
+        cables.send("knobs", 0xB0, controller, 20, 0xB0, controller, 21)
+    assert (now["invert"], now["rate"]) == pytest.approx((21 / 127, 1 + 21 / 127))
+    midi.close()
+
+
+def test_a_midi_device_that_is_put_back_at_once_is_opened_anew() -> None:
+    """Its port is dead, under the name that it had; a USB plug takes half a second and more to be there again."""
+    cables = Cables("knobs")
+    midi = MidiInput(lambda address, position: None, backend=cables)
+    cables.listeners.clear()
+    time.sleep(0.1)
+    cables.plugged = []
+    time.sleep(0.8)
+    cables.plugged = ["knobs"]
+    wait_for(lambda: "knobs" in cables.listeners, 5)
+    midi.close()
+
+
+def test_osc_reaches_the_ends_of_every_control() -> None:
+    """A number of four bytes that means 1.1 is a little more than that."""
+    changes: dict[str, object] = {}
+
+    def apply(change: dict[str, object]) -> None:
+        changes.update({name: control(name).check(value) for name, value in change.items()})
+
+    osc, ends = OscInput(apply, port=0), {"zoom": 1.1, "shift_x": -0.05, "shift_y": 0.05, "hue": 0.123}
+    client = SimpleUDPClient("127.0.0.1", osc.port)
+    for name, value in ends.items():
+        client.send_message("/stylizer/" + name, value)
+    wait_for(lambda: len(changes) + osc.refused == len(ends), 10)
+    client._sock.close()
+    osc.close()
+    assert changes == ends
 
 
 def test_osc_sets_controls_and_refuses_what_is_wrong() -> None:

@@ -86,6 +86,14 @@ class Mapper:
         self._sent[knob] = value
         return {row.name: value}
 
+    def unplugged(self, addresses: Iterable[str]) -> None:
+        """Their device is gone. Once it is back they may stand anywhere, and must meet their controls again."""
+        for address in addresses:
+            self._knobs.pop(address, None)
+            self._holds.discard(address)
+            if (binding := self.bindings.get(address)) is not None:
+                self._holds.discard(binding.control)  # of a pair
+
     def _taken_over(self, knob: str, was: Value | None, value: Value, row: Control, now: Value) -> bool:
         """A knob holds its control until somebody else moves that; then it must meet it again."""
         if knob in self._holds and self._sent.get(knob) == now:

@@ -1,14 +1,14 @@
 """MIDI: controllers, keys and clock of whatever is plugged in, now or later."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any, Protocol
 
 from stylizer.errors import Unavailable
 from stylizer.logs import log
 
-LOOK_EVERY_S = 2.0  # for devices that came or went
+LOOK_EVERY_S = 0.25  # for devices that came or went: one that was away unseen would stay silent
 
 
 class Backend(Protocol):
@@ -35,7 +35,8 @@ class MidiInput:
     let go.
 
     turned(address, position) and clock(kind), kind one of clock | start | continue | stop, are called on MIDI's own
-    thread. backend: mido by default. Raises Unavailable when this machine has no MIDI at all.
+    thread. backend: mido by default. gone: told the addresses of a device that went. Raises Unavailable when this
+    machine has no MIDI at all.
     """
 
     def __init__(
@@ -43,11 +44,12 @@ class MidiInput:
         turned: Callable[[str, float], None],
         clock: Callable[[str], None] = lambda kind: None,
         backend: Backend | None = None,
+        gone: Callable[[Collection[str]], None] = lambda addresses: None,
     ) -> None:
-        self._turned, self._clock = turned, clock
+        self._turned, self._clock, self._gone = turned, clock, gone
         self._backend = backend or _mido()
         self._ports: dict[str, Any] = {}
-        self._held: dict[str, set[str]] = {}  # by device: addresses of keys
+        self._positions: dict[str, dict[str, float]] = {}  # by device and address, the newest
         self._closing = threading.Event()
         self.look()
         self._thread = threading.Thread(target=self._keep_looking, name="midi", daemon=True)
@@ -63,8 +65,11 @@ class MidiInput:
         for gone in [n for n in self._ports if n not in names]:
             log.info("midi device gone", device=gone)
             self._ports.pop(gone).close()
-            for address in sorted(self._held.pop(gone, ())):
-                self._turned(address, 0.0)
+            positions = self._positions.pop(gone, {})
+            for address in sorted(positions):
+                if address.startswith("note:") and positions[address] > 0:
+                    self._turned(address, 0.0)
+            self._gone(positions)
         for name in names:
             if name not in self._ports:
                 try:
@@ -78,9 +83,7 @@ class MidiInput:
             self._clock(message.type)
         elif (turned := address_of(message)) is not None:
             address, position = turned
-            if address.startswith("note:"):
-                held = self._held.setdefault(device, set())
-                self._held[device] = held | {address} if position > 0 else held - {address}
+            self._positions.setdefault(device, {})[address] = position
             self._turned(address, position)
 
     def close(self) -> None:

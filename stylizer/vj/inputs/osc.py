@@ -72,6 +72,8 @@ class OscInput:
             if not values:
                 raise StylizerError(f"{address}: comes without a value")
             value = values[0]
+            if isinstance(value, float):  # of four bytes: 1.1 comes as 1.10000002, which is beyond zoom's end
+                value = float(f"{value:.7g}")
             if control(name).kind == "bool" and value in (0, 1):  # most senders know no booleans
                 value = bool(value)
             elif control(name).kind == "choice" and isinstance(value, int | float):  # 512 and 512.0 as well as "512"
