@@ -47,6 +47,8 @@ from tests.vj.waiting import eventually
         (0, 2, 0, ("axis:0", 0.5)),
         (32767, 2, 1, ("axis:1", 1.0)),
         (-32767, 2, 1, ("axis:1", 0.0)),
+        (3000, 2, 0, ("axis:0", 0.5)),  # a worn stick at rest
+        (-3000, 2, 0, ("axis:0", 0.5)),
         (0, 0x82, 0, None),  # where a stick stands when it is plugged in
     ],
 )
@@ -60,10 +62,10 @@ def test_a_gamepad_may_come_late(tmp_path: Path) -> None:
     pad = Gamepad(lambda a, p: turned.append((a, p)), device)
     os.mkfifo(device)
     descriptor = os.open(device, os.O_RDWR)
-    event = EVENT.pack(0, 1, 1, 0)
-    os.write(descriptor, event + event[:3])
+    event, other = EVENT.pack(0, 1, 1, 0), EVENT.pack(0, 0, 1, 0)
+    os.write(descriptor, event + other[:3])
     assert eventually(lambda: turned == [("button:0", 1.0)])
-    os.write(descriptor, event[3:])
+    os.write(descriptor, other[3:])
     assert eventually(lambda: len(turned) == 2)
     pad.close()
     os.close(descriptor)
@@ -82,6 +84,22 @@ def test_a_gamepad_may_be_unplugged_and_come_back(tmp_path: Path, monkeypatch: p
         device.unlink()
         os.close(descriptor)
     pad.close()
+
+
+def test_a_stick_that_trembles_at_rest_turns_nothing(tmp_path: Path) -> None:
+    """It took its controls out of every morph, and filled the way back with nothing."""
+    turned: list[tuple[str, float]] = []
+    device = tmp_path / "js0"
+    os.mkfifo(device)
+    pad = Gamepad(lambda a, p: turned.append((a, p)), device)
+    descriptor = os.open(device, os.O_RDWR)
+    for value in (900, -700, 1100, 32767, 800, 300):
+        os.write(descriptor, EVENT.pack(0, value, 2, 0))
+    os.write(descriptor, EVENT.pack(0, 1, 1, 0))
+    assert eventually(lambda: ("button:0", 1.0) in turned)
+    os.close(descriptor)
+    pad.close()
+    assert turned[:3] == [("axis:0", 1.0), ("axis:0", 0.5), ("button:0", 1.0)]
 
 
 def test_what_a_gamepad_holds_is_let_go_when_it_is_unplugged(tmp_path: Path) -> None:

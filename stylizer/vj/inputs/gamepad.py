@@ -4,6 +4,7 @@ Each event is eight bytes: u32 milliseconds, s16 value, u8 kind (1 button, 2 axi
 is told), u8 number (Linux: Documentation/input/joydev/joystick-api.rst).
 """
 
+import math
 import os
 import select
 import struct
@@ -18,6 +19,7 @@ from stylizer.vj.inputs.mapping import Binding
 EVENT = struct.Struct("<IhBB")
 BUTTON, AXIS, INITIAL = 1, 2, 0x80
 LOOK_EVERY_S = 2.0
+REST = 0.1  # of a stick's way: a worn one rests so far beside its middle, and trembles there
 DEVICE = Path("/dev/input/js0")
 
 # Left stick moves, right stick fades and turns colours, buttons hold what a show needs at once.
@@ -38,7 +40,13 @@ def address_of(event: bytes) -> tuple[str, float] | None:
         return None
     if kind == BUTTON:
         return f"button:{number}", float(value)
-    return (f"axis:{number}", (value + 32767) / 65534) if kind == AXIS and value >= -32767 else None
+    return (f"axis:{number}", _stick(value)) if kind == AXIS and value >= -32767 else None
+
+
+def _stick(value: int) -> float:
+    """-32767..32767 -> position 0..1."""
+    away = max(0.0, abs(value) / 32767 - REST) / (1 - REST)
+    return 0.5 + math.copysign(away, value) / 2
 
 
 class Gamepad:
@@ -52,7 +60,7 @@ class Gamepad:
         if not device.parent.is_dir():
             raise Unavailable(f"gamepads are read from {device}, which this machine does not have")
         self._turned, self._device = turned, device
-        self._held: set[str] = set()
+        self._positions: dict[str, float] = {}  # as told
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gamepad", daemon=True)
         self._thread.start()
@@ -78,9 +86,9 @@ class Gamepad:
                 os.close(descriptor)
 
     def _let_go(self) -> None:
-        for button in sorted(self._held):
+        for button in sorted(each for each, at in self._positions.items() if each.startswith("button:") and at > 0):
             self._turned(button, 0.0)
-        self._held.clear()
+        self._positions.clear()
 
     def _read(self, descriptor: int) -> None:
         """Until closing. Raises OSError when the device is gone."""
@@ -96,6 +104,6 @@ class Gamepad:
                 event, waiting = waiting[: EVENT.size], waiting[EVENT.size :]
                 if (turned := address_of(event)) is not None:
                     address, position = turned
-                    if address.startswith("button:"):
-                        self._held = self._held | {address} if position > 0 else self._held - {address}
-                    self._turned(address, position)
+                    if position != self._positions.get(address, 0.5):
+                        self._positions[address] = position
+                        self._turned(address, position)
