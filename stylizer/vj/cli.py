@@ -14,7 +14,7 @@ from rich.text import Text
 
 from stylizer.cli_report import JsonFile, save_report
 from stylizer.config import Settings
-from stylizer.errors import Unavailable
+from stylizer.errors import BadInput, StylizerError
 from stylizer.garbage import collect_the_new_only, leave_for_later
 from stylizer.vj.bank import SUFFIXES, Bank
 from stylizer.vj.inputs.keyboard import help_lines
@@ -92,7 +92,7 @@ def play(
     """Play in a window, or with --web in a browser. What is missing is said, and the show goes on without it."""
     leave_for_later()
     from stylizer.vj.inputs.gamepad import GAMEPAD_MAP
-    from stylizer.vj.inputs.mapping import Mapper, ngx_map, read_map
+    from stylizer.vj.inputs.mapping import Binding, Mapper, ngx_map, read_map
     from stylizer.vj.inputs.midi import MidiInput
     from stylizer.vj.loop import open_loop
     from stylizer.vj.outputs.broadcast import Broadcast
@@ -106,7 +106,11 @@ def play(
     start = with_models(bank, find_preset(preset), model_a, model_b)
     always = tuple(Modulator.parsed(text) for text in follow or ())
     knobs = midi_map or Path("knobs.toml")
-    learned = read_map(knobs) if knobs.exists() else ()
+    learned: tuple[Binding, ...] = ()
+    try:
+        learned = read_map(knobs) if knobs.exists() else ()
+    except BadInput as error:  # a show begins without its knobs rather than not at all
+        _missing(error)
     # What was called wrongly has been told by now; from here on networks are loaded.
     loop = open_loop(settings.device, cache=settings.cache / "vj")
     session = VjSession(bank, loop=loop, matte=PersonMatte.best(settings))
@@ -161,7 +165,7 @@ def with_models(bank: Bank, preset: Preset, a: str | None, b: str | None) -> Pre
     return replace(preset, controls={**preset.controls, **given})
 
 
-def _missing(error: Unavailable) -> None:
+def _missing(error: StylizerError) -> None:
     err.print(Text.assemble(("without: ", "yellow"), str(error)), soft_wrap=True)
 
 

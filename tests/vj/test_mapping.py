@@ -92,6 +92,17 @@ def test_a_wrong_map_is_named(tmp_path: Path, text: bytes, fault: str) -> None:
         read_map(tmp_path / "map.toml")
 
 
+def test_a_map_with_a_slip_in_it_is_not_written_over(tmp_path: Path) -> None:
+    """A show that began without it saved the knobs of one evening in the place of all."""
+    path, text = tmp_path / "map.toml", '"cc:0:1" = "zoom"\n"cc:0:2" = hue\n'
+    path.write_text(text)
+    save_map(path, [Binding("cc:0:3", "rate")])
+    assert read_map(path) == (Binding("cc:0:3", "rate"),)
+    assert (tmp_path / "map.toml.wrong").read_text() == text
+    save_map(path, [Binding("cc:0:4", "rate")])
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["map.toml", "map.toml.wrong"]
+
+
 def test_a_map_that_cannot_be_saved_whole_stays_as_it_was(tmp_path: Path) -> None:
     """A file may not grow beyond some bytes: so a full disk looks to the writer."""
     path = tmp_path / "map.toml"

@@ -6,6 +6,7 @@ key. Values come as 0..1.
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,11 +142,17 @@ def ngx_map(models: Iterable[str]) -> tuple[Binding, ...]:
 def save_map(path: Path, bindings: Iterable[Binding]) -> None:
     """TOML, one line each: "cc:0:77" = "crossfade". Only learned ones: values and parts belong to maps in code.
 
-    Raises OSError, and then the file is as it was.
+    A file that cannot be read, by a slip of somebody's pen, is kept beside it as NAME.wrong. Raises OSError, and then
+    the file is as it was.
     """
     plain = [b for b in bindings if b.value is None and b.part == "whole"]
     new = path.with_name(path.name + ".new")
     new.write_text("".join(f'"{b.address}" = "{b.control}"\n' for b in plain), encoding="utf-8")
+    try:
+        read_map(path)
+    except BadInput:
+        with suppress(FileNotFoundError):
+            os.replace(path, path.with_name(path.name + ".wrong"))
     os.replace(new, path)
 
 
