@@ -153,6 +153,21 @@ def test_a_picture_is_a_guest_and_a_wrong_source_is_named(tmp_path: Path) -> Non
         GuestFeed(str(tmp_path / "none.mp4"), offered.append)
 
 
+def test_a_picture_is_read_once_and_again_when_it_is_another(tmp_path: Path) -> None:
+    """A photograph of 24 million points was read and shrunk each second of the night."""
+    path = tmp_path / "a.png"
+    path.write_bytes(encode_picture(np.full((8, 8, 3), 9, np.uint8)))
+    offered: list[int | None] = []
+    feed = GuestFeed(str(path), lambda p: offered.append(None if p is None else int(p[0, 0, 0])))
+    time.sleep(2.5)
+    assert offered == [9]
+    path.write_bytes(encode_picture(np.full((8, 8, 3), 200, np.uint8)))
+    assert eventually(lambda: offered[1:] == [200])
+    path.unlink()
+    assert eventually(lambda: offered[2:] == [None])
+    feed.close()
+
+
 def test_a_film_is_a_guest_that_begins_again_at_its_end(tmp_path: Path) -> None:
     with FilmFile(tmp_path / "a.mp4", Fraction(30)) as film:
         for level in (40, 120, 200):

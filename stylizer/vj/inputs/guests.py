@@ -15,6 +15,7 @@ from stylizer.media import Reader
 
 RETRY_S = 2.0
 LEAP_S = 10.0  # a film's clock that jumps further is not followed, nor is time made up that was lost
+PICTURE_S = 1.0  # between two looks whether a picture's file is still the same
 CAMERA = "camera"
 
 Frames = Callable[[], Iterator[PixelsU8]]  # one run through the source, in its own time; ends when that is gone
@@ -82,7 +83,11 @@ def camera_frames(number: int) -> Iterator[PixelsU8]:
 
 
 def film_frames(path: Path, closing: threading.Event) -> Iterator[PixelsU8]:
-    """Once through a film at its own pace, whatever decoding takes of it; a picture stays for a second."""
+    """Once through a film at its own pace, whatever decoding takes of it; a picture stays until its file is another.
+
+    Raises Unreadable, or OSError when the file is taken away.
+    """
+    written_ns = path.stat().st_mtime_ns
     with Reader(path) as film:
         begin_s = time.monotonic()
         for frame in film:
@@ -92,4 +97,8 @@ def film_frames(path: Path, closing: threading.Event) -> Iterator[PixelsU8]:
             if closing.wait(max(0.0, ahead_s)):
                 return
             yield frame.pixels
-        closing.wait(1.0 if film.is_picture else float(1 / film.rate))
+        if not film.is_picture:
+            closing.wait(float(1 / film.rate))
+            return
+    while not closing.wait(PICTURE_S) and path.stat().st_mtime_ns == written_ns:
+        pass
