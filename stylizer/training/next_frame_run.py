@@ -24,7 +24,7 @@ from stylizer.vj.outputs.recorder import FilmFile
 from stylizer.weights.card import CARD, Card, Kind
 from stylizer.weights.download import sha256_of
 
-STATE, SPENT = "state.pt", "spent.json"
+STATE, SPENT, LEARNED = "state.pt", "spent.json", "learned.json"
 SAVE_EVERY_S, SAMPLE_EVERY_S = 60.0, 180.0
 SAMPLE_RATE = Fraction(25)
 NOTE_EVERY = 50  # steps between two rows of log.csv
@@ -48,14 +48,14 @@ def run(
     BadInput for clips, a name or a title that cannot be, when another training runs there, and when a number is not
     finite any more: the last state is kept.
     """
-    data = ", ".join(clips) + (f"; begun from {begin_from.name}" if begin_from is not None else "")
-    card = _card(folder.name, title, data)  # a name that cannot be is told now, not after the training
+    _card(folder.name, title, ", ".join(clips))  # a name that cannot be is told now, not after the training
     folder.mkdir(parents=True, exist_ok=True)
     with alone_in(folder):
         trainer = NextFrameTrainer(load_films(clips), plan, device)
         if begin_from is not None:
             trainer.begin_from(begin_from.weights, begin_from.name)
         start = time.monotonic() - _resume(trainer, folder)
+        card = _card(folder.name, title, _learned_from(folder, clips, begin_from.name if begin_from else ""))
         if trainer.steps:
             say(f"goes on at step {trainer.steps}")
         try:
@@ -75,6 +75,16 @@ def _resume(trainer: NextFrameTrainer, folder: Path) -> float:
     trainer.load(folder / STATE)
     _forget_after(folder / "log.csv", trainer.steps)
     return float(json.loads((folder / SPENT).read_text(encoding="utf-8"))["seconds"])
+
+
+def _learned_from(folder: Path, clips: list[str], begin_from: str) -> str:
+    """What the card says: the clips of all runs whose state goes on here, and where the first of them began."""
+    path, known = folder / LEARNED, {"clips": list[str](), "begun": begin_from}
+    if (folder / STATE).exists() and path.exists():
+        known = json.loads(path.read_text(encoding="utf-8"))
+    every, begun = list(dict.fromkeys([*known["clips"], *clips])), known["begun"]
+    write_whole(path, json.dumps({"clips": every, "begun": begun}))
+    return ", ".join(every) + (f"; begun from {begun}" if begun else "")
 
 
 def _train(trainer: NextFrameTrainer, folder: Path, until_s: float, start: float) -> None:

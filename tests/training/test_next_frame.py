@@ -18,7 +18,8 @@ from stylizer.training.data.films import load_films
 from stylizer.training.next_frame import NextFrameTrainer, Plan, dream
 from stylizer.training.next_frame_run import _card, _export, _resume, _save, _train, run
 from stylizer.training.rollouts import Rollouts
-from stylizer.vj.bank import Bank
+from stylizer.vj.bank import Bank, Model
+from stylizer.weights.card import Card
 
 PLAN = Plan(filters=2, batch=2, places=4, depth=3, learning_rate=2e-3)
 
@@ -175,6 +176,25 @@ def test_a_show_that_reads_a_model_while_it_is_exported_anew_reads_one_model(tmp
         _export(trainer, tmp_path, card, 0.1)
         assert (pict.seek(0), pict.read(), whole.seek(0), whole.read()) == (0, before[0], 0, before[1])
     assert (tmp_path / "weights.pict").read_bytes() != before[0]
+
+
+def test_the_card_names_the_clips_of_all_runs(tmp_path: Path) -> None:
+    """Who went on with other clips had a card that knew of those alone."""
+    folder, first, second = (tmp_path / name for name in ("model", "first", "second"))
+    for clips in (first, second):
+        clips.mkdir()
+        for t in range(2):
+            (clips / f"{t}.png").write_bytes(encode_picture(film()[t].permute(1, 2, 0).numpy()))
+
+    def learned_from(clips: Path, begin_from: Model | None = None) -> str:
+        run([str(clips)], folder, PLAN, minutes=0, title="A", say=lambda line: None, begin_from=begin_from)
+        return Card.read(folder).data
+
+    begun = Model("mine", 2, NextFrameTrainer([film()], PLAN).weights())
+    assert learned_from(first, begun) == f"{first}; begun from mine"
+    assert learned_from(second) == f"{first}, {second}; begun from mine"
+    (folder / "state.pt").unlink()
+    assert learned_from(second) == str(second)
 
 
 def test_a_run_whose_disk_is_full_at_the_last_byte_goes_on_where_it_was(tmp_path: Path) -> None:
