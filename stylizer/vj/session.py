@@ -268,7 +268,8 @@ class VjSession:
         c, picture = moment.controls, self.loop.coloured(moment)
         if c["blackout"]:
             picture = torch.zeros_like(picture)
-        picture = self.strobe.step(picture, self.time_s, dt_s, limits=bool(c["strobe_guard"]))
+        limits = bool(c["strobe_guard"] and not c["blackout"])  # to go dark is no flash; to come back may end one
+        picture = self.strobe.step(picture, self.time_s, dt_s, limits=limits)
         pixels, side = u8_from_unit(picture), int(str(c["output_size"]))
         if side == pixels.shape[0]:
             return pixels

@@ -152,6 +152,19 @@ def test_a_strobe_guard_that_is_switched_off_forgets_what_it_held(bank: Bank) ->
     assert playing.step(DT).max() == 0
 
 
+def test_blackout_is_dark_at_once_and_its_end_is_limited(bank: Bank) -> None:
+    """While flashes were held it faded for a second."""
+    playing, shown = VjSession(bank), list[float]()
+    playing.apply(SMALL | {"noise_2": 0.8})
+    for frame in range(120):
+        dark = frame // 3 % 2 == 0
+        playing.apply({"blackout": dark})
+        picture = playing.step(DT)
+        assert picture.max() == 0 or not dark
+        shown.append(float(((picture / 255) ** 2.2).mean()))
+    assert playing.strobe.interventions > 0 and flashes(shown, 30) <= 3
+
+
 def test_slow_changes_and_small_flashes_pass_untouched() -> None:
     guard = StrobeGuard()
     for frame in range(180):
