@@ -190,11 +190,10 @@ class Show:
     def heard(self, sound: Heard, when: float = 0.0) -> None:
         """when: on this show's clock, the moment at which the sound was in the air; 0 leaves the latency alone."""
         self.session.modulators.hear(sound.features())
-        self._sound_s, self._heard_s = when, self._clock()
+        self._sound_s, self._heard_s = when, (now := self._clock())
         if sound.tempo is not None:
             period_s, beat_s = sound.tempo
-            now = self._clock()
-            self.session.tempo.heard(period_s, now - (sound.time_s - beat_s), now)
+            self.session.tempo.heard(period_s, (when or now) - (sound.time_s - beat_s), now)
 
     def gesture(self, name: str) -> None:
         """A name of the keyboard's GESTURES. A fault is told and the show goes on."""

@@ -163,6 +163,14 @@ def test_sound_is_timed_from_the_air_to_the_screen_and_ends_with_its_device(bank
     assert "sound to picture 70 ms" in show.status()
 
 
+def test_a_beat_is_where_it_was_in_the_air_not_where_the_device_gave_it(bank: Bank) -> None:
+    show, stage = played(bank, [])
+    stage.now = 10.0
+    show.heard(Heard(2.0, 1, 1, 1, 1, 1, onset=True, tempo=(0.5, 1.9)), 9.85)  # 150 ms in the device
+    assert show.session.tempo.bpm == pytest.approx(120)
+    assert show.session.tempo.beat(9.75) == pytest.approx(round(show.session.tempo.beat(9.75)))
+
+
 def test_an_onset_between_two_pictures_is_seen_once(bank: Bank) -> None:
     click, silence = (Heard(0.0, 0, 0, 0, 0, 0, onset=onset) for onset in (True, False))
 
