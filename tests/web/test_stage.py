@@ -91,6 +91,15 @@ def test_presets_tempo_keys_and_sound_are_played(show: Staged) -> None:
         page.until_controls(rate=1.0, hue=0.0)
 
 
+def test_a_page_whose_change_is_refused_is_told_how_the_controls_stand(show: Staged) -> None:
+    """It went on showing the model that it had asked for."""
+    with show.socket() as page:
+        page.until("controls")
+        page.send(type="set", changes={"model_a": "nobody"})
+        page.until("error")
+        assert "controls" in {page.read()["type"] for _ in range(20)}
+
+
 def test_a_knob_is_not_learned_by_a_page_that_is_gone(show: Staged) -> None:
     """The next knob that was touched in the show turned what the page had asked for."""
     with show.socket() as page:

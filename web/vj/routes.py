@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from itertools import count
 from typing import Annotated
 
@@ -107,6 +108,7 @@ async def _receive(socket: WebSocket, service: StageService, box: Outbox) -> Non
             await slowly(carry_out, service.stage, service.audience, parsed(text))
         except StylizerError as error:
             box.put("error", refusal(error))
+            box.put("controls", json.dumps(service.stage.controls()))  # the page shows what it wanted
 
 
 def _within(limit: RateLimit, page: str) -> None:
