@@ -15,6 +15,7 @@ from typing import Protocol
 from stylizer.errors import StylizerError
 from stylizer.frame import PixelsU8
 from stylizer.logs import log
+from stylizer.vj.bank import SLOTS
 from stylizer.vj.inputs.audio import Heard
 from stylizer.vj.inputs.keyboard import GESTURES, SLOW, key_change
 from stylizer.vj.inputs.mapping import Mapper, save_map
@@ -152,8 +153,8 @@ class Show:
         """As a window or page tells it, from any thread, "" for none; Caps Lock is no matter. The show goes on while a
         model or a file is waited for."""
         key = key.lower()
-        if (gesture := GESTURES.get(key)) in SLOW:
-            self._slow.submit(self._beside, str(gesture))
+        if (gesture := GESTURES.get(key, "")) in SLOW:
+            self._slow.submit(self._beside, gesture, lambda: self._carry_out(gesture))
         elif gesture:
             self.gesture(gesture)
         elif change := key_change(key, self.session.controls):
@@ -161,11 +162,15 @@ class Show:
             self._safely(self._by_key, lambda: self.session.apply(change))
 
     def turned(self, address: str, position: float) -> None:
-        """A knob or key of a MIDI device. A fault is told and the show goes on."""
+        """A knob or key of a MIDI device. A fault is told and the show goes on, and so do its clock and its other knobs
+        while a model is read."""
         self.touched = Touch(address, position, self.touched.count + 1 if self.touched else 1)
 
         def turn() -> None:
-            if change := self._mapper.change(address, position, self.session.controls):
+            change = self._mapper.change(address, position, self.session.controls)
+            if change.keys() & set(SLOTS):
+                self._slow.submit(self._beside, address, lambda: self.session.apply(change))
+            elif change:
                 self.session.apply(change)
 
         self._safely(address, turn)
@@ -179,6 +184,8 @@ class Show:
             self.session.tempo.midi_clock(self._clock())
         elif kind == "start":
             self.session.tempo.midi_start()
+        elif kind == "stop":
+            self.session.tempo.midi_stop()
 
     def link(self, bpm: float, beat: float) -> None:
         self.session.tempo.link(bpm, beat, self._clock())
@@ -199,13 +206,13 @@ class Show:
         """A name of the keyboard's GESTURES. A fault is told and the show goes on."""
         self._safely(name, lambda: self._carry_out(name))
 
-    def _beside(self, name: str) -> None:
-        """A gesture in a thread of its own, where nobody would hear of what it did not foresee."""
+    def _beside(self, what: str, work: Callable[[], None]) -> None:
+        """In a thread of its own, where nobody would hear of what was not foreseen."""
         try:
-            self.gesture(name)
+            self._safely(what, work)
         except Exception as error:
-            log.exception("gesture failed", gesture=name)
-            self._complain(f"{name}: {error}")
+            log.exception("input failed", input=what)
+            self._complain(f"{what}: {error}")
 
     def _safely(self, what: str, work: Callable[[], None]) -> None:
         try:

@@ -1,6 +1,7 @@
 """Beats: told by hands, clocks and other programs, on the time of the music and not of the pictures."""
 
 import math
+import threading
 from itertools import pairwise
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from stylizer.errors import BadInput
 from stylizer.vj.bank import Bank
 from stylizer.vj.inputs.clock import CLOCKS_PER_BEAT, Tempo
-from stylizer.vj.inputs.mapping import Mapper
+from stylizer.vj.inputs.mapping import Binding, Mapper
 from stylizer.vj.session import VjSession
 from stylizer.vj.show import Show
 from tests.vj.conftest import SMALL
@@ -44,6 +45,33 @@ def test_a_midi_clock_that_starts_begins_a_bar_with_its_first_tick() -> None:
     for tick in range(60):
         tempo.midi_clock(14.2 + tick * 0.5 / CLOCKS_PER_BEAT)
         assert tempo.beat(14.2 + tick * 0.5 / CLOCKS_PER_BEAT) == pytest.approx(tick / CLOCKS_PER_BEAT)
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_after_a_gap_a_midi_clock_is_where_its_music_is(stops: bool) -> None:
+    """A cable that is pulled and put back: the music went on. One that stops goes on where it was."""
+    tempo, tick_s, lost = Tempo(100), 0.5 / CLOCKS_PER_BEAT, 80
+    for tick in range(96):
+        tempo.midi_clock(10 + tick * tick_s)
+    if stops:
+        tempo.midi_stop()
+    for tick in range(96 + lost, 200 + lost):
+        tempo.midi_clock(10 + tick * tick_s)
+    now = tick - lost if stops else tick
+    assert tempo.bpm == pytest.approx(120)
+    assert tempo.beat(10 + tick * tick_s) == pytest.approx(now / CLOCKS_PER_BEAT)
+
+
+def test_a_clock_is_timed_when_it_ticks_while_a_model_is_read(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that chooses a model, and the clock, come by one cable: its ticks waited for the disk."""
+    ticked, waited = threading.Event(), list[bool]()
+    monkeypatch.setattr(VjSession, "apply", lambda *_: waited.append(ticked.wait(5)))
+    show = Show(VjSession(bank), Stage([]), [], Mapper([Binding("note:0:41", "model_a", value="two")]))
+    show.turned("note:0:41", 1.0)
+    show.midi_clock("clock")
+    ticked.set()
+    show._slow.shutdown()
+    assert waited == [True]
 
 
 def played(bank: Bank, hand: Hand, pictures: int) -> tuple[Show, Stage]:

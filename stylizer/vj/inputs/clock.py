@@ -21,7 +21,7 @@ class Tempo:
         self.bpm, self._origin_s = bpm, 0.0
         self._taps: deque[float] = deque(maxlen=TAPS)
         self._clocks: deque[float] = deque(maxlen=2 * CLOCKS_PER_BEAT + 1)
-        self._clock_count = 0
+        self._clock_count, self._clock_stopped = 0, False
         self._told_s = -TOLD_RULES_S
 
     def beat(self, time_s: float) -> float:
@@ -52,6 +52,9 @@ class Tempo:
         """One of the 24 ticks that a MIDI clock sends for each beat."""
         if self._clocks and time_s - self._clocks[-1] > FORGET_S / CLOCKS_PER_BEAT * 4:
             self._clocks.clear()
+            if not self._clock_stopped:  # a cable that was pulled: the beats went on
+                self._clock_count = round(self.beat(time_s) * CLOCKS_PER_BEAT)
+        self._clock_stopped = False
         self._clocks.append(time_s)
         self._told_s = time_s
         beat, self._clock_count = self._clock_count / CLOCKS_PER_BEAT, self._clock_count + 1
@@ -65,6 +68,10 @@ class Tempo:
         """The next tick is the first beat."""
         self._clock_count = 0
         self._clocks.clear()
+
+    def midi_stop(self) -> None:
+        """The next tick goes on where the last one was."""
+        self._clock_stopped = True
 
     def link(self, bpm: float, beat: float, time_s: float) -> None:
         """Of an Ableton Link session: its tempo, and which beat is now."""
