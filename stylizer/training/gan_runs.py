@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stylizer.config import Settings
+from stylizer.convert import SIZE
 from stylizer.errors import BadInput, first_line
 from stylizer.pipeline import Pipeline
 from stylizer.stylegan2.discriminator import Discriminator, DiscriminatorConfig
@@ -86,6 +87,7 @@ def train_generator(
     pictures = prepared(source, out, side, say, world)
     parts = {} if start is None else {"start": start.generator, "critic": start.critic}
     trainer = GanTrainer(settings, pictures, world, **parts)  # type: ignore[arg-type]
+    _warn_of_size(trainer.net, say)
     _run(out, source, trainer, settings, say, world)
     return trainer
 
@@ -96,6 +98,7 @@ def train_encoder(
     """Trains the encoder that inverts `start`'s generator, on photos."""
     pictures = prepared(source, out, "photo", say, world)
     trainer = EncoderTrainer(settings, pictures, start.generator, start.critic, world)
+    _warn_of_size(trainer.generator, say)
     _run(out, source, trainer, settings, say, world)
     return trainer
 
@@ -107,6 +110,12 @@ def like(settings: GanSettings, start: Start) -> GanSettings:
     critic_widths = start.critic.config.widths if start.critic else tuple(reversed(synthesis.widths))
     sizes = {"widths": synthesis.widths, "w_dim": synthesis.w_dim, "critic_widths": critic_widths}
     return replace(settings, **sizes, z_dim=config.z_dim, mapping_layers=config.mapping_layers)  # type: ignore[arg-type]
+
+
+def _warn_of_size(net: Generator, say: Say) -> None:
+    """Now, not after hours of training."""
+    if net.config.size != SIZE:
+        say(f"WARNING: the generator draws {net.config.size} px, a style {SIZE}: `train compose` will refuse it")
 
 
 def _run(

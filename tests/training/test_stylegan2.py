@@ -316,6 +316,7 @@ def test_the_commands_leave_runs_that_the_next_one_goes_on_from(blocks: Path, tm
     assert expected <= made
     result = runner.invoke(app, ["fine-tune", str(blocks), "--from", str(photo), "--out", str(drawing), *arguments])
     assert result.exit_code == 0, result.output
+    assert "draws 32 px, a style 256: `train compose` will refuse it" in result.output, "not after hours of training"
     assert open_start(drawing).generator.config == open_start(photo).generator.config
     assert len(data_of(drawing, "drawing")) == 24
     save_generator(open_start(photo).generator, tmp_path / "g.safetensors")
