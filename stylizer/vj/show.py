@@ -150,13 +150,10 @@ class Show:
             self._tell(self.status())
 
     def key(self, key: str) -> None:
-        """As a window or page tells it, from any thread, "" for none; Caps Lock is no matter. The show goes on while a
-        model or a file is waited for."""
+        """As a window or page tells it, from any thread, "" for none; Caps Lock is no matter."""
         key = key.lower()
-        if (gesture := GESTURES.get(key, "")) in SLOW:
-            self._slow.submit(self._beside, gesture, lambda: self._carry_out(gesture))
-        elif gesture:
-            self.gesture(gesture)
+        if key in GESTURES:
+            self.gesture(GESTURES[key])
         elif change := key_change(key, self.session.controls):
             self._by_key = next(iter(change))
             self._safely(self._by_key, lambda: self.session.apply(change))
@@ -203,8 +200,12 @@ class Show:
             self.session.tempo.heard(period_s, (when or now) - (sound.time_s - beat_s), now)
 
     def gesture(self, name: str) -> None:
-        """A name of the keyboard's GESTURES. A fault is told and the show goes on."""
-        self._safely(name, lambda: self._carry_out(name))
+        """A name of the keyboard's GESTURES. A fault is told and the show goes on, and so does whoever calls while a
+        model or a file is waited for."""
+        if name in SLOW:
+            self._slow.submit(self._beside, name, lambda: self._carry_out(name))
+        else:
+            self._safely(name, lambda: self._carry_out(name))
 
     def _beside(self, what: str, work: Callable[[], None]) -> None:
         """In a thread of its own, where nobody would hear of what was not foreseen."""

@@ -2,6 +2,7 @@
 
 import inspect
 import socket
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -26,6 +27,7 @@ from stylizer.vj.inputs.modulation import Modulator, Modulators
 from stylizer.vj.inputs.osc import OscInput, addresses
 from stylizer.vj.loop import open_loop
 from stylizer.vj.outputs.broadcast import Broadcast
+from stylizer.vj.presets import Preset
 from stylizer.vj.rig import Plugs, open_inputs
 from stylizer.vj.session import VjSession
 from stylizer.vj.show import Show
@@ -144,6 +146,21 @@ def test_a_midi_device_that_is_put_back_at_once_is_opened_anew() -> None:
     cables.plugged = ["knobs"]
     wait_for(lambda: "knobs" in cables.listeners, 5)
     midi.close()
+
+
+def test_osc_is_heard_while_the_next_presets_model_is_read(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faders and blackout of the same tablet waited for the disk."""
+    dark, waited = threading.Event(), list[bool]()
+    monkeypatch.setattr(VjSession, "play", lambda *_, **__: waited.append(dark.wait(5)))
+    show = Show(VjSession(bank, loop=open_loop(compiles=False)), Broadcast(), [Preset("a", "A", {})], Mapper())
+    osc = OscInput(lambda change: dark.set(), show.gesture, port=0)
+    client = SimpleUDPClient("127.0.0.1", osc.port)
+    client.send_message("/stylizer/next", 1)
+    client.send_message("/stylizer/blackout", 1)
+    wait_for(lambda: bool(waited), 10)
+    client._sock.close()
+    osc.close()
+    assert waited == [True]
 
 
 def test_osc_reaches_the_ends_of_every_control() -> None:

@@ -324,8 +324,10 @@ def test_two_shows_that_record_in_one_second_make_two_films(
     ours, theirs = (played(bank, ["", "q"], recordings=tmp_path)[0] for _ in range(2))
     for show in (ours, theirs):
         show.gesture("record")
+        show._slow.submit(int).result()
     ours.run()
     theirs.gesture("record")  # ends before a picture came
+    theirs._slow.shutdown()
     for closing in theirs._closing:
         closing.join()
     assert [film.name for film in tmp_path.iterdir()] == ["show-now.mp4"] and theirs.film != ours.film
