@@ -239,11 +239,12 @@ class Pipeline:
 
     def _keep_apart(self, job: Job, view: View) -> None:
         """Takes whoever else is in the crop out of the matte."""
-        others = job.state.tracker.others
+        tracker = job.state.tracker
+        others = tracker.others
         if self._parts.apart is None or not others or job.crop is None or job.matte is None:
             return
         with timed([job], "apart"):
-            free = self._parts.apart(on_cpu(job.crop)[0], job.matte, view, others, job.state.tracker.head)
+            free = self._parts.apart(on_cpu(job.crop)[0], job.matte, view, others, tracker.head, tracker.body)
             if free is None:
                 return
             job.matte = job.matte * free

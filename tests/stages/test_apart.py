@@ -92,6 +92,27 @@ def test_a_near_head_has_no_holes_where_the_silhouette_has() -> None:
     assert covered(free, Box(0, 30, 60, 100)) < 0.01, "nobody else comes with it"
 
 
+def test_a_bust_of_which_little_is_found_is_looked_at_from_farther() -> None:
+    """BlazePose finds the face in the crop; in a square of 4.4 heads the whole of them, beside whom somebody leans."""
+    head, bust, beside = Box(100, 20, 160, 120), Box(60, 20, 180, 256), Box(150, 100, 256, 256)
+
+    class Shy(Drawn):
+        def __call__(self, crops: Tensor, states: object, views: object) -> tuple[Tensor, Tensor, list[MatteState]]:
+            (place,) = (view.box for view in views)  # type: ignore[attr-defined]
+            seen = head if place == CROP else bust
+            step = SIDE / place.height
+            return crops, shape(seen.moved(-place.x0, -place.y0).scaled(step, step).within(SIDE, SIDE)), []
+
+    matte = shape(bust, beside)
+    free = Apart(Shy(shape()))(NOBODY, matte, VIEW, [beside], head, bust)
+    assert free is not None and covered(matte * free, Box(64, 130, 174, 250)) > 0.99
+    assert covered(matte * free, Box(190, 130, 256, 256)) < 0.01
+    without_body = Apart(Shy(shape()))(NOBODY, matte, VIEW, [beside], head, bust.moved(-130, 0))
+    assert without_body is not None and covered(matte * without_body, Box(155, 130, 174, 250)) < 0.01, (
+        "a head beside the body is somebody else's"
+    )
+
+
 def test_no_scrap_is_left_where_the_detector_s_box_was_too_small() -> None:
     arm = Box(220, 100, 250, 110)
     alone = left(shape(PERSON, OTHER, arm), [OTHER], shape(PERSON))
@@ -130,9 +151,9 @@ def whole_matte(pipeline: Pipeline, frame: Frame, state: VisitorState) -> NDArra
     return whole > 127
 
 
-def seen(pipeline: Pipeline, path: Path) -> NDArray[np.bool_]:
-    """The matte of a photo's whole frame, in its third picture."""
-    pixels, state = read_picture(path).copy(), pipeline.new_state()
+def seen(pipeline: Pipeline, path: Path, part: tuple[slice, slice] = (slice(None), slice(None))) -> NDArray[np.bool_]:
+    """The matte of a photo's whole frame, or of the camera's part of it, in its third picture."""
+    pixels, state = read_picture(path)[part].copy(), pipeline.new_state()
     *_, last = [whole_matte(pipeline, Frame(pixels, pts=tick), state) for tick in range(3)]
     return last
 
@@ -143,6 +164,14 @@ def test_of_two_men_in_a_street_one_is_drawn(full_pipeline: Pipeline, media: Fin
     coat, blue = matte[500:690, 90:180], matte[470:650, 255:310]
     assert coat.mean() > 0.95
     assert blue.mean() < 0.02
+
+
+def test_of_friends_who_lean_on_each_other_one_is_drawn_whole(full_pipeline: Pipeline, media: Finder) -> None:
+    """multiface.jpg: a man between two friends, as a camera sees the three. Places were read by eye."""
+    matte = seen(full_pipeline, media("multiface.jpg"), (slice(82, 518), slice(79, 661)))
+    trousers, waistcoat, sleeve = matte[370:430, 320:440], matte[190:290, 280:320], matte[150:260, 460:520]
+    assert trousers.mean() > 0.95 and waistcoat.mean() > 0.95
+    assert sleeve.mean() < 0.3
 
 
 def test_a_passer_by_is_not_drawn(full_pipeline: Pipeline, media: Finder) -> None:
