@@ -105,6 +105,8 @@ def _shown(tree: ast.AST) -> Iterator[str]:
             continue
         if not hasattr(DeltaGenerator, node.func.attr) and node.func.attr not in ("spinner", "Page", "show"):
             continue
+        if isinstance(node.func.value, ast.Name) and node.func.value.id == "log":  # nobody on the page reads it
+            continue
         for said in [*node.args[:1], *(each.value for each in node.keywords if each.arg in SAYING)]:
             yield from _literals(said)
 
