@@ -7,11 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stylizer.stages.closeup import FACE_PX, NEAR_PX, SIDE_PX
 from stylizer.training.data.store import PairStore
 from stylizer.training.parallel import World
 
 FACE = 7  # label of the face
-PART = 128  # px: side of the parts that `cut_parts` takes, and of pairs of heads
+PART = 128  # px: side of the parts that `cut_parts` takes
 TILT, ZOOM = 12.0, 1.25  # degrees and times that a head's picture is turned and enlarged, at most
 
 
@@ -57,6 +58,19 @@ def cut_parts(batch: Batch, rng: np.random.Generator) -> Batch:
         parts.append([t[i, :, y : y + PART, x : x + PART] for t in batch.pictures()])
     photo, matte, drawing, alpha, labels = (torch.stack(t) for t in zip(*parts, strict=True))
     return Batch(photo, matte, drawing, alpha, labels, batch.backdrop)
+
+
+def heads_of(batch: Batch, rng: np.random.Generator) -> Batch:
+    """Heads as the closeup gives them, turned a little: whole ones of PART px and, of pairs that have more, as often
+    parts of near ones, at each of the sides that the closeup has."""
+    batch = turned(batch, rng)
+    side = int(rng.choice([px for px in (SIDE_PX, NEAR_PX, FACE_PX) if px <= batch.photo.shape[-1]]))
+    photo, matte, drawing, alpha = (
+        F.interpolate(t, size=(side, side), mode="bilinear", antialias=True) for t in batch.pictures()[:4]
+    )
+    labels = F.interpolate(batch.labels, size=(side, side), mode="nearest")
+    batch = Batch(photo, matte, drawing, alpha, labels, batch.backdrop)
+    return cut_parts(batch, rng) if side > PART else batch
 
 
 def turned(batch: Batch, rng: np.random.Generator) -> Batch:

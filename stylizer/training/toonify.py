@@ -36,7 +36,7 @@ from stylizer.errors import BadInput, ModelRejected
 from stylizer.frame import unit_from_signed
 from stylizer.stylegan2.discriminator import Discriminator, DiscriminatorConfig
 from stylizer.stylegan2.synthesis import Synthesis
-from stylizer.training.batch import FACE, PART, Batch, cut_parts, make_batch, turned
+from stylizer.training.batch import FACE, PART, Batch, cut_parts, heads_of, make_batch
 from stylizer.training.data.store import PairStore, plan_of
 from stylizer.training.looks import recolour
 from stylizer.training.loop import Say, run
@@ -54,7 +54,8 @@ class ToonifySettings:
 
     A run that begins from another style's weights sets `photo_steps` to 0: its style generator keeps what it knows.
     With `style_only` everything else stays as it was, too: the photo generator and the encoder go on fitting together.
-    With `heads` the pairs are heads of 128 px and the network is the closeup's own: `batch_part` of them in each step.
+    With `heads` the pairs are heads and the network is the closeup's own: `batch_part` of them in each step, whole at
+    128 px; from pairs of 256 px it learns near heads as well.
     """
 
     seed: int = 1
@@ -104,9 +105,9 @@ class ToonifySettings:
         return self.heads or step >= self.steps_128 and self.batch_part > 0 and step % 3 != 2
 
     @property
-    def side(self) -> int:
-        """px of the pairs."""
-        return PART if self.heads else SIZE
+    def sides(self) -> tuple[int, ...]:
+        """px that pairs may have."""
+        return (PART, SIZE) if self.heads else (SIZE,)
 
     def network(self) -> ToonifyConfig:
         return HEAD if self.heads else ToonifyConfig()
@@ -235,7 +236,7 @@ class Trainer:
             self._start_style()
         batch = make_batch(self.store, n * self.world.size, rng)
         if s.in_parts(self.done):
-            batch = turned(batch, rng) if s.heads else cut_parts(batch, rng)
+            batch = heads_of(batch, rng) if s.heads else cut_parts(batch, rng)
         z, share = self._invented(len(batch.photo), rng)
         set_rate(self.optimizer, s.rate(self.done))
         self.optimizer.zero_grad(set_to_none=True)
@@ -376,9 +377,10 @@ def train(
     world = world or World()
     folders = [data] if isinstance(data, Path) else data
     store = PairStore.joined(folders)
-    if store.photo.shape[1] != settings.side:
+    if store.photo.shape[1] not in settings.sides:
         names, what = ", ".join(map(str, folders)), "a closeup's network" if settings.heads else "a style"
-        raise BadInput(f"{names}: its pairs have {store.photo.shape[1]} px, {what} is trained on {settings.side}")
+        sides = " or ".join(map(str, settings.sides))
+        raise BadInput(f"{names}: its pairs have {store.photo.shape[1]} px, {what} is trained on {sides}")
     begun = (folder / "checkpoint.pt").is_file()
     plans = plans_of(folder) if begun else []  # what a run has seen it does not forget when it goes on with other data
     plans += [plan for one in dict.fromkeys(folders) if (plan := plan_of(one / "store.json")) not in plans]

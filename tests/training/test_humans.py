@@ -7,6 +7,8 @@ import json
 import os
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -261,6 +263,24 @@ def test_rays_go_through_holes_and_stop_shadows_only_at_what_is_solid() -> None:
     towards = np.tile(np.array([0, 0, -1], np.float32), (2, 1))
     assert scene.shadowed(points, towards).tolist() == [False, True]
     assert not Scene(scene.surfaces, frozenset({0})).shadowed(points, towards).any()
+
+
+@needs_embreex
+def test_skin_has_creases_and_pores_that_cloth_has_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    from stylizer.training.data.humans import photo
+
+    surface = np.repeat(np.array([0, 1], np.int32), 64)[None].repeat(128, 0)
+    even = np.full((128, 128, 3), 0.4, np.float32)
+    monkeypatch.setattr(photo, "light_on", lambda *_: (np.ones_like(even), np.zeros_like(even)))
+    buffer = cast(Buffer, SimpleNamespace(surface=surface))
+    rough = []
+    for seed in range(12):
+        light, rng = cast(Any, None), np.random.default_rng(seed)
+        picture = photo.develop_scene(cast(Any, None), buffer, ["body", "cloth"], even, light, rng)
+        rough.append([np.abs(np.diff(picture[:, part], axis=0)).mean() for part in (slice(0, 60), slice(68, 128))])
+    skin, cloth = np.array(rough).T
+    assert skin.mean() > 3 * cloth.mean()
+    assert 0.002 < skin.mean() < 0.03, "of 1: seen, and still skin"
 
 
 def test_stores_behind_each_other_are_one(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from stylizer.convert.toonify import ToonifyNet, load_style, save_style
 from stylizer.errors import BadInput, ModelRejected
 from stylizer.training import toonify
-from stylizer.training.batch import Batch, turned
+from stylizer.training.batch import Batch, heads_of, turned
 from stylizer.training.data.store import PairStore, make_store
 from stylizer.training.export import add_head
 from stylizer.training.run import RunLog, StopAsked, follow, load_state, save_atomically
@@ -112,14 +112,18 @@ def test_a_network_for_heads_learns_from_pairs_of_128_px(heads: PairStore, tmp_p
     trainer.samples(tmp_path / "samples.png", n=2)
 
 
-def test_a_turned_picture_shows_nothing_from_beyond_and_stays_a_pair() -> None:
-    n, side = 20, 128
+def _places(n: int, side: int) -> Batch:
+    """Pictures that say of each pixel where it was: x, y and their sum, in sides."""
     y, x = torch.meshgrid(torch.arange(side) / side, torch.arange(side) / side, indexing="ij")
     place = torch.stack([x, y, x + y]).expand(n, 3, side, side)
     zeros = torch.zeros(n, 1, side, side)
-    batch = Batch(place, zeros + x, place, zeros + x, (zeros + 9 * x).round(), torch.zeros(n, 3, 1, 1))
+    return Batch(place, zeros + x, place, zeros + x, (zeros + 9 * x).round(), torch.zeros(n, 3, 1, 1))
+
+
+def test_a_turned_picture_shows_nothing_from_beyond_and_stays_a_pair() -> None:
+    batch = _places(20, 128)
     after = turned(batch, np.random.default_rng(4))
-    assert (after.photo - place).abs().amax((1, 2, 3)).min() > 0.01, "each is moved"
+    assert (after.photo - batch.photo).abs().amax((1, 2, 3)).min() > 0.01, "each is moved"
     torch.testing.assert_close(after.drawing, after.photo)
     torch.testing.assert_close(after.alpha, after.matte)
     assert (after.labels / 9 - after.matte).abs().max() < 0.08
@@ -156,9 +160,24 @@ def test_a_style_is_given_a_network_for_heads_and_its_card_says_so(heads: PairSt
         add_head(tmp_path / "figures", style, weak=[])
 
 
-def test_pairs_of_another_size_are_refused_by_what_they_are_for(store: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="256 px, a closeup's network is trained on 128"):
-        train(tmp_path, store, replace(QUICK, heads=True), lambda _: None, config=TINY)
+@pytest.mark.parametrize(("heads", "allowed"), [(False, "a style is trained on 256"), (True, "trained on 128 or 256")])
+def test_pairs_of_another_size_are_refused_by_what_they_are_for(heads: bool, allowed: str, tmp_path: Path) -> None:
+    for _ in make_store(tmp_path / "small", 1, seed=1, size=64, processes=1):
+        pass
+    with pytest.raises(BadInput, match=f"64 px, .*{allowed}"):
+        train(tmp_path, tmp_path / "small", replace(QUICK, heads=heads), lambda _: None, config=TINY)
+
+
+def test_a_network_for_heads_sees_them_far_and_near(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From pairs of 256 px: whole at 128, in parts of 192 and 256, as the closeup takes them."""
+    monkeypatch.setattr("stylizer.training.batch.turned", lambda batch, rng: batch)
+    batch, seen = _places(2, 256), set()
+    for seed in range(24):
+        one = heads_of(batch, np.random.default_rng(seed))
+        assert one.photo.shape == (2, 3, 128, 128)
+        torch.testing.assert_close(one.drawing, one.photo)
+        seen.add(16 * round(1 / 16 / float(one.photo[:, 0].diff(dim=-1).median())))
+    assert seen == {128, 192, 256}
 
 
 def test_the_style_starts_as_a_copy_of_the_photo_generator(store: Path) -> None:

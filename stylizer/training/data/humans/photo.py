@@ -19,6 +19,7 @@ GLOSS = {
     "shoes": (0.10, 20.0),
     "glasses": (0.25, 40.0),
 }
+SHINY = 2.5  # how much more a moist skin, or a new shoe, may mirror than GLOSS says
 SKY_RAYS = 4  # for each quarter of the samples, to learn how much of the surroundings' light comes there
 
 
@@ -111,6 +112,14 @@ def light_on(
     return np.asarray(around, np.float32), glow
 
 
+def wrinkles(size: int, rng: Generator) -> Floats:
+    """What a smooth skin lacks, [size, size], to be added to the logarithm of its colour: creases, pores and stubble,
+    and broad unevenness. Without them a network takes each line on a forehead for a brow."""
+    creases = cloud(rng, size, int(rng.integers(1, 3)), stretch=True) * rng.uniform(0, 0.12)
+    pores = cloud(rng, size, int(rng.integers(0, 2))) * rng.uniform(0, 0.06)
+    return np.asarray(creases + pores + cloud(rng, size, int(rng.integers(3, 5))) * rng.uniform(0, 0.10), np.float32)
+
+
 def develop_scene(
     scene: Scene, buffer: Buffer, kinds: list[str], albedo: Floats, light: Lamps, rng: Generator
 ) -> Floats:
@@ -118,9 +127,10 @@ def develop_scene(
     size = buffer.surface.shape[0]
     inside = buffer.surface >= 0
     around, glow = light_on(scene, buffer, kinds, light, rng)
-    cloth = np.isin(buffer.surface, [i for i, kind in enumerate(kinds) if kind == "cloth"])
+    cloth, skin = (np.isin(buffer.surface, [i for i, k in enumerate(kinds) if k == kind]) for kind in ("cloth", "body"))
     folds = cloud(rng, size, int(rng.integers(3, 5)), stretch=True) * rng.uniform(0, 0.06) * cloth
-    linear = albedo**2.2 * around * np.exp(folds)[..., None] + glow
+    folds += wrinkles(size, rng) * skin
+    linear = albedo**2.2 * around * np.exp(folds)[..., None] + glow * rng.uniform(0.3, SHINY)
     level = float(linear[inside].mean()) if inside.any() else 1.0
     exposure = rng.uniform(0.16, 0.42) / max(level, 1e-3)
     exposure = exposure**0.6  # a dark coat stays dark
