@@ -61,6 +61,8 @@ class Apart:
         theirs = np.maximum.reduce([_inside(view.box, box, len(opacity)) for box in near])
         if (theirs * opacity).max() < SEEN:  # the matte has left them out
             return None
+        if head is not None and body is not None and shared(head, body).width < WITHIN * head.width:
+            head = None  # somebody else's
         own = self._own(crop, view, _farther(view.box, head, body), opacity * (1 - theirs))
         if (own * opacity).sum() < LEAST * opacity.sum() / (1 + len(near)):
             return None
@@ -86,11 +88,8 @@ class Apart:
 
 
 def _farther(crop: Box, head: Box | None, body: Box | None) -> Box | None:
-    """The square around a bust as BlazePose knows people; None where the crop is no smaller, or the head is not the
-    body's."""
+    """The square around a bust as BlazePose knows people; None where the crop is no smaller."""
     if head is None or body is None or HEADS * head.height <= crop.height:
-        return None
-    if shared(head, body).width < WITHIN * head.width:
         return None
     return square(head.centre[0], head.y0 - ABOVE * head.height, HEADS * head.height)
 

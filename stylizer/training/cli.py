@@ -62,7 +62,7 @@ def humans(
     seed: Annotated[int, typer.Option(help="of the first pair; the next has the next seed")] = 2_000_000,
     hand: Annotated[str, typer.Option(help="who draws: anime, comic, paper")] = "anime",
     processes: Annotated[int, typer.Option(min=1, help="drawing at once")] = 2,
-    size: Annotated[int, typer.Option(min=64, max=512, help="side in px; a style, and its head, are trained on 256")] = 256,
+    size: Annotated[int, typer.Option(min=64, max=512, help="side in px; styles and heads want 256")] = 256,
     heads: Annotated[bool, typer.Option("--heads", help="their heads alone, as the closeup takes them")] = False,
 ) -> None:
     """Draw pairs of the data set `humans`: 3D people photographed and drawn, or go on where it stopped."""

@@ -90,6 +90,8 @@ def test_a_near_head_has_no_holes_where_the_silhouette_has() -> None:
     free = Apart(Drawn(without_face))(NOBODY, matte, VIEW, [beside], head)
     assert free is not None and covered(matte * free, Box(106, 30, 154, 90)) > 0.99
     assert covered(free, Box(0, 30, 60, 100)) < 0.01, "nobody else comes with it"
+    followed = Apart(Drawn(without_face))(NOBODY, matte, VIEW, [beside], head, PERSON.moved(-90, 0))
+    assert followed is not None and covered(followed, Box(106, 30, 126, 90)) < 0.01, "a bystander's head stays theirs"
 
 
 def test_a_bust_of_which_little_is_found_is_looked_at_from_farther() -> None:
