@@ -23,7 +23,7 @@ SIDE_PX = 128
 NEAR_PX, FACE_PX = 192, 256  # of a square that is more than half as large as the crop, and of one that is larger
 REACH = 2.2  # side of the square in heads: hair and hat are in it, and some of the shoulders to draw the neck on
 SMALL = 0.25  # share of the crop's height; a head larger than this is drawn well enough the first time
-LARGE, TIGHT = 1.0, 1.8  # the same and the reach for a network that draws nothing but heads: they fill its picture
+FILLED, TIGHT = 1.25, 1.8  # least and largest reach for a network that draws nothing but heads, of any size
 BORDER = 0.3  # of the half side: as wide is the change from the second drawing to the first
 
 
@@ -43,11 +43,11 @@ class Closeup(NamedTuple):
 def closeup_box(head: Box | None, crop: Box, *, alone: bool = False) -> Box | None:
     """The square to draw again; None when no head is known, or it is not in the crop, or too large a part of it.
 
-    alone: for a network that draws nothing but heads.
+    alone: for a network that draws nothing but heads. A near one fills its picture, as far as that is the crop.
     """
-    largest, reach = (LARGE, TIGHT) if alone else (SMALL, REACH)
-    if head is None or not 0 < head.height < largest * crop.height:
+    if head is None or head.height <= 0 or not (alone or head.height < SMALL * crop.height):
         return None
+    reach = float(np.clip(crop.height / head.height, FILLED, TIGHT)) if alone else REACH
     x, y = head.centre
     if not (crop.x0 < x < crop.x1 and crop.y0 < y < crop.y1):
         return None

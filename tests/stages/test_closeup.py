@@ -46,11 +46,15 @@ def test_no_second_drawing(head: Box | None) -> None:
     assert closeup_box(head, CROP) is None
 
 
-@pytest.mark.parametrize("height, side", [(60, SIDE_PX), (200, NEAR_PX), (400, FACE_PX)])
-def test_a_network_for_heads_draws_large_ones_too_in_more_pixels(height: int, side: int) -> None:
-    head = Box(300, 100, 300 + 0.8 * height, 100 + height)
+@pytest.mark.parametrize(
+    "height, side, reach", [(60, SIDE_PX, 1.8), (200, NEAR_PX, 1.8), (400, NEAR_PX, 1.28), (700, FACE_PX, 1.25)]
+)
+def test_a_network_for_heads_draws_large_ones_too_in_more_pixels(height: int, side: int, reach: float) -> None:
+    """The nearest fill its picture: so much of what it sees as is shown."""
+    head = Box(300, 100, 300 + 0.8 * height, 100 + height).moved(0, 300 - height / 2)
     box = closeup_box(head, CROP, alone=True)
-    assert box is not None and box.centre == head.centre
+    assert box is not None and box.centre == pytest.approx(head.centre)
+    assert box.height == pytest.approx(reach * height)
     colour, alpha = cut_closeup(_ramp(720, 1280), torch.ones(1, 1, 256, 256), CROP, box)
     assert colour.shape[-2:] == alpha.shape[-2:] == (side, side)
 
