@@ -278,6 +278,7 @@ def test_skin_has_creases_and_pores_that_cloth_has_not(monkeypatch: pytest.Monke
         light, rng = cast(Any, None), np.random.default_rng(seed)
         picture = photo.develop_scene(cast(Any, None), buffer, ["body", "cloth"], even, light, rng)
         rough.append([np.abs(np.diff(picture[:, part], axis=0)).mean() for part in (slice(0, 60), slice(68, 128))])
+    assert photo.wrinkles(1024, rng).shape == (1024, 1024), "the samples of 512 px"
     skin, cloth = np.array(rough).T
     assert skin.mean() > 3 * cloth.mean()
     assert 0.002 < skin.mean() < 0.03, "of 1: seen, and still skin"

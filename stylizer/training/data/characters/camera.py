@@ -27,6 +27,8 @@ def cloud(rng: Generator, size: int, grain: int, *, stretch: bool = False) -> Pi
     """Smooth noise [size, size]; grain 0 fine .. 5 coarse; `stretch` makes it long in a random direction: folds."""
     field = _clouds()[grain + 6 * int(rng.integers(2))]
     if not stretch:
+        if size > NOISE_PX:  # the samples of a picture's pixels: as much finer than these
+            return np.asarray(cv2.resize(field, (size, size)))
         y, x = rng.integers(0, NOISE_PX - size, 2) if size < NOISE_PX else (0, 0)
         return np.asarray(field[y : y + size, x : x + size])
     angle, longer = rng.uniform(0, 180), rng.uniform(2, 5)
