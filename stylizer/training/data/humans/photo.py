@@ -113,8 +113,8 @@ def light_on(
 
 
 def wrinkles(size: int, rng: Generator) -> Floats:
-    """What a smooth skin lacks, [size, size], to be added to the logarithm of its colour: creases, pores and stubble,
-    and broad unevenness. Without them a network takes each line on a forehead for a brow."""
+    """What MakeHuman's smooth skins lack, [size, size], to be added to the logarithm of the colour: creases, pores and
+    stubble, and broad unevenness."""
     creases = cloud(rng, size, int(rng.integers(1, 3)), stretch=True) * rng.uniform(0, 0.12)
     pores = cloud(rng, size, int(rng.integers(0, 2))) * rng.uniform(0, 0.06)
     return np.asarray(creases + pores + cloud(rng, size, int(rng.integers(3, 5))) * rng.uniform(0, 0.10), np.float32)
