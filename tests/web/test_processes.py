@@ -32,7 +32,10 @@ SERVE = (
 
 @contextmanager
 def _process(code: str, cache: Path, **variables: object) -> Iterator["subprocess.Popen[str]"]:
-    """Python that runs `code` in the checkout with STYLIZER_* variables; killed if it is still there at the end."""
+    """Python that runs `code` in the checkout with STYLIZER_* variables; killed if it is still there at the end.
+
+    What it said is shown with a test that fails.
+    """
     environment = {f"STYLIZER_{name.upper()}": str(value) for name, value in variables.items()}
     process = subprocess.Popen(
         [sys.executable, "-c", code],
@@ -48,7 +51,7 @@ def _process(code: str, cache: Path, **variables: object) -> Iterator["subproces
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        sys.stdout.write(process.communicate()[0] or "")
 
 
 def _answers(url: str) -> bool:
@@ -56,6 +59,11 @@ def _answers(url: str) -> bool:
         return httpx.get(url, timeout=2).status_code == 200
     except httpx.TransportError:
         return False
+
+
+def _wait_until_it_answers(process: "subprocess.Popen[str]", url: str) -> None:
+    wait_for(lambda: _answers(url) or process.poll() is not None, 120)
+    assert process.poll() is None, process.communicate()[0]
 
 
 def _is_free(port: int) -> bool:
@@ -67,7 +75,7 @@ def test_serve_ends_within_five_seconds_of_sigterm(tmp_path: Path) -> None:
     port = free_port()
     code = "from stylizer.config import Settings; from web.api.server import serve; serve(Settings.load())"
     with _process(code, tmp_path, port=port) as process:
-        wait_for(lambda: _answers(f"http://127.0.0.1:{port}/health"), 120)
+        _wait_until_it_answers(process, f"http://127.0.0.1:{port}/health")
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0
@@ -79,7 +87,7 @@ def test_serve_closes_all_when_told_to_end_and_has_nothing_to_say(sign: signal.S
     """The first Ctrl-C was taken for the second, which closes nothing, and left tracebacks."""
     port = free_port()
     with _process(SERVE, tmp_path, port=port) as process:
-        wait_for(lambda: _answers(f"http://127.0.0.1:{port}/ready"), 120)
+        _wait_until_it_answers(process, f"http://127.0.0.1:{port}/ready")
         process.send_signal(sign)
         said, _ = process.communicate(timeout=15)
     assert process.returncode == 0 and "Traceback" not in said, said
@@ -97,8 +105,8 @@ def test_a_flood_of_half_open_connections_leaves_others_served_within_a_second(t
     port = free_port()
     code = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (400, 400)); " + SERVE
     crowd = [f"127.0.1.{1 + number % addresses}" for number in range(500)]
-    with _process(code, tmp_path, port=port), contextlib.ExitStack() as held:
-        wait_for(lambda: _answers(f"http://127.0.0.1:{port}/ready"), 120)
+    with _process(code, tmp_path, port=port) as process, contextlib.ExitStack() as held:
+        _wait_until_it_answers(process, f"http://127.0.0.1:{port}/ready")
         way = httpx.HTTPTransport(local_address="127.0.0.2", limits=httpx.Limits(max_keepalive_connections=0))
         http = held.enter_context(httpx.Client(transport=way, base_url=f"http://127.0.0.1:{port}"))
         for number, address in enumerate(crowd):
@@ -131,7 +139,7 @@ def _seconds_to_the_end(tmp_path: Path, during: During, code: str = SERVE, **set
         return took_s
 
     with _process(code, tmp_path, port=port, **settings) as process:
-        wait_for(lambda: _answers(f"http://127.0.0.1:{port}/ready"), 120)
+        _wait_until_it_answers(process, f"http://127.0.0.1:{port}/ready")
         return asyncio.run(visit(process))
 
 
@@ -209,7 +217,7 @@ def test_a_step_without_a_bound_does_not_hold_the_process(tmp_path: Path, hangs:
     port = free_port()
     code = f"import ctypes, time; from stylizer.live import Worker; Worker.stop = lambda _: {hangs}.sleep(60); " + SERVE
     with _process(code, tmp_path, port=port) as process:
-        wait_for(lambda: _answers(f"http://127.0.0.1:{port}/ready"), 120)
+        _wait_until_it_answers(process, f"http://127.0.0.1:{port}/ready")
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=15)
@@ -245,8 +253,8 @@ def test_demo_runs_both_and_ctrl_c_ends_both(tmp_path: Path) -> None:
     port, studio_port = free_port(), free_port()
     code = "from stylizer.config import Settings; from web.demo import run; run(Settings.load())"
     with _process(code, tmp_path, port=port, studio_port=studio_port) as process:
-        wait_for(lambda: _answers(f"http://127.0.0.1:{port}/health"), 120)
-        wait_for(lambda: _answers(f"http://127.0.0.1:{studio_port}/_stcore/health"), 120)
+        _wait_until_it_answers(process, f"http://127.0.0.1:{port}/health")
+        _wait_until_it_answers(process, f"http://127.0.0.1:{studio_port}/_stcore/health")
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=20)
         assert process.returncode == 0 and "Traceback" not in output, output
@@ -280,7 +288,7 @@ def test_the_studio_alone_ends_with_sigterm(tmp_path: Path) -> None:
     code = "from stylizer.config import Settings; from web.studio import launch; launch.run(Settings.load())"
     port = free_port()
     with _process(code, tmp_path, studio_port=port) as process:
-        wait_for(lambda: _answers(f"http://127.0.0.1:{port}/_stcore/health"), 120)
+        _wait_until_it_answers(process, f"http://127.0.0.1:{port}/_stcore/health")
         process.send_signal(signal.SIGTERM)
         process.wait(10)  # Streamlit is asked, and after five seconds made to
         wait_for(lambda: _is_free(port), 5)
