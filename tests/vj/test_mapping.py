@@ -42,6 +42,14 @@ def test_soft_take_over_waits_for_the_knob_to_meet_the_control() -> None:
     assert mapper.change("cc:0:1", 0.8, now) == {}
 
 
+def test_where_a_knob_stood_before_it_was_pulled_is_no_way_past_its_control() -> None:
+    mapper, now = Mapper([Binding("cc:0:1", "invert")]), {"invert": 0.5}
+    assert mapper.change("cc:0:1", 0.2, dict(now)) == {}
+    mapper.unplugged(["cc:0:1"])
+    assert mapper.change("cc:0:1", 0.9, dict(now)) == {}  # turned in the air
+    assert mapper.change("cc:0:1", 0.5, dict(now)) == {"invert": 0.5}
+
+
 def test_a_pair_of_knobs_takes_over_where_it_meets_its_control() -> None:
     """A touch of Ngx's two knobs of `rate` threw away what a preset had set."""
     mapper, now = Mapper(ngx_map([])), defaults("vj")
