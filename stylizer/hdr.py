@@ -35,10 +35,14 @@ class ToPlain:
         source = self._graph.add_buffer(
             width=like.width, height=like.height, format=like.format, time_base=like.time_base
         )
+        with tempfile.TemporaryDirectory(prefix="stylizer-hdr-") as folder:
+            cube = Path(folder) / "plain.cube"  # a file is the form in which FFmpeg takes it, and at once
+            cube.write_text(_cube(int(like.color_trc)), "utf-8")
+            table = self._graph.add("lut3d", file=str(cube))
         steps = [
             self._graph.add("scale", "in_color_matrix=bt2020"),
             self._graph.add("format", "gbrp10le"),
-            self._graph.add("lut3d", f"file={_cube(int(like.color_trc))}"),
+            table,
             self._graph.add("format", "gbrp"),
             self._graph.add("buffersink"),
         ]
@@ -87,16 +91,9 @@ def _kind(decoded: av.VideoFrame) -> tuple[int, int, str, int]:
 
 
 @cache
-def _cube(transfer: int) -> Path:
-    """The table as a file, the form in which FFmpeg takes it; it goes with the process."""
+def _cube(transfer: int) -> str:
+    """The table as FFmpeg reads it from a file."""
     steps = np.linspace(0, 1, CUBE)
     blue, green, red = np.meshgrid(steps, steps, steps, indexing="ij")  # red changes fastest
     rows = plain(np.stack([red, green, blue], -1).reshape(-1, 3), transfer)
-    path = Path(_folder().name) / f"{transfer}.cube"
-    path.write_text(f"LUT_3D_SIZE {CUBE}\n" + "".join("{:.6f} {:.6f} {:.6f}\n".format(*row) for row in rows), "utf-8")
-    return path
-
-
-@cache
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="stylizer-hdr-")
+    return f"LUT_3D_SIZE {CUBE}\n" + "".join("{:.6f} {:.6f} {:.6f}\n".format(*row) for row in rows)

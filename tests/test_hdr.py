@@ -1,5 +1,7 @@
 """HDR films come out as a plain screen shows them: paper is white, skin no paler, red stays red."""
 
+import shutil
+import tempfile
 from fractions import Fraction
 from pathlib import Path
 
@@ -47,6 +49,17 @@ def shown(path: Path) -> PixelsU8:
 def pq(nits: float) -> float:
     m = (nits / 10_000) ** 0.1593017578125
     return float(((0.8359375 + 18.8515625 * m) / (1 + 18.6875 * m)) ** 78.84375)
+
+
+def test_the_temporary_folder_may_be_tidied_and_called_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paper = film(tmp_path / "paper.mp4", np.full(3, 0.75), HLG)
+    for name in ("one", "12:30, it's"):  # the second film comes days later
+        (tmp_path / name).mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / name))
+        assert shown(paper).min() >= 230
+        shutil.rmtree(tmp_path / name)
 
 
 @pytest.mark.parametrize(("transfer", "paper", "grey"), [(HLG, 0.75, 0.38), (PQ, pq(203), pq(26))])
