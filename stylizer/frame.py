@@ -71,6 +71,23 @@ def fitted(pixels: PixelsU8, width: int, height: int) -> PixelsU8:
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
+def inside(pixels: PixelsU8, width: int, height: int) -> PixelsU8:
+    """All of a picture, uint8 [H, W, 3], before black: in the middle of a film a phone is turned, a framing chosen.
+
+    One that differs by a pixel that encoders want even is cut off there.
+    """
+    h, w = pixels.shape[:2]
+    if (w // 2 * 2, h // 2 * 2) == (width, height):
+        return pixels[:height, :width]
+    scale = min(width / w, height / h)
+    picture = fitted(pixels, max(1, round(w * scale)), max(1, round(h * scale)))
+    h, w = picture.shape[:2]
+    left, top = (width - w) // 2, (height - h) // 2
+    whole = np.zeros((height, width, 3), np.uint8)
+    whole[top : top + h, left : left + w] = picture
+    return whole
+
+
 def unit_from_u8(pixels: PixelsU8) -> Tensor:
     """uint8 [H, W, C] 0..255 -> float32 [1, C, H, W] 0..1."""
     return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).unsqueeze(0).float().div_(255)

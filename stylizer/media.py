@@ -11,12 +11,13 @@ from typing import Self
 import av
 import cv2
 import numpy as np
+from av.stream import Disposition
 from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
 from stylizer.errors import BadInput, Unavailable, Unreadable
 from stylizer.files import made_whole, write_whole
-from stylizer.frame import Frame, PixelsU8
+from stylizer.frame import Frame, PixelsU8, inside
 from stylizer.hdr import ToPlain, is_hdr
 from stylizer.picture import SUFFIXES, encode_picture, read_picture
 from stylizer.soundtrack import BROKEN, Soundtrack, url_of
@@ -25,6 +26,7 @@ DEFAULT_RATE = Fraction(25)
 FILM_FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 FILM_SUFFIXES = tuple(FILM_FORMATS)
 BT709 = 1  # H.273's number of HDTV's colours
+NOT_SAID = 2  # its number for a film that does not say
 ROUNDED = 0.02  # so near to square are pixels of films that were scaled to even sides
 WIDEST = 4  # a pixel's sides, one over the other; a header that says more is wrong
 
@@ -50,9 +52,10 @@ class Reader:
             self._container = av.open(url_of(path))
         except (OSError, ValueError, av.error.FFmpegError) as error:
             raise Unreadable(f"{path}: no film or picture that can be read ({reason(error)})") from None
-        if not self._container.streams.video:
+        films = [s for s in self._container.streams.video if not s.disposition & Disposition.attached_pic]
+        if not films:  # of a song its cover is no film
             raise Unreadable(f"{path}: holds no video")
-        self._video: VideoStream = self._container.streams.video[0]
+        self._video: VideoStream = films[0]
         self._video.thread_type = "AUTO"
         self.rate = self._video.average_rate or DEFAULT_RATE
         self.frames_expected = self._video.frames or _estimate(self._container, self.rate)
@@ -84,7 +87,7 @@ class Reader:
             pts = told
             try:
                 pixels = self._in_plain_colours(decoded).to_ndarray(format="rgb24")
-                frame = Frame(self._upright(pixels, decoded.rotation), pts, time_base)
+                frame = Frame(self._upright(pixels, decoded), pts, time_base)
             except (BadInput, av.error.FFmpegError):
                 self.broken += 1
                 continue
@@ -95,19 +98,22 @@ class Reader:
 
     def _in_plain_colours(self, decoded: av.VideoFrame) -> av.VideoFrame:
         if not is_hdr(decoded):
+            if decoded.colorspace == NOT_SAID and _is_hd(decoded):
+                decoded.colorspace = Colorspace.ITU709
             return decoded
         if self._to_plain is None or not self._to_plain.fits(decoded):
             self._to_plain = ToPlain(decoded)
         return self._to_plain(decoded)
 
-    def _upright(self, pixels: PixelsU8, rotation: int) -> PixelsU8:
-        """rotation: degrees; phones write the sensor's way up and a note how to turn it."""
+    def _upright(self, pixels: PixelsU8, decoded: av.VideoFrame) -> PixelsU8:
+        """Phones write the sensor's way up and a note how to turn it; the front camera's may say to mirror it, too."""
         aspect = self._video.sample_aspect_ratio  # a pixel's width over its height
         if aspect and abs(aspect - 1) > ROUNDED and 1 / WIDEST <= aspect <= WIDEST:  # DV, DVD, HDV
             height, width = pixels.shape[:2]
             pixels = cv2.resize(pixels, (max(1, round(width * aspect)), height))
-        turns = round(rotation / 90) % 4
-        return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
+        if _is_mirrored(decoded):
+            pixels = pixels[::-1]
+        return np.ascontiguousarray(np.rot90(pixels, round(decoded.rotation / 90) % 4))
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         packets = self._container.demux(self._video)
@@ -128,7 +134,8 @@ class Reader:
 class Writer:
     """Writes frames to a film (H.264; sound copied from `source`) or, for a picture's suffix, one picture.
 
-    The size is that of the first frame, made even by repeating the last row or column. `close` leaves a playable file
+    The size is that of the first frame, made even by repeating the last row or column; pictures of another size stand
+    in it whole. `close` leaves a playable file
     whenever it comes; until then the name has what it had, and a killed process leaves `NAME.part`. Raises BadInput for
     a suffix that is neither and for the source's own file, Unavailable when nothing can be written, on a full disk say.
     """
@@ -176,7 +183,7 @@ class Writer:
         pixels = _even(frame.pixels)
         if self._container is None:
             self._open(frame, pixels)
-        picture = encodable(pixels)
+        picture = encodable(inside(pixels, self._video.width, self._video.height))
         picture.pts, picture.time_base = frame.pts, frame.time_base
         assert self._container
         self._container.mux(self._video.encode(picture))
@@ -244,6 +251,20 @@ def begin(film: av.container.OutputContainer) -> None:
 def reason(error: Exception) -> str:
     """FFmpeg's own words, without the path that the message names already."""
     return str(getattr(error, "strerror", None) or error)
+
+
+def _is_hd(decoded: av.VideoFrame) -> bool:
+    """Where a film does not say whose colours it has, HDTV's are meant from this size on, as players take it."""
+    return bool(decoded.width >= 1280 or decoded.height > 576)
+
+
+def _is_mirrored(decoded: av.VideoFrame) -> bool:
+    """Whether top and bottom are to be swapped before it is turned by `rotation`, which does not tell of it."""
+    matrix = decoded.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return False
+    a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].astype(float)
+    return bool(a * d < b * c)
 
 
 def _estimate(container: av.container.InputContainer, rate: Fraction) -> int:

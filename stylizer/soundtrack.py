@@ -45,7 +45,7 @@ class Soundtrack:
             self._to = output.add_stream_from_template(self._from)
             self._packets = self._copies()
         elif known:
-            self._to = output.add_stream("aac", rate=self._from.codec_context.sample_rate)
+            self._to = output.add_stream("aac", rate=_nearest(self._from.codec_context.sample_rate))
             self._packets = self._transcoded(self._to)
         self._waiting: av.Packet | None = None
 
@@ -99,3 +99,9 @@ class Soundtrack:
                     yield from to.encode(frame)
             except BROKEN:
                 continue
+
+
+def _nearest(rate_hz: int) -> int:
+    """The rate nearest to it that AAC has: studios record at 192 kHz."""
+    rates: list[int] = av.Codec("aac", "w").audio_rates or [rate_hz]
+    return min(rates, key=lambda known: abs(known - rate_hz))

@@ -35,22 +35,23 @@ def film(
     *,
     begins_s: int = 0,
     aspect: Fraction = ONE,
+    rate_hz: int = 44_100,
 ) -> Path:
-    """aspect: a pixel's width over its height."""
+    """aspect: a pixel's width over its height. rate_hz: of the sound."""
     with av.open(str(path), "w") as out:
         video = out.add_stream("libx264", rate=rate)
         video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
         video.codec_context.sample_aspect_ratio = aspect
-        sound = out.add_stream(audio, rate=44_100) if audio else None
+        sound = out.add_stream(audio, rate=rate_hz) if audio else None
         for i in range(frames):
             picture = av.VideoFrame.from_ndarray(ramp(i), format="rgb24")
             picture.pts, picture.time_base = begins_s * rate + i, Fraction(1, rate)
             out.mux(video.encode(picture))
         out.mux(video.encode(None))
         if sound:
-            samples = (3000 * np.sin(np.arange(44_100 * frames // rate) / 20)).astype(np.int16)
+            samples = (3000 * np.sin(np.arange(rate_hz * frames // rate) / 20)).astype(np.int16)
             block = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
-            block.sample_rate, block.pts, block.time_base = 44_100, begins_s * 44_100, Fraction(1, 44_100)
+            block.sample_rate, block.pts, block.time_base = rate_hz, begins_s * rate_hz, Fraction(1, rate_hz)
             out.mux(sound.encode(block))
             out.mux(sound.encode(None))
     return path

@@ -4,9 +4,8 @@ import io
 from fractions import Fraction
 
 import av
-import numpy as np
 
-from stylizer.frame import VIDEO_CLOCK, Frame, PixelsU8, fitted
+from stylizer.frame import VIDEO_CLOCK, Frame, inside
 
 
 class MemoryFilm:
@@ -36,7 +35,7 @@ class MemoryFilm:
         if self._first is None:
             self._first = frame
             self._video.height, self._video.width = (side // 2 * 2 for side in frame.pixels.shape[:2])
-        pixels = _inside(frame.pixels, self._video.width, self._video.height)
+        pixels = inside(frame.pixels, self._video.width, self._video.height)
         picture = av.VideoFrame.from_ndarray(pixels, format="rgb24")
         self.seconds = frame.time_s - self._first.time_s
         self._last_pts = max(self._last_pts + 1, round(Fraction(self.seconds) / VIDEO_CLOCK))
@@ -51,17 +50,3 @@ class MemoryFilm:
     @property
     def content(self) -> bytes:
         return self._memory.getvalue()
-
-
-def _inside(pixels: PixelsU8, width: int, height: int) -> PixelsU8:
-    """All of a picture, uint8 [H, W, 3], before black: in the middle of a clip a phone is turned, a framing chosen."""
-    h, w = pixels.shape[:2]
-    if (w // 2 * 2, h // 2 * 2) == (width, height):
-        return pixels[:height, :width]
-    scale = min(width / w, height / h)
-    picture = fitted(pixels, round(w * scale), round(h * scale))
-    h, w = picture.shape[:2]
-    left, top = (width - w) // 2, (height - h) // 2
-    whole = np.zeros((height, width, 3), np.uint8)
-    whole[top : top + h, left : left + w] = picture
-    return whole
