@@ -37,12 +37,12 @@ audit: $(INSTALLED)
 # (docs/training.md) and embreex, and without ASSETS=… stays as it is.
 pictures: $(INSTALLED)
 	$(BIN)/python docs/make_pictures.py
-	$(if $(ASSETS),$(BIN)/python -m docs.make_attract $(ASSETS),@echo "pictures: attract.mp4 stays; make it with ASSETS=…" >&2)
+	$(if $(ASSETS),$(BIN)/python -m docs.make_attract "$(ASSETS)",@echo "pictures: attract.mp4 stays; make it with ASSETS=…" >&2)
 	$(BIN)/python docs/make_vj.py
 	$(BIN)/python -m docs.make_screens
 
 gallery: $(INSTALLED)
-	$(BIN)/python docs/make_gallery.py $(ASSETS)
+	$(BIN)/python docs/make_gallery.py $(if $(ASSETS),"$(ASSETS)")
 
 images:
 	docker/build_images.sh

@@ -64,6 +64,14 @@ def test_no_tracked_file_names_a_machine() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_a_folder_with_a_space_is_one_argument_of_make() -> None:
+    for target in ("pictures", "gallery"):
+        printed = subprocess.run(
+            ["make", "--dry-run", target, "ASSETS=a b"], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
+        assert '"a b"' in printed
+
+
 def test_the_programs_name_the_encoding_of_every_text() -> None:
     """The locale may be anything, and a library may set it to C for a moment (stylizer/engines/onnx.py)."""
     texts = {"read_text": 0, "write_text": 1}  # how many arguments come before the encoding

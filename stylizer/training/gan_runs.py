@@ -75,7 +75,12 @@ def prepared(source: Path, out: Path, side: str, say: Say, world: World) -> Pict
 def data_of(run: Path, side: str) -> Pictures:
     """The data set that a run was trained on. Raises BadInput when it is not where it was."""
     named = run / SOURCE
-    return Pictures.open(Path(named.read_text(encoding="utf-8")) if named.is_file() else run / "pictures", side)
+    if not named.is_file():
+        return Pictures.open(run / "pictures", side)
+    try:
+        return Pictures.open(Path(named.read_text(encoding="utf-8").strip()), side)
+    except BadInput as error:
+        raise BadInput(f"{error}; if it has moved, write into {named} where it is now") from None
 
 
 def train_generator(

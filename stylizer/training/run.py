@@ -125,15 +125,13 @@ class RunLog:
     def add(self, step: int, values: Mapping[str, float]) -> None:
         row = {"step": step, "time": round(time.time(), 1), **{k: round(v, 6) for k, v in values.items()}}
         self.rows.append(row)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        _append(self.path, json.dumps(row))
         for name, value in values.items():
             self._board.add_scalar(name, value, step)
 
     def note(self, step: int, words: str) -> None:
         """A sentence that a person should read: into `warnings.txt` and TensorBoard."""
-        with (self._folder / "warnings.txt").open("a", encoding="utf-8") as file:
-            file.write(f"step {step}: {words}\n")
+        _append(self._folder / "warnings.txt", f"step {step}: {words}")
         self._board.add_text("warning", words, step)
 
     def picture(self) -> None:
@@ -145,6 +143,15 @@ class RunLog:
 
     def close(self) -> None:
         self._board.close()
+
+
+def _append(path: Path, line: str) -> None:
+    """Raises OSError, of a full disk too, naming the file."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def _curve(name: str, points: list[tuple[float, float]]) -> np.ndarray[Any, Any]:

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import pickle
+import resource
 import struct
 import subprocess
 import sys
@@ -27,7 +28,7 @@ from stylizer.training.data.films import load_films
 from stylizer.training.data.folders import make_pictures
 from stylizer.training.data.pictures import Pictures
 from stylizer.training.data.store import PairStore, make_store
-from stylizer.training.gan_runs import open_start, train_generator
+from stylizer.training.gan_runs import data_of, open_start, train_generator
 from stylizer.training.loop import run
 from stylizer.training.next_frame import NextFrameTrainer, Plan
 from stylizer.training.next_frame_run import run as run_next_frame
@@ -197,6 +198,32 @@ def test_a_line_cut_off_costs_the_log_that_line_alone(tmp_path: Path) -> None:
     again = RunLog(tmp_path, from_step=9)
     again.close()
     assert [row["step"] for row in again.rows] == [1, 2]
+
+
+def test_a_log_for_which_there_is_no_room_is_named(tmp_path: Path) -> None:
+    log, most = RunLog(tmp_path, from_step=0), resource.getrlimit(resource.RLIMIT_FSIZE)
+    log.close()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, most[1]))
+    try:
+        with pytest.raises(OSError, match=r"log\.jsonl"):
+            log.add(1, {"loss": 0.5})
+        with pytest.raises(OSError, match=r"warnings\.txt"):
+            log.note(1, "alike")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+
+
+def test_a_data_set_that_has_moved_is_told_with_where_its_place_is_written(tmp_path: Path) -> None:
+    data, run = tmp_path / "data set", tmp_path / "run"
+    list(make_store(data, 2, seed=1, size=64, processes=1))
+    run.mkdir()
+    (run / "data.txt").write_text("/elsewhere/data set\n")
+    with pytest.raises(
+        BadInput, match=f"/elsewhere/data set: no finished .* if it has moved, write into {run}/data.txt"
+    ):
+        data_of(run, "photo")
+    (run / "data.txt").write_text(f"{data}\n", encoding="utf-8")  # as an editor leaves it
+    assert len(data_of(run, "photo")) == 2
 
 
 def test_settings_without_end_come_back_and_senseless_ones_are_refused(tmp_path: Path) -> None:
