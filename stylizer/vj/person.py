@@ -41,10 +41,12 @@ class PersonMatte:
         return cls(open_way)
 
     def __call__(self, picture: Tensor) -> Tensor:
-        """unit [1, 3, 256, 256] -> alpha [1, 1, 256, 256] of a picture before it, at first of nobody."""
+        """unit [1, 3, 256, 256] -> alpha [1, 1, 256, 256] of a picture before it, at first of nobody; its own once it
+        was found, when the same tensor is asked about again."""
         newest = self._alpha
-        self._newest = picture
-        self._ready.set()
+        if picture is not self._newest:
+            self._newest = picture
+            self._ready.set()
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="vj-matte", daemon=True)
             self._thread.start()
@@ -64,6 +66,7 @@ class PersonMatte:
                 log.exception("the person was not found")
                 state = None
                 time.sleep(AGAIN_S)
+                self._ready.set()
 
     def _step(self, way: Matte, picture: Tensor, state: MatteState | None) -> MatteState:
         height, width = picture.shape[2:]

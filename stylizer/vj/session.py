@@ -262,6 +262,11 @@ class VjSession:
             return None
         if self._guest is None or self._guest[0] != what or self._guest[1] is not pixels:
             self._guest = what, pixels, guest(pixels, what, self._matte)
+        visitor = self._guest[2]
+        if what == "person" and self._matte is not None:
+            alpha = self._matte(visitor.picture)  # found beside the show: a picture that stays gets it later
+            if alpha is not visitor.alpha:
+                self._guest = what, pixels, replace(visitor, alpha=alpha)
         return self._guest[2]
 
     def _shown(self, moment: Moment, dt_s: float) -> PixelsU8:

@@ -8,14 +8,11 @@ import wave
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import cv2
 import numpy as np
 import pytest
-import torch
-from torch import Tensor
 
 from stylizer.errors import BadInput, Unavailable, Unreadable
 from stylizer.frame import PixelsU8
@@ -33,7 +30,6 @@ from stylizer.vj.outputs.broadcast import Broadcast
 from stylizer.vj.outputs.outlet import Outlet
 from stylizer.vj.outputs.recorder import FilmFile
 from stylizer.vj.outputs.window import Window
-from stylizer.vj.person import PersonMatte
 from stylizer.vj.rig import Plugs, open_inputs, open_outlets
 from stylizer.vj.session import VjSession
 from stylizer.vj.show import Show
@@ -328,17 +324,6 @@ def test_a_device_gets_one_size_whatever_the_shows_is() -> None:
     assert outlet.fault == ""
 
 
-class Halves:
-    """A matte: the left half is the person."""
-
-    name = "halves"
-
-    def __call__(self, crops: Tensor, states: object, views: object) -> tuple[Tensor, Tensor, list[Any]]:
-        alpha = torch.zeros(1, 1, 256, 256)
-        alpha[..., :128] = 1
-        return crops, alpha, [None]
-
-
 def test_pages_that_come_and_go_at_once_take_no_picture_from_those_who_stay() -> None:
     """All pages come back together when a show is started again: one of them stayed without pictures."""
     broadcast, seen = Broadcast(), list[int]()
@@ -360,23 +345,3 @@ def test_pages_that_come_and_go_at_once_take_no_picture_from_those_who_stay() ->
         sys.setswitchinterval(interval)
     broadcast.show(np.zeros((2, 2, 3), np.uint8))
     assert sorted(seen) == list(range(16))
-
-
-def test_a_matte_that_fails_once_is_asked_again() -> None:
-    class Stumbles(Halves):
-        asked = 0
-
-        def __call__(self, crops: Tensor, states: object, views: object) -> tuple[Tensor, Tensor, list[Any]]:
-            self.asked += 1
-            if self.asked == 1:
-                raise RuntimeError("out of memory")
-            return super().__call__(crops, states, views)
-
-    matte = PersonMatte(Stumbles)
-    assert eventually(lambda: bool(matte(torch.zeros(1, 3, 256, 256)).max() == 1), seconds=10)
-
-
-def test_the_person_is_found_beside_the_show() -> None:
-    matte = PersonMatte(Halves)
-    assert matte(torch.zeros(1, 3, 256, 256)).max() == 0  # nobody yet, and nobody waited
-    assert eventually(lambda: bool(matte(torch.zeros(1, 3, 256, 256))[..., :128].min() == 1))
