@@ -1,10 +1,12 @@
 """The loop is revived when it dies, and flashes stay within what the limit allows."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from kernels.weights import random_weights
 from stylizer.vj.bank import Bank, Model
@@ -137,6 +139,28 @@ def test_red_flashes_of_one_luminance_are_limited_as_well(hz: int) -> None:
     assert guard.interventions >= 1
 
 
+def negatives(frame: int) -> Tensor:
+    """Squares of an eighth of the picture's side, now in one half of them and now in the other."""
+    squares = torch.arange(64) // 8
+    return ((squares[:, None] + squares + frame // 4) % 2).float().expand(1, 3, 64, 64)
+
+
+def corner(frame: int) -> Tensor:
+    """A sixteenth of the picture: on a screen of 1024x768 192 px wide and high, where 21 824 px are allowed."""
+    picture = torch.full((1, 3, 64, 64), 0.5)
+    picture[:, :, :16, :16] = frame // 4 % 2
+    return picture
+
+
+@pytest.mark.parametrize("given", [negatives, corner])
+def test_flashes_that_a_mean_of_the_picture_does_not_tell_are_limited(given: Callable[[int], Tensor]) -> None:
+    guard, rate, shown = StrobeGuard(), 60, list[float]()
+    for frame in range(3 * rate):
+        shown.append(float(guard.step(given(frame), frame / rate, 1 / rate)[0, 0, 4, 4]) ** 2.2)
+    assert flashes([float(given(frame)[0, 0, 4, 4]) ** 2.2 for frame in range(3 * rate)], rate) > 3
+    assert flashes(shown, rate) <= 3 and guard.interventions >= 1
+
+
 def test_a_strobe_guard_that_is_switched_off_forgets_what_it_held(bank: Bank) -> None:
     """It would show a picture from before the blackout, and its light would stay on."""
     playing = VjSession(bank)
@@ -169,7 +193,7 @@ def test_slow_changes_and_small_flashes_pass_untouched() -> None:
     guard = StrobeGuard()
     for frame in range(180):
         picture = torch.full((1, 3, 64, 64), 0.5 + 0.5 * np.sin(2 * np.pi * frame / 60))
-        picture[:, :, :16, :16] = frame % 2  # one tile of sixteen is below the area that counts
+        picture[:, :, :8, :8] = frame % 2  # four cells are below the area that counts
         assert torch.equal(guard.step(picture, frame / 60, 1 / 60), picture)
 
 
