@@ -1,9 +1,11 @@
 """What the ear hears, from samples: level, three bands, spectral flux, onsets, and a tempo from the onsets.
 
-Own STFT in NumPy: 1024 samples every 256, so at 48 kHz an onset is known 5 ms after its block and placed to 5 ms.
+Own STFT in NumPy: 1024 samples every 256, so at 48 kHz an onset is known 5 ms after its block and placed to 5 ms. At
+twice the rate twice as many, and so on.
 """
 
 import contextlib
+import math
 import threading
 import time
 from collections import deque
@@ -17,7 +19,8 @@ from numpy.typing import NDArray
 from stylizer.errors import BadInput, Unavailable
 from stylizer.logs import log
 
-WINDOW, HOP = 1024, 256
+WINDOW, HOP = 1024, 256  # samples up to BASE_RATE
+BASE_RATE = 48_000
 BANDS_HZ = ((20.0, 250.0), (250.0, 2500.0), (2500.0, 16000.0))  # low, mid, high
 FLOOR_DB = 60.0  # below the loudest of late; silence is 0, the loudest 1
 FORGET_S = 4.0  # of what counts as the loudest
@@ -60,25 +63,26 @@ class Ear:
     def __init__(self, rate: int) -> None:
         if rate < 8000:
             raise BadInput(f"sample rate: got {rate}, allowed is 8000 and more")
-        self.rate = rate
-        self._window = np.hanning(WINDOW).astype(np.float32)
-        hz = np.fft.rfftfreq(WINDOW, 1 / rate)
+        times = 2 ** max(0, round(math.log2(rate / BASE_RATE)))  # or the low band would lie between two frequencies
+        self.rate, self.hop, self._size = rate, HOP * times, WINDOW * times
+        self._window = np.hanning(self._size).astype(np.float32)
+        hz = np.fft.rfftfreq(self._size, 1 / rate)
         self._bands = [(hz >= lo) & (hz < hi) for lo, hi in BANDS_HZ]
-        self._samples = np.zeros(WINDOW - HOP, np.float32)  # silence before the first sample
-        self._spectrum = np.zeros(WINDOW // 2 + 1, np.float32)
+        self._samples = np.zeros(self._size - self.hop, np.float32)  # silence before the first sample
+        self._spectrum = np.zeros(self._size // 2 + 1, np.float32)
         self._loudest = np.full(5, 1e-4)
-        self._fluxes: deque[float] = deque(maxlen=int(ONSET_MEMORY_S * rate / HOP))
+        self._fluxes: deque[float] = deque(maxlen=int(ONSET_MEMORY_S * rate / self.hop))
         self._hops, self._last_onset_s = 0, -1.0
         self.onsets: deque[tuple[float, float]] = deque(maxlen=64)  # time, and the flux of the low band
 
     def hear(self, samples: F32) -> Iterator[Heard]:
         """samples: [N] or [N, channels] in -1..1, any N -> one result for each hop that became complete."""
         mono = samples.mean(axis=1) if samples.ndim == 2 else samples
-        known = np.where(np.isfinite(mono), mono, 0)  # one NaN would stay in the loudest of late for ever
+        known = np.clip(np.nan_to_num(mono), -1, 1)  # one NaN, or 1e20, would stay in the loudest of late for ever
         self._samples = np.concatenate((self._samples, known.astype(np.float32)))
-        while len(self._samples) >= WINDOW:
-            yield self._hop(self._samples[:WINDOW])
-            self._samples = self._samples[HOP:]
+        while len(self._samples) >= self._size:
+            yield self._hop(self._samples[: self._size])
+            self._samples = self._samples[self.hop :]
 
     def tempo(self) -> tuple[float, float] | None:
         """(period s, time of the last beat) from the onsets of the last seconds; None while they are too few.
@@ -100,11 +104,11 @@ class Ear:
         return float(periods[best]), float(times[-1]) - late
 
     def _hop(self, samples: F32) -> Heard:
-        spectrum = np.abs(np.fft.rfft(samples * self._window)).astype(np.float32) / (WINDOW / 4)
-        newest = samples[-HOP:]
+        spectrum = np.abs(np.fft.rfft(samples * self._window)).astype(np.float32) / (self._size / 4)
+        newest = samples[-self.hop :]
         # The newest hop stands at the window's end, where the window is near zero: its middle is what was heard.
         self._hops += 1
-        time_s = (self._hops * HOP - WINDOW / 2) / self.rate
+        time_s = (self._hops * self.hop - self._size / 2) / self.rate
         energies = [float(np.sqrt((spectrum[band] ** 2).sum())) for band in self._bands]
         rise = np.maximum(spectrum - self._spectrum, 0)
         flux, low_flux = float(rise.sum()), float(rise[self._bands[0]].sum())
@@ -116,7 +120,7 @@ class Ear:
 
     def _scaled(self, raw: NDArray[np.float64]) -> list[float]:
         """In decibels below the loudest of late, 0..1."""
-        self._loudest = np.maximum(self._loudest * 0.5 ** (HOP / self.rate / FORGET_S), np.maximum(raw, 1e-4))
+        self._loudest = np.maximum(self._loudest * 0.5 ** (self.hop / self.rate / FORGET_S), np.maximum(raw, 1e-4))
         decibels = 20 * np.log10(np.maximum(raw, 1e-9) / self._loudest)
         return [float(v) for v in np.clip(1 + decibels / FLOOR_DB, 0, 1)]
 
@@ -162,7 +166,7 @@ class Microphone:
             rate, channels = int(about["default_samplerate"]), min(CHANNELS, about["max_input_channels"])
             self.ear = Ear(rate)
             stream = self._sound.InputStream(
-                device=self._device, samplerate=rate, channels=channels, blocksize=HOP, callback=self._block
+                device=self._device, samplerate=rate, channels=channels, blocksize=self.ear.hop, callback=self._block
             )
             stream.start()
         except (self._sound.PortAudioError, ValueError) as error:
