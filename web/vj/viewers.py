@@ -31,10 +31,10 @@ class Viewer:
         self.on_result: Callable[[], None] | None = None
         self.may_send = False
         self._audience, self._side_px = audience, side_px
-        self._least_s = 0.9 / (OUTPUT_FPS if side_px is None else PREVIEW_FPS)  # a show of 60 fps: every second picture
+        self._every_s = 1 / (OUTPUT_FPS if side_px is None else PREVIEW_FPS)
         self._lock = threading.Lock()
         self._newest: tuple[PixelsU8, float] | None = None
-        self._offered_s = self._taken_s = -1.0
+        self._due_s = self._taken_s = -1.0
         self._in = self._out = self._dropped = 0
         self._taken: deque[float] = deque(maxlen=WINDOW)
         self._waits_s: deque[float] = deque(maxlen=WINDOW)
@@ -93,12 +93,13 @@ class Viewer:
 
     def _deliver(self, pixels: PixelsU8, at_s: float) -> None:
         """In the show's thread."""
-        if at_s - self._offered_s < self._least_s:
+        if at_s < self._due_s - 0.1 * self._every_s:  # of a show of 60 fps every second picture, however it trembles
             return
+        self._due_s = max(self._due_s + self._every_s, at_s)
         with self._lock:
             self._in += 1
             self._dropped += self._newest is not None
-            self._newest, self._offered_s = (pixels, at_s), at_s
+            self._newest = pixels, at_s
         if (wake := self.on_result) is not None:
             wake()
 
