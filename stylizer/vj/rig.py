@@ -48,7 +48,7 @@ def open_inputs(show: Show, plugs: Plugs, missing: Missing) -> list[Closing]:
 
     def by_name(changes: dict[str, object]) -> None:
         session.bank.check_known(changes)
-        session.apply(changes)
+        show.change("osc", changes)
 
     wanted: list[Callable[[], Closing]] = [
         lambda: MidiInput(show.turned, show.midi_clock, gone=show.unplugged),

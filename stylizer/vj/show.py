@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
@@ -159,18 +159,21 @@ class Show:
             self._safely(self._by_key, lambda: self.session.apply(change))
 
     def turned(self, address: str, position: float) -> None:
-        """A knob or key of a MIDI device. A fault is told and the show goes on, and so do its clock and its other knobs
-        while a model is read."""
+        """A knob or key of a MIDI device. A fault is told and the show goes on, and so does its clock, see `change`."""
         self.touched = Touch(address, position, self.touched.count + 1 if self.touched else 1)
+        self._safely(
+            address, lambda: self.change(address, self._mapper.change(address, position, self.session.controls))
+        )
 
-        def turn() -> None:
-            change = self._mapper.change(address, position, self.session.controls)
-            if change.keys() & set(SLOTS):
-                self._slow.submit(self._beside, address, lambda: self.session.apply(change))
-            elif change:
-                self.session.apply(change)
+    def change(self, by: str, changes: Mapping[str, object]) -> None:
+        """Sets controls. Whoever calls goes on while a model is read, and a fault in that is told. by: whose words.
 
-        self._safely(address, turn)
+        Raises as VjSession.apply where no model is changed.
+        """
+        if changes.keys() & set(SLOTS):
+            self._slow.submit(self._beside, by, lambda: self.session.apply(changes))
+        elif changes:
+            self.session.apply(changes)
 
     def unplugged(self, addresses: Collection[str]) -> None:
         """The device of these knobs and keys is gone."""
