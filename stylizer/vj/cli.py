@@ -108,7 +108,7 @@ def play(
     knobs = midi_map or Path("knobs.toml")
     learned: tuple[Binding, ...] = ()
     try:
-        learned = read_map(knobs) if knobs.exists() else ()
+        learned = read_map(knobs) if midi_map or knobs.exists() else ()
     except BadInput as error:  # a show begins without its knobs rather than not at all
         _missing(error)
     # What was called wrongly has been told by now; from here on networks are loaded.

@@ -99,21 +99,23 @@ def test_a_stick_that_trembles_at_rest_turns_nothing(tmp_path: Path) -> None:
 
 
 def test_what_a_gamepad_holds_is_let_go_when_it_is_unplugged(tmp_path: Path) -> None:
-    """Blackout, say: the button that would end it is gone."""
+    """Blackout, say: the button that would end it is gone. Sticks spring back, triggers to their end."""
     turned: list[tuple[str, float]] = []
     device = tmp_path / "js0"
     os.mkfifo(device)
     pad = Gamepad(lambda a, p: turned.append((a, p)), device)
     descriptor = os.open(device, os.O_RDWR)
+    os.write(descriptor, EVENT.pack(0, 0, 0x82, 0) + EVENT.pack(0, -32767, 0x82, 2))
     for number, pressed in ((0, 1), (0, 0), (1, 1)):
         os.write(descriptor, EVENT.pack(0, pressed, 1, number))
-    os.write(descriptor, EVENT.pack(0, 9000, 2, 0))
-    assert eventually(lambda: len(turned) == 4)
+    for number, value in ((0, 9000), (1, 9000), (1, 0), (2, 32767)):
+        os.write(descriptor, EVENT.pack(0, value, 2, number))
+    assert eventually(lambda: len(turned) == 7)
     device.unlink()
     os.close(descriptor)
-    assert eventually(lambda: len(turned) == 5)
+    assert eventually(lambda: len(turned) == 10)
     pad.close()
-    assert turned[4:] == [("button:1", 0.0)]
+    assert turned[7:] == [("axis:0", 0.5), ("axis:2", 0.0), ("button:1", 0.0)]
 
 
 def test_a_gamepad_needs_its_interface(tmp_path: Path) -> None:

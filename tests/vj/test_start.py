@@ -74,6 +74,14 @@ def test_knobs_that_were_saved_without_a_name_are_read_and_a_fault_in_them_ends_
         main()
     told = capsys.readouterr().err
     assert "without: knobs.toml: no control is called 'nobody'" in told and "would be loaded now" in told
+    (tmp_path / "knobs.toml").unlink()
+    with pytest.raises(SystemExit):
+        main()
+    assert "without" not in capsys.readouterr().err  # nobody asked for that file
+    monkeypatch.setattr(sys, "argv", ["stylizer", "vj", "play", "--midi-map", "konbs.toml"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "without: konbs.toml: No such file" in capsys.readouterr().err
 
 
 def _moves(port: int) -> bool:

@@ -36,8 +36,16 @@ GAMEPAD_MAP = (
 def address_of(event: bytes) -> tuple[str, float] | None:
     """Eight bytes -> address and position 0..1, sticks at rest 0.5; None for what turns nothing."""
     _, value, kind, number = EVENT.unpack(event)
-    if kind & INITIAL:  # where the sticks stand when it is plugged in: nobody moved them
-        return None
+    return None if kind & INITIAL else _turned(value, kind, number)  # nobody moved what is told when it is plugged in
+
+
+def rest_of(event: bytes) -> tuple[str, float] | None:
+    """Where a stick or trigger stands when it is plugged in; None for any other event."""
+    _, value, kind, number = EVENT.unpack(event)
+    return _turned(value, AXIS, number) if kind == INITIAL | AXIS else None
+
+
+def _turned(value: int, kind: int, number: int) -> tuple[str, float] | None:
     if kind == BUTTON:
         return f"button:{number}", float(value)
     return (f"axis:{number}", _stick(value)) if kind == AXIS and value >= -32767 else None
@@ -50,8 +58,8 @@ def _stick(value: int) -> float:
 
 
 class Gamepad:
-    """Reads the device until `close`; it may be unplugged and come back: buttons held then are let go. turned: called
-    on its own thread.
+    """Reads the device until `close`; it may be unplugged and come back: buttons and sticks held then are let go.
+    turned: called on its own thread.
 
     Raises Unavailable where there is no such interface.
     """
@@ -61,6 +69,7 @@ class Gamepad:
             raise Unavailable(f"gamepads are read from {device}, which this machine does not have")
         self._turned, self._device = turned, device
         self._positions: dict[str, float] = {}  # as told
+        self._rests: dict[str, float] = {}  # of sticks in the middle, of triggers at an end
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gamepad", daemon=True)
         self._thread.start()
@@ -86,8 +95,9 @@ class Gamepad:
                 os.close(descriptor)
 
     def _let_go(self) -> None:
-        for button in sorted(each for each, at in self._positions.items() if each.startswith("button:") and at > 0):
-            self._turned(button, 0.0)
+        for address, at in sorted(self._positions.items()):
+            if at != (rest := self._rests.get(address, 0.5 if address.startswith("axis:") else 0.0)):
+                self._turned(address, rest)
         self._positions.clear()
 
     def _read(self, descriptor: int) -> None:
@@ -102,7 +112,9 @@ class Gamepad:
             waiting += data
             while len(waiting) >= EVENT.size:
                 event, waiting = waiting[: EVENT.size], waiting[EVENT.size :]
-                if (turned := address_of(event)) is not None:
+                if (rest := rest_of(event)) is not None:
+                    self._rests[rest[0]] = rest[1]
+                elif (turned := address_of(event)) is not None:
                     address, position = turned
                     if position != self._positions.get(address, 0.5):
                         self._positions[address] = position
