@@ -1,11 +1,8 @@
 """The one command line: `stylizer --help`."""
 
 import importlib
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +19,7 @@ from stylizer.config import Settings
 from stylizer.controls import Value
 from stylizer.errors import StylizerError
 from stylizer.garbage import leave_for_later
+from stylizer.stopping import stopping
 from stylizer.training.cli import app as train_app
 from stylizer.training.evaluate_cli import evaluate
 from stylizer.vj.cli import vj_app
@@ -100,7 +98,7 @@ def render(
         def tell(done: int, expected: int) -> None:
             bar.update(task, completed=done, total=max(expected, done) or None, fps=bar.tasks[0].speed or 0.0)
 
-        with _stopping() as stop:
+        with stopping() as stop:
             result = run(pipeline, source, target, controls, tell, backdrop=picture, reference=other, stop=stop)
     save_report(report, result.to_dict())
     note = " (stopped early)" if result.interrupted else ""
@@ -155,24 +153,6 @@ def studio(
 def demo() -> None:
     """Run worker and studio, print their addresses and open the browser."""
     _web("web.demo", "run")(Settings.load())
-
-
-@contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """Set by the first Ctrl-C or SIGTERM; the second one ends the program as ever."""
-    stop = threading.Event()
-
-    def first(number: int, frame: object) -> None:
-        stop.set()
-        signal.signal(number, before[number])
-
-    numbers: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, first) for number in numbers}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _web(module: str, name: str) -> Callable[[Settings], Any]:

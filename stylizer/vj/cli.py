@@ -16,6 +16,7 @@ from stylizer.cli_report import JsonFile, save_report
 from stylizer.config import Settings
 from stylizer.errors import BadInput, StylizerError
 from stylizer.garbage import collect_the_new_only, leave_for_later
+from stylizer.stopping import stopping
 from stylizer.vj.bank import SUFFIXES, Bank
 from stylizer.vj.inputs.keyboard import help_lines
 from stylizer.vj.inputs.modulation import SOURCES, Modulator
@@ -39,11 +40,11 @@ def render(
     follow: Annotated[list[str] | None, typer.Option(help=FOLLOW_HELP)] = None,
     report: JsonFile = None,
 ) -> None:
-    """Render a show off-line."""
+    """Render a show off-line. Ctrl-C or SIGTERM ends early with a playable file."""
     from stylizer.vj.render import render as run
 
     bank, settings = Bank(), Settings.load()
-    with Progress(console=err) as bar:
+    with Progress(console=err) as bar, stopping() as stop:
         task = bar.add_task(target.name)
         result = run(
             bank,
@@ -57,11 +58,15 @@ def render(
             device=settings.device,
             cache=settings.cache / "vj",
             tell=lambda done, total: bar.update(task, completed=done, total=total),
+            stop=stop,
         )
     save_report(report, asdict(result))
     helped = f", the guard helped {result.guard_interventions} times" if result.guard_interventions else ""
     ran = f"the loop at {result.fps:g} fps on {result.loop}"
-    out.print(f"{target}: {result.frames} frames, {ran}{helped}", highlight=False)
+    note = " (stopped early)" if result.interrupted else ""
+    out.print(f"{target}: {result.frames} frames, {ran}{helped}{note}", highlight=False)
+    if result.interrupted:
+        raise typer.Exit(130)
 
 
 @vj_app.command()

@@ -1,6 +1,7 @@
 """Renders a show off-line: the same film for the same seed, and a report of its speed and its life."""
 
 import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,8 @@ WARM_UP = 10  # the compiled network has taken over by then: steps that are rend
 class RenderReport:
     """fps: of the loop alone, without the encoder. alive: brightness' variance and mean motion per second, over all.
 
-    loop: the way that made the last picture, in words; loop_why: why nothing better did.
+    loop: the way that made the last picture, in words; loop_why: why nothing better did. interrupted: it was stopped,
+    and the film is the shorter.
     """
 
     preset: str
@@ -43,6 +45,7 @@ class RenderReport:
     loop: str
     loop_why: str
     machine: dict[str, object]
+    interrupted: bool = False
 
 
 def render(
@@ -58,9 +61,11 @@ def render(
     sound: Path | None = None,
     follow: Sequence[Modulator] = (),
     tell: Callable[[int, int], None] = lambda done, total: None,
+    stop: threading.Event | None = None,
 ) -> RenderReport:
-    """Plays `preset` from black into the film `target`. Raises BadInput when that is less than one frame,
-    for a `target` that cannot be written to, and for one that is `sound`.
+    """Plays `preset` from black into the film `target`. Once `stop` is set it ends early; what is done so far is
+    playable. Raises BadInput when that is less than one frame, for a `target` that cannot be written to, and for one
+    that is `sound`.
 
     device, cache: see open_loop; without a cache wide models stay in floating point. sound: a file that is listened to,
     follow: what follows it besides the preset's own.
@@ -80,33 +85,36 @@ def render(
     steps_ms, variances, motions = [], [], []
     with film:
         for count in range(frames):
+            if count and stop is not None and stop.is_set():
+                break
             if track:
                 listen(session, track.until(count / float(rate)))
             start = time.perf_counter()
             pixels = session.step(float(1 / rate))
-            if count >= min(WARM_UP, frames - 1):
-                steps_ms.append((time.perf_counter() - start) * 1e3)
-                variances.append(session.guard.health.deviation**2)
-                motions.append(session.guard.health.motion)
+            steps_ms.append((time.perf_counter() - start) * 1e3)
+            variances.append(session.guard.health.deviation**2)
+            motions.append(session.guard.health.motion)
             film.write(pixels)
             tell(count + 1, frames)
-    p50, p95, p99 = (round(float(p), 2) for p in np.percentile(steps_ms, (50, 95, 99)))
+    timed = slice(min(WARM_UP, film.frames - 1), None)
+    p50, p95, p99 = (round(float(p), 2) for p in np.percentile(steps_ms[timed], (50, 95, 99)))
     return RenderReport(
         preset=preset.name,
         seed=seed,
-        frames=frames,
+        frames=film.frames,
         rate=float(rate),
-        fps=round(1e3 / float(np.mean(steps_ms)), 1),
+        fps=round(1e3 / float(np.mean(steps_ms[timed])), 1),
         step_ms={"p50": p50, "p95": p95, "p99": p99},
         alive={
-            "variance": round(float(np.mean(variances)), 5),
-            "motion_per_s": round(float(np.mean(motions)), 4),
+            "variance": round(float(np.mean(variances[timed])), 5),
+            "motion_per_s": round(float(np.mean(motions[timed])), 4),
         },
         guard_interventions=session.guard.interventions,
         strobe_interventions=session.strobe.interventions,
         loop=session.loop.standing,
         loop_why=session.loop.why,
         machine=dict(machine.describe()),
+        interrupted=film.frames < frames,
     )
 
 

@@ -1,5 +1,8 @@
 """A show from the first key to the last, and the film that is rendered off-line."""
 
+import json
+import signal
+import sys
 import threading
 import wave
 from collections.abc import Callable, Sequence
@@ -8,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from stylizer.cli import main
 from stylizer.errors import BadInput
 from stylizer.frame import PixelsU8
 from stylizer.media import Reader
@@ -18,7 +22,7 @@ from stylizer.vj.inputs.mapping import Binding, Mapper, read_map
 from stylizer.vj.inputs.modulation import Modulator
 from stylizer.vj.loop import open_loop
 from stylizer.vj.presets import Preset
-from stylizer.vj.render import render
+from stylizer.vj.render import RenderReport, render
 from stylizer.vj.session import VjSession
 from stylizer.vj.show import Show
 from tests.vj.conftest import SMALL
@@ -224,6 +228,29 @@ def test_a_rendered_show_takes_its_name_when_it_is_whole(bank: Bank, tmp_path: P
     with Reader(target) as reader:
         assert sum(1 for _ in reader) == 9
     assert [each.name for each in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_a_rendered_show_that_is_stopped_is_playable_and_says_so(
+    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A second of it had taken the place of a film without a word; SIGTERM left none at all."""
+    target, preset = tmp_path / "a.mp4", Preset("small", "Small", SMALL)
+
+    def small(*_: object, stop: threading.Event | None = None, **__: object) -> RenderReport:
+        def tell(done: int, _total: int) -> None:
+            if done == 5:
+                signal.raise_signal(signal.SIGINT)
+
+        return render(bank, preset, target, seconds=1, stop=stop, tell=tell)
+
+    monkeypatch.setattr("stylizer.vj.render.render", small)
+    monkeypatch.setattr(sys, "argv", ["stylizer", "vj", "render", str(target), "--json", str(tmp_path / "a.json")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130 and "5 frames" in (told := capsys.readouterr().out) and "(stopped early)" in told
+    assert json.loads((tmp_path / "a.json").read_text())["interrupted"] is True
+    with Reader(target) as reader:
+        assert sum(1 for _ in reader) == 5
 
 
 @pytest.mark.parametrize(
