@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 MAX_WAITING = 100
-FORGET_S = 9.0  # who has not asked for this long has gone; pages ask every three seconds
+FORGET_S = 12.0  # who has not asked for this long has gone; pages ask every three seconds, and wait six for an answer
 
 
 class Turns:

@@ -18,7 +18,7 @@ export class TakeHome {
     this.#count = count;
     this.#line = line;
     this.busy = false;
-    dialog.querySelector("button").onclick = () => this.close();
+    dialog.querySelector("button").onclick = () => dialog.close(); // a recording under way goes on
     dialog.addEventListener("close", () => clearTimeout(this.#timer));
   }
 
@@ -85,7 +85,7 @@ export class TakeHome {
     this.paint();
     if (!this.#dialog.open) this.#dialog.showModal();
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.close(), SHOWN_MS);
+    this.#timer = setTimeout(() => this.#dialog.close(), SHOWN_MS);
   }
 
   async #countDown(words, seconds, round) {
