@@ -111,6 +111,15 @@ function showControls(now) {
   paint();
 }
 
+/** What the worker would not do. A style that cannot be played is offered no more to this visitor. */
+function showRefusal(error, { style = controls.style }) {
+  if (style !== controls.style && error.code !== "unavailable") {
+    styles = styles.filter((name) => name !== style);
+    buildSheets();
+  }
+  if (!hands.on) takeHome.say("refused", problem(error), error.message);
+}
+
 function change(name, value) {
   hands.restart();
   mirror?.set({ [name]: value });
@@ -133,16 +142,33 @@ function step(name) {
 }
 
 async function takePicture(kind, picked) {
-  const visit = pictures, line = mirror; // who leaves meanwhile takes the picture along
+  const visit = pictures, line = mirror, before = visit[kind]; // who leaves meanwhile takes the picture along
+  let small;
   try {
-    const small = await shrunk(picked);
-    if (visit !== pictures) return;
-    await line?.ask("PUT", kind, small);
-    if (visit !== pictures) return giveUp(line, kind);
-    pictures[kind] = small;
+    small = await shrunk(picked);
+    visit[kind] = small;
+    await bring(line, kind, small);
+    if (pictures[kind] !== small) return giveUp(line, kind);
     if (kind === "backdrop") change("background", "picture");
   } catch (error) {
+    if (visit[kind] === small) {
+      if (before) visit[kind] = before;
+      else delete visit[kind];
+    }
     if (visit === pictures) takeHome.say(kind === "backdrop" ? "own_picture" : "like_picture", error instanceof Refusal ? problem(error) : "own_picture_refused", error.message);
+  }
+}
+
+/** Ends when the worker has it, or when it is wanted there no more. Throws Refusal. */
+async function bring(line, kind, picture) {
+  while (line && line === mirror && pictures[kind] === picture) {
+    try {
+      return await line.ask("PUT", kind, picture);
+    } catch (error) {
+      if (error.status === 404) return; // the place is lost: the next one gets it
+      if (error instanceof Refusal) throw error;
+      await new Promise((next) => setTimeout(next, READY_MS));
+    }
   }
 }
 
@@ -166,7 +192,7 @@ async function giveUp(line, kind) {
 
 /** After a lost line the worker has none of them. */
 function bringPictures(line) {
-  for (const [kind, picture] of Object.entries(pictures)) line.ask("PUT", kind, picture).catch(() => { delete pictures[kind]; });
+  for (const [kind, picture] of Object.entries(pictures)) bring(line, kind, picture).catch(() => { if (pictures[kind] === picture) delete pictures[kind]; });
 }
 
 function showStats(stats) {
@@ -215,7 +241,7 @@ async function begin(open) {
   source = opened;
   source.onEnd(() => { end(); show("unplugged"); });
   const wanted = { ...controls, mirror: controls.mirror ?? open === camera };
-  mirror = new Mirror(source.stream, video, wanted, { onState: show, onStats: showStats, onControls: showControls, onFigure: (outline) => { figure.shape = opened.shape(); figure.see(outline); }, onPlace: bringPictures });
+  mirror = new Mirror(source.stream, video, wanted, { onState: show, onStats: showStats, onControls: showControls, onFigure: (outline) => { figure.shape = opened.shape(); figure.see(outline); }, onPlace: bringPictures, onRefusal: showRefusal });
   mirror.start();
   paint();
 }

@@ -18,13 +18,13 @@ const GATHER_MS = 1000; // without STUN all candidates are there at once; a dead
 const START_KBIT = 1500; // Chromium would begin at 300 kbit/s and send the first seconds small and blurred
 
 export class Mirror {
-  #source; #video; #onState; #onStats; #onControls; #onFigure; #onPlace;
+  #source; #video; #onState; #onStats; #onControls; #onFigure; #onPlace; #onRefusal;
   #stream = null; #pc = null; #channel = null; #timers = []; #attempt = 0; #wanted = false; #round = 0;
-  #controls; #unsent = {}; #telling = false; #frames = 0; #newsAt = 0; #ticket = ""; #resume = null; #received = 0; #without = 0;
+  #controls; #held = {}; #unsent = {}; #telling = null; #frames = 0; #newsAt = 0; #ticket = ""; #resume = null; #received = 0; #without = 0;
 
   /** source: MediaStream to send, null for a page that only looks. video: element that plays the result.
    *  controls: what shall hold from the start. */
-  constructor(source, video, controls, { onState, onStats, onControls, onFigure = () => {}, onPlace = () => {} }) {
+  constructor(source, video, controls, { onState, onStats, onControls, onFigure = () => {}, onPlace = () => {}, onRefusal = () => {} }) {
     this.#source = source;
     this.#video = video;
     this.#controls = { ...controls };
@@ -33,6 +33,7 @@ export class Mirror {
     this.#onControls = onControls;
     this.#onFigure = onFigure; // (outline) where the visitor stands: [[x, y], ...] of 0..1, empty with nobody there
     this.#onPlace = onPlace; // (mirror) a place was taken, at first or anew
+    this.#onRefusal = onRefusal; // ({code, message}, changes) what the worker would not do: as before holds again
   }
 
   start() {
@@ -67,12 +68,12 @@ export class Mirror {
   #tellChanges() {
     if (this.#telling || this.#channel?.readyState !== "open" || !Object.keys(this.#unsent).length) return;
     this.#channel.send(JSON.stringify({ type: "set", changes: this.#unsent }));
-    this.#telling = true;
+    this.#telling = this.#unsent;
     this.#unsent = {};
   }
 
   #answered() {
-    this.#telling = false;
+    this.#telling = null;
     this.#tellChanges();
   }
 
@@ -122,8 +123,7 @@ export class Mirror {
     this.#stream = stream;
     this.#resume = null;
     this.#ticket = "";
-    this.#controls = stream.controls;
-    this.#onControls(this.#controls);
+    this.#hold(stream.controls);
     this.#onPlace(this);
   }
 
@@ -163,7 +163,7 @@ export class Mirror {
   #openChannel(pc) {
     const channel = pc.createDataChannel("controls");
     this.#channel = channel;
-    this.#telling = false;
+    this.#telling = null;
     this.#unsent = { ...this.#controls };
     channel.onopen = () => this.#tellChanges();
     channel.onmessage = ({ data }) => {
@@ -174,12 +174,25 @@ export class Mirror {
         this.#received = message.frames_in;
         this.#onStats(message);
       }
-      if (message.type === "controls") this.#onControls((this.#controls = { ...message.controls, ...this.#unsent }));
+      if (message.type === "controls") this.#hold(message.controls);
       if (message.type === "figure") this.#onFigure(message.outline);
-      if (message.type === "error") this.#onState("refused", message.message, message.code);
+      if (message.type === "error") this.#refused(message);
       if (["controls", "error"].includes(message.type)) this.#answered();
       if (message.type === "bye" && message.why !== "replaced") this.#recover(new Error(message.why));
     };
+  }
+
+  /** What holds at the worker, and over it what was chosen since and not told yet. */
+  #hold(controls) {
+    this.#held = controls;
+    this.#controls = { ...controls, ...this.#unsent };
+    this.#onControls(this.#controls);
+  }
+
+  #refused(message) {
+    const changes = this.#telling ?? {};
+    this.#hold(this.#held);
+    this.#onRefusal(message, changes);
   }
 
   /** Sends no more pictures a second than the worker has use for: what it would drop costs both sides. */
@@ -224,7 +237,7 @@ export class Mirror {
       if (decoded > this.#frames) this.#pictureCame(decoded, now);
       else if (this.#frames > 0 && now - this.#newsAt > STALL_MS) this.#recover(new Error("stalled"));
       else if (pc.connectionState !== "connected" && now - since > CONNECT_MS) this.#recover(new Error("blocked"));
-      else if (pc.connectionState === "connected" && now - this.#newsAt > STALL_MS) this.#silent(now);
+      else if (pc.connectionState === "connected" && now - this.#newsAt > STALL_MS && (this.#without || !this.#source)) this.#silent(now);
     }, 250));
   }
 
@@ -258,15 +271,15 @@ export class Mirror {
       this.#attempt = 0; // it answered: should the next answer be lost, the turn is kept by asking again at once
       this.#ticket = error.data.ticket ?? "";
       this.#onState("full", error.data.place);
-    } else if (error instanceof Refusal && AWAY.includes(error.status)) {
-      wait = Math.max(wait, 1000);
-      this.#onState("loading", error.message);
-    } else if (error instanceof Refusal && ([401, 404].includes(error.status) || (error.status === 422 && this.#holds))) {
+    } else if (error instanceof Refusal && ([401, 404].includes(error.status) || this.#asksTooMuch(error))) {
       if (!this.#stream) this.#forgetSome();
       this.#resume = this.#stream?.token ?? null;
       this.#stream = null; // the worker forgot us: a new place, with the controls that we remember
       wait = Math.min(wait, waitMs(1)); // it answered, so there is a network
       this.#onState("reconnecting");
+    } else if (error instanceof Refusal && AWAY.includes(error.status)) {
+      wait = Math.max(wait, 1000);
+      this.#onState("loading", error.message);
     } else if (error instanceof Refusal && ![408, 429].includes(error.status)) {
       this.#wanted = false;
       return this.#onState("refused", error.message, error.code);
@@ -276,15 +289,16 @@ export class Mirror {
     setTimeout(() => this.#wanted && round === this.#round && this.#connect(), wait);
   }
 
-  /** Whether a place is asked for with controls, which may be what is refused. */
-  get #holds() {
-    return !this.#stream && Object.keys(this.#controls).length > 0;
+  /** Whether it may be the controls that a place was asked for with which are refused. */
+  #asksTooMuch({ status, code }) {
+    return !this.#stream && Object.keys(this.#controls).length > 0 && (status === 422 || code.startsWith("model_"));
   }
 
-  /** A place is refused: the style that was chosen is gone, or else the worker is another by now and knows other controls. */
+  /** A place is refused: the style that was chosen cannot be played, or else the worker is another by now and knows other controls. */
   #forgetSome() {
     const { style, ...others } = this.#controls;
     this.#controls = style === undefined ? {} : others;
+    this.#unsent = {};
   }
 
   #disconnect() {
