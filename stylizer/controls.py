@@ -121,6 +121,13 @@ _ROWS = (
         0.8,
         "how far eyes are drawn by formula where a face is so near that the style's own are blurred",
     ),
+    Control(
+        "medium",
+        "choice",
+        "own",
+        "what the drawing is carried out in; own is the style's",
+        choices=("own", "none", "cel", "halftone", "watercolour"),
+    ),
     Control("seed", "int", 0, "the look: 0 is the person's own, any other number an invented one", hi=2**31 - 1),
     Control("look", "float", 1.0, "how far a look other than 0, or a reference's, replaces the person's own"),
     Control(

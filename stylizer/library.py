@@ -92,9 +92,10 @@ class Library:
     def _read(self, style: Style) -> Converter:
         if style.card.kind == Kind.TOONIFY:
             net = load_style(style.weights)
-            return ToonifyConverter(net, self._engine, style.card.own_colours, compiled=self._compiled)
+            colours, medium = style.card.own_colours, style.card.medium
+            return ToonifyConverter(net, self._engine, colours, compiled=self._compiled, medium=medium)
         try:
             config = ImageModelConfig(**style.card.network)  # type: ignore[arg-type]
         except TypeError as error:
             raise ModelRejected(f"style {style.card.name}: [network] in its card is not usable ({error})") from None
-        return ImageModelConverter(style.weights, config, self._engine)
+        return ImageModelConverter(style.weights, config, self._engine, style.card.medium)

@@ -23,6 +23,7 @@ from stylizer.stages.compose import Backdrop, canvas_scale, compose
 from stylizer.stages.crop import cut, cut_on
 from stylizer.stages.eyes import AS_DRAWN, LARGER, Eyes, needed
 from stylizer.stages.matte import MatteState, View, extent
+from stylizer.stages.medium import chosen_medium
 from stylizer.stages.mesh import steadied
 from stylizer.stages.outline import EVERY_S, outline
 from stylizer.stages.steady import settled
@@ -152,6 +153,7 @@ class Pipeline:
             if job.error is None:
                 with answering_for(job), timed([job], "compose"):
                     backdrop = Backdrop.of(job.controls, job.state.backdrop)
+                    convert = self._parts.library.get(str(job.controls["style"]))
                     job.output = compose(
                         job.pixels,
                         job.box,
@@ -162,6 +164,7 @@ class Pipeline:
                         job.matte,
                         job.closeup,
                         job.eyes,
+                        chosen_medium(str(job.controls["medium"]), convert.medium),
                     )
                     _outline(job)
         return [job.closed() for job in jobs]

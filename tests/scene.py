@@ -16,6 +16,7 @@ from stylizer.stages.box import Box
 from stylizer.stages.closeup import SIDE_PX
 from stylizer.stages.detect import Detection
 from stylizer.stages.matte import Matte, MatteState, View
+from stylizer.stages.medium import Medium
 from stylizer.stages.mesh import FaceMesh, Points
 
 RAW_MARK = 7  # blue of every camera picture here; the drawings have DRAWN_MARK there
@@ -93,6 +94,10 @@ class Scene:
     @property
     def closeup(self) -> Converter:
         return self.head or self
+
+    @property
+    def medium(self) -> Medium | None:
+        return None
 
     def titles(self, language: str) -> dict[str, str]:
         return {name: f"{name} ({language})" for name in self.names}

@@ -54,7 +54,7 @@ def test_a_style_brought_in_is_found_and_one_taken_away_plays_on(tmp_path: Path)
     assert library.titles("ja") == {"anime": "アニメ"}
     shutil.copytree(EMBEDDED / "paper", registry.pulled / "styles" / "paper")
     library.refresh()
-    assert library.titles("en") == {"anime": "Anime", "paper": "Cut paper"}
+    assert library.titles("en") == {"anime": "Anime", "paper": "Watercolour"}
     playing = library.get("paper")
     shutil.rmtree(registry.pulled / "styles")
     library.refresh()

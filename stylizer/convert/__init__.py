@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 from torch import Tensor
 
 from stylizer.controls import Value
+from stylizer.stages.medium import Medium
 
 Controls = Mapping[str, Value]
 
@@ -23,10 +24,14 @@ class Converter(Protocol):
     """Shared by all visitors; remembers nothing of any of them.
 
     closeup: what draws the head from nearer, in squares of closeup.SIDES px: itself, one for heads alone, or nothing.
+    medium: what its drawings are carried out in, where nobody chose.
     """
 
     @property
     def closeup(self) -> "Converter | None": ...
+
+    @property
+    def medium(self) -> Medium | None: ...
 
     def __call__(
         self, foreground: Tensor, alpha: Tensor, controls: Sequence[Controls], looks: Sequence[Look | None]

@@ -12,6 +12,7 @@ from stylizer.convert import SIZE, Controls, Look
 from stylizer.engines import Engine
 from stylizer.errors import ModelRejected
 from stylizer.frame import signed_from_unit, unit_from_signed
+from stylizer.stages.medium import Medium
 
 Range = Callable[[Tensor], Tensor]
 _TO_FILE: Mapping[str, Range] = {"unit": lambda t: t, "signed": signed_from_unit, "255": lambda t: t * 255}
@@ -41,9 +42,9 @@ class ImageModelConverter:
 
     closeup = None
 
-    def __init__(self, path: Path, config: ImageModelConfig, engine: Engine) -> None:
+    def __init__(self, path: Path, config: ImageModelConfig, engine: Engine, medium: Medium | None = None) -> None:
         """Raises Unreadable for a file that is no ONNX, ModelRejected for one that is not picture to picture."""
-        self._config = config
+        self._config, self.medium = config, medium
         any_size = engine.read(path)
         if len(any_size.inputs) != 1:
             raise ModelRejected(f"{path}: has inputs {', '.join(any_size.inputs)}; wanted is one picture")

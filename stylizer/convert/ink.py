@@ -41,7 +41,7 @@ def ink(picture: Tensor, alpha: Tensor, foreground: Tensor, matte: Tensor, amoun
     if rows.stop > rows.start:
         soft = np.ascontiguousarray(picture[0, :, *part].numpy())
         crisp = _crisp(alpha[0, 0, *part].numpy())
-        light = cv2.bilateralFilter(_grey(foreground[0, :, *part].numpy()), 7, 0.12, 3)
+        light = cv2.bilateralFilter(_grey(foreground[0, :, *part].numpy()), 5, 0.12, 3)
         mixed = _flat(guided(soft, light, GUIDE_RADIUS_PX, GUIDE_EPSILON).clip(0, 1))
         clear = lines(light, matte[0, 0, *part].numpy()) * (1 - OUTLINE * _outline(crisp))
         mixed += (mixed - INK) * (clear - 1)

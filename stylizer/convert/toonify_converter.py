@@ -23,6 +23,7 @@ from stylizer.engines import Compiled, Engine
 from stylizer.frame import on_cpu
 from stylizer.logs import log
 from stylizer.stages.closeup import NEAR_PX, SIDE_PX
+from stylizer.stages.medium import Medium
 
 STEPS = 100  # strengths are told apart to a hundredth
 SETTLED_AFTER = 12  # calls with the same strength: half a second at 24 fps
@@ -46,13 +47,14 @@ class ToonifyConverter:
         inked: float = 1.0,
         sides: Sequence[int] = (),
         compiled: CompiledNetworks | None = None,
+        medium: Medium | None = None,
     ) -> None:
         """colours: see own_colours; 0..1, less as far as another look is taken. inked: share of the control `ink`.
 
         sides: px of the squares that the first frames will bring; by default those of what the network is for.
         compiled: shared with other styles.
         """
-        self._net, self._engine, self._own_colours = net, engine, colours
+        self._net, self._engine, self._own_colours, self.medium = net, engine, colours, medium
         self._compiled = compiled = CompiledNetworks.on(engine.device) if compiled is None else compiled
         self._mixed: tuple[int, Compiled] | None = None
         self._calls: dict[Key, int] = {}

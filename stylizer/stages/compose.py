@@ -5,9 +5,9 @@ surroundings. So no background shows the camera's picture of them, and with nobo
 blurred.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import NamedTuple, Self
 
 import cv2
@@ -24,6 +24,8 @@ from stylizer.stages.crisp import enlarged
 from stylizer.stages.crop import cut_u8, paste_region, uncut
 from stylizer.stages.eyes import Eyes, draw_eyes
 from stylizer.stages.fill import continued
+from stylizer.stages.medium import Medium, carry_out
+from stylizer.stages.medium.paint import Paper
 
 FIGURE_PX = 512
 REDUCTION = 8  # the room is filled in and blurred at an eighth of its size
@@ -74,13 +76,14 @@ def compose(
     matte: Tensor | None = None,
     closeup: Closeup | None = None,
     eyes: Eyes | None = None,
+    medium: Medium | None = None,
 ) -> PixelsU8:
     """The finished picture: uint8, [512, 512, 3] for framing "figure" or as large as the frame for "scene".
 
     pixels: the frame, uint8 [H, W, 3]. box: the crop's box in it; None, like picture and alpha, with nobody in view.
     picture: the drawing [1, 3, h, w] unit, straight. alpha: its opacity [1, 1, h, w]. matte: the person's own opacity,
     where the drawing has another outline. closeup: the head's own drawing, laid over the first. eyes: to be
-    drawn over that, in px of the frame.
+    drawn over that, in px of the frame. medium: what all of it is carried out in, as far as `style_strength` goes.
     """
     check_pixels("frame", pixels)
     canvas = _figure(pixels, box) if controls["framing"] == "figure" else _scene(pixels, box)
@@ -94,7 +97,8 @@ def compose(
         near = u8_from_unit(torch.cat([closeup.picture, closeup.alpha], dim=1)), closeup.in_canvas(box, canvas.place)
     if eyes is not None and box is not None:
         eyes = eyes.in_canvas(box, canvas.place)
-    _draw(result, rgba, canvas, near, eyes)
+    carry = None if medium is None else partial(carry_out, medium=medium, amount=float(controls["style_strength"]))
+    _draw(result, rgba, canvas, near, eyes, carry)
     return result
 
 
@@ -165,11 +169,16 @@ def _background(backdrop: Backdrop, canvas: _Canvas, person: NDArray[np.uint8] |
 
 
 def _draw(
-    base: PixelsU8, rgba: PixelsU8, canvas: _Canvas, near: tuple[PixelsU8, Box] | None, eyes: Eyes | None
+    base: PixelsU8,
+    rgba: PixelsU8,
+    canvas: _Canvas,
+    near: tuple[PixelsU8, Box] | None,
+    eyes: Eyes | None,
+    carry: Callable[[PixelsU8, Paper], None] | None,
 ) -> None:
     """The drawing [h, w, 4] into its place, in `base` itself; only the part that is not transparent costs time.
 
-    near: the head's drawing [h, w, 4] and its box in `base`. eyes: in its pixels.
+    near: the head's drawing [h, w, 4] and its box in `base`. eyes: in its pixels. carry: see medium.carry_out.
     """
     assert canvas.place is not None
     part, inner = _occupied(np.ascontiguousarray(rgba[..., 3]), canvas.place)
@@ -181,6 +190,8 @@ def _draw(
             lay_over(drawn, near[0], near[1].moved(-region[1].start, -region[0].start))
         if eyes is not None:
             draw_eyes(drawn, eyes.moved(-region[1].start, -region[0].start))
+        if carry is not None:
+            carry(drawn, Paper(region, base.shape[:2]))
         lay(base[region], drawn)
 
 

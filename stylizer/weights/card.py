@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from stylizer.errors import BadInput, ModelMissing, ModelRejected
+from stylizer.stages.medium import Medium
 from stylizer.toml import parse_toml, toml_value
 
 CARD = "card.toml"
@@ -57,6 +58,7 @@ class Card(BaseModel):
         default=None, pattern=r"^[0-9a-f]{64}$", description="of the weights, checked before reading"
     )
     own_colours: float = Field(default=0.0, ge=0, le=1, description="how far broad colours are moved to the camera's")
+    medium: Medium | None = Field(default=None, description="what its drawings are carried out in")
     measures: dict[str, Scalar] = Field(default_factory=dict, description="each number with its unit in the name")
     network: dict[str, Scalar | list[int]] = Field(
         default_factory=dict, description="what the converter builds it from"

@@ -23,7 +23,7 @@ from web.studio.widgets import key, standing_at, widget
 
 TRIES = 4  # each waits twice as long as the one before it
 GROUPS = {
-    "style": ("style", "style_strength", "ink", "eyes"),
+    "style": ("style", "style_strength", "medium", "ink", "eyes"),
     "look": ("seed", "look", "mix_from", "truncation_psi"),
     "picture": ("background", "background_colour", "framing", "mirror"),
 }

@@ -1,0 +1,57 @@
+"""Paint on celluloid, as drawn films have it: even, light colours with little shade, between dark lines."""
+
+from functools import cache
+
+import cv2
+import numpy as np
+
+from stylizer.frame import PixelsU8
+from stylizer.stages.medium.paint import (
+    ONE,
+    Grey,
+    Paint,
+    Paper,
+    Table,
+    evened,
+    evening,
+    gamma,
+    light_of,
+    lines,
+    mixed,
+    share_of_surroundings,
+    smooth,
+    table,
+    three,
+    vivid,
+)
+
+LINE = (3.8, 16.0, 0.7)
+INK = 0.25, 6.0  # what a line leaves of the colour, and levels that it adds
+SHADE, LIT = 0.86, 1.02  # shares of the surroundings' light that shade, and what is lit, are drawn towards
+BORDER, HARD = 0.9, 25.0  # share at which shade begins, and how suddenly
+EVEN = 0.45  # how far it is drawn there
+BLUR_PX = 3.0
+VIVID, GAMMA = 1.18, 0.84
+
+
+def cel(drawn: PixelsU8, paper: Paper) -> tuple[Paint, Grey]:
+    """How to paint a drawing RGBA [h, w, 4], and its opacity from then on."""
+    light, opacity = light_of(drawn)
+    gain = cv2.LUT(share_of_surroundings(light, opacity, BLUR_PX, paper.pen), _gain())
+    line, change = lines(light, opacity, paper.pen, LINE), evening(drawn)
+
+    def paint(colour: PixelsU8, rows: slice) -> PixelsU8:
+        even = evened(colour, change[rows])
+        toned = cv2.multiply(even, three(gain[rows]), scale=1 / ONE)
+        painted = cv2.LUT(cv2.transform(toned, vivid(VIVID)), gamma(GAMMA))
+        return mixed(painted, cv2.convertScaleAbs(even, alpha=INK[0], beta=INK[1]), line[rows])
+
+    return paint, opacity
+
+
+@cache
+def _gain() -> Table:
+    """Of the share of the surroundings' light; what is much darker is another colour, and stays."""
+    share = np.maximum(np.arange(256) / ONE, 0.3)
+    wanted = SHADE + (LIT - SHADE) / (1 + np.exp(-HARD * (share - BORDER)))
+    return table(ONE * (1 + (wanted / share - 1) * EVEN * smooth((share - 0.6) / 0.15)))
