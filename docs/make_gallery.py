@@ -1,4 +1,5 @@
-"""Makes docs/gallery: people above every embedded style, and one animated picture of the sample clip in them all.
+"""Makes docs/gallery: people above every embedded style and a page of manga, and one animated picture of the sample
+clip in all styles.
 
     make gallery ASSETS=…        (or: python docs/make_gallery.py [ASSETS])
 
@@ -46,11 +47,11 @@ def main(assets: Path | None) -> None:
 
 
 def stills(pipeline: Pipeline, assets: Path, names: list[str]) -> Image.Image:
-    """A column for each person: the camera's picture, then each style."""
+    """A column for each person: the camera's picture, then each style, then the first as manga."""
     columns = []
     for person in PEOPLE:
         photo = photographed(assets, SEED + person)
-        drawn = [stylized(pipeline, photo, name) for name in names]
+        drawn = [stylized(pipeline, photo, name) for name in names] + [stylized(pipeline, photo, names[0], "manga")]
         columns.append(np.vstack([_still(each) for each in (photo, *drawn)]))
     return Image.fromarray(np.hstack(columns))
 
@@ -63,9 +64,9 @@ def photographed(assets: Path, seed: int) -> PixelsU8:
     return pixels
 
 
-def stylized(pipeline: Pipeline, photo: PixelsU8, style: str) -> PixelsU8:
+def stylized(pipeline: Pipeline, photo: PixelsU8, style: str, medium: str = "own") -> PixelsU8:
     state = pipeline.new_state(
-        {"style": style, "background_colour": "#{:02x}{:02x}{:02x}".format(*WALL), "framing": "scene"}
+        {"style": style, "medium": medium, "background_colour": "#{:02x}{:02x}{:02x}".format(*WALL), "framing": "scene"}
     )
     for tick in range(PASSES):
         (result,) = pipeline.step([Frame(photo, pts=tick)], [state])

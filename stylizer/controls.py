@@ -126,7 +126,7 @@ _ROWS = (
         "choice",
         "own",
         "what the drawing is carried out in; own is the style's",
-        choices=("own", "none", "cel", "halftone", "watercolour"),
+        choices=("own", "none", "cel", "halftone", "watercolour", "manga"),
     ),
     Control("seed", "int", 0, "the look: 0 is the person's own, any other number an invented one", hi=2**31 - 1),
     Control("look", "float", 1.0, "how far a look other than 0, or a reference's, replaces the person's own"),

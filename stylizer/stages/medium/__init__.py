@@ -1,4 +1,4 @@
-"""What a drawing is carried out in: cel paint, halftone print or watercolour, over what the network drew.
+"""What a drawing is carried out in: cel paint, halftone print, watercolour or manga, over what the network drew.
 
 A network that learned from pairs is unsure where shade begins, so it shades softly, whatever its pictures showed. Each
 medium makes that its own: cel paint evens it out between clear lines, print turns it into dots, water lets it flow.
@@ -12,6 +12,7 @@ import cv2
 from stylizer.frame import PixelsU8
 from stylizer.stages.medium.cel import cel
 from stylizer.stages.medium.halftone import halftone
+from stylizer.stages.medium.manga import manga
 from stylizer.stages.medium.paint import Grey, Paint, Paper
 from stylizer.stages.medium.watercolour import watercolour
 
@@ -22,12 +23,14 @@ class Medium(StrEnum):
     CEL = "cel"
     HALFTONE = "halftone"
     WATERCOLOUR = "watercolour"
+    MANGA = "manga"
 
 
 WAYS: Mapping[Medium, Callable[[PixelsU8, Paper], tuple[Paint, Grey]]] = {
     Medium.CEL: cel,
     Medium.HALFTONE: halftone,
     Medium.WATERCOLOUR: watercolour,
+    Medium.MANGA: manga,
 }
 
 

@@ -27,8 +27,9 @@ LINE = (3.1, 20.0, 0.95)
 INK = (23, 15, 26)
 PITCH = 5.0  # pens from dot to dot
 HARD = 0.8  # steepness of a dot's border
+CLOSED = 220  # of 255: share at which nothing is left between the dots
 CLEAR, FULL = 0.93, 0.55  # share of the surroundings' light below which dots begin, and at which they have closed
-LEAST, MOST = 0.12, 0.9  # share of the area that dots take: fewer are left out
+LEAST, MOST = 0.12, 0.86  # share of the area that dots take: fewer are left out
 DOT = (0.56, 0.5, 0.6)  # what a dot leaves of red, green, blue
 FLAT = 0.85, 1.25  # least and largest gain that brings a place to its surroundings' light
 BLACK = (30, 51)  # levels: darker is full of dots, lighter for this has none
@@ -57,10 +58,10 @@ def halftone(drawn: PixelsU8, paper: Paper) -> tuple[Paint, Grey]:
 
 @lru_cache(maxsize=4)
 def dots_from(size: tuple[int, int], pitch: float) -> Grey:
-    """A screen at 45 degrees: the share of dots, 0..255, from which on each pixel is in one."""
+    """A screen at 45 degrees: the share of dots from which on each pixel is in one, 0..CLOSED, of 255."""
     y, x = np.ogrid[: size[0], : size[1]]
     turn = 2**0.5 * np.pi / pitch
-    return table(127.5 + 63.75 * (np.cos(turn * (x + y)) + np.cos(turn * (x - y))))
+    return table(CLOSED / 4 * (2 + np.cos(turn * (x + y)) + np.cos(turn * (x - y))))
 
 
 @lru_cache(maxsize=4)

@@ -15,7 +15,7 @@ import { guard, kiosk, setting, stayAwake } from "./kiosk.js";
 import { has, t } from "./strings.js";
 import { action, file, widget } from "./widgets.js";
 
-const SHEETS = { style: ["style", "style_strength"], background: ["background", "background_colour", "own"], more: ["framing", "mirror", "hands"] };
+const SHEETS = { style: ["style", "style_strength"], background: ["background", "background_colour", "own"], more: ["medium", "framing", "mirror", "hands"] };
 const TONES = { live: "good", connecting: "wait", loading: "wait", asking: "wait", reconnecting: "wait", full: "wait", idle: "idle" };
 const REMEDIES = ["denied", "absent", "busy", "insecure", "unknown", "unplugged", "noclip", "refused", "idle"];
 const OFFER_CAMERA = ["idle", "noclip"]; // what played last is not asked for again there
