@@ -39,16 +39,16 @@ class Part:
     controls: Mapping[str, Value] | None = None
 
 
-def _drawn(dancer: str, style: str, ground: str | None) -> Part:
+def _drawn(dancer: str, style: str, ground: str | None, medium: str = "own") -> Part:
     """In front of a plain `ground`, or of the picture that comes along."""
     behind = {"background": "picture"} if ground is None else {"background": "plain", "background_colour": ground}
-    return Part(dancer, {"style": style, "framing": "scene", **behind})
+    return Part(dancer, {"style": style, "medium": medium, "framing": "scene", **behind})
 
 
 PARTS = (
     Part("juno"), _drawn("juno", "anime", "#e8e4dc"), _drawn("juno", "paper", "#7fa8b8"),
-    Part("kofi"), _drawn("kofi", "comic", "#d98f7a"), _drawn("kofi", "anime", None),
-    Part("tomo"), _drawn("tomo", "paper", "#d9c27f"), _drawn("tomo", "comic", "#a9b98f"),
+    Part("kofi"), _drawn("kofi", "comic", "#d98f7a"), _drawn("kofi", "anime", "#f0c24b", "manga"),
+    Part("tomo"), _drawn("tomo", "paper", "#d9c27f"), _drawn("tomo", "comic", None),
 )  # fmt: skip
 FRAMES = SECONDS * RATE
 EACH = FRAMES / len(PARTS)

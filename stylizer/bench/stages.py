@@ -38,6 +38,7 @@ from stylizer.stages.detect import RAW_MAPS
 from stylizer.stages.detect import SIZE_PX as DETECT_PX
 from stylizer.stages.face import HeadFinder
 from stylizer.stages.matte import RVM_RATIO, rvm_shapes
+from stylizer.stages.medium import Medium
 from stylizer.stages.pose import PoseMatte
 from stylizer.stages.yolo_checkpoint import anchor_free
 from stylizer.weights.registry import Registry
@@ -178,7 +179,7 @@ def _on_pixels(settings: Settings, frame: PixelsU8) -> Iterator[Row]:
         "opencv",
         1,
         (2 * frame.nbytes + 16 * square) / copy,
-        lambda: compose(frame, box, picture, alpha, backdrop, controls, matte, job.closeup),
+        lambda: compose(frame, box, picture, alpha, backdrop, controls, matte, job.closeup, medium=Medium.CEL),
     )
 
 

@@ -55,7 +55,16 @@ def test_amount_0_changes_nothing_and_a_half_is_half_way(medium: Medium, rng: Rn
     whole, half = done(drawn, medium), done(drawn, medium, 0.5)
     np.testing.assert_allclose(half, (drawn.astype(float) + whole) / 2, atol=1)
     assert np.abs(whole.astype(int) - drawn)[drawn[..., 3] > 200].mean() > 4
-    carry_out(drawn[:0], WHOLE, medium, 1.0)
+
+
+@ANY
+@pytest.mark.parametrize("size", [(0, 4), (1, 1), (3, 200), (8, 8), (33, 9), (200, 7)])
+def test_the_least_drawings_are_carried_out_or_left(medium: Medium, size: tuple[int, int], rng: Rng) -> None:
+    """OpenCV takes very small arrays for numbers."""
+    drawn = np.asarray(255 * rng.unit_f32(*size, 4), np.uint8)
+    region = slice(3, 3 + size[0]), slice(5, 5 + size[1])
+    for paper in (Paper(region, (300, 300)), Paper(region, (2160, 3840))):
+        assert done(drawn, medium, paper=paper).shape == drawn.shape
 
 
 @ANY

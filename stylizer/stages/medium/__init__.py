@@ -17,6 +17,7 @@ from stylizer.stages.medium.paint import Grey, Paint, Paper
 from stylizer.stages.medium.watercolour import watercolour
 
 STRIP = 32  # rows that are painted at once
+LEAST_PX = 8  # in height and width; smaller drawings stay as they are
 
 
 class Medium(StrEnum):
@@ -46,7 +47,7 @@ def carry_out(drawn: PixelsU8, paper: Paper, medium: Medium, amount: float) -> N
 
     What has to look around is found for all of it first; colours are laid on in strips, which stay in the cache.
     """
-    if amount <= 0 or drawn.size == 0:
+    if amount <= 0 or min(drawn.shape[:2]) < LEAST_PX:
         return
     paint, opacity = WAYS[medium](drawn, paper)
     for top in range(0, drawn.shape[0], STRIP):

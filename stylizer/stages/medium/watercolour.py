@@ -58,14 +58,19 @@ def watercolour(drawn: PixelsU8, paper: Paper) -> tuple[Paint, Grey]:
 @lru_cache(maxsize=4)
 def textures(size: tuple[int, int], pen: float) -> tuple[Map, Map]:
     """The paper's grain, of deviation 1, and the density of the pigment on it less 1: each as large as the paper."""
+    side = round(TILE * pen)
+    tiles = -(-size[0] // side), -(-size[1] // side)
+    grain, pigment = (np.tile(cv2.resize(each, (side, side)), tiles)[: size[0], : size[1]] for each in _tiles())
+    return grain, pigment
+
+
+@cache
+def _tiles() -> tuple[Map, Map]:
+    """The same for [TILE, TILE]."""
     random = np.random.default_rng(7)
     grain = np.clip(_deviating_by_1(sum(_cloud(random, px) for px in GRAIN_PX)), -3, 3)
     flow = _deviating_by_1(sum(px * _cloud(random, px) for px in FLOW_PX))
-    side = round(TILE * pen)
-    tiles = -(-size[0] // side), -(-size[1] // side)
-    enough = (np.tile(cv2.resize(each, (side, side)), tiles) for each in (grain, GRAIN * grain + FLOW * flow))
-    first, second = (np.ascontiguousarray(each[: size[0], : size[1]], np.float32) for each in enough)
-    return first, second
+    return grain, np.float32(GRAIN) * grain + np.float32(FLOW) * flow
 
 
 def _cloud(random: np.random.Generator, px: float) -> Map:
