@@ -1,4 +1,4 @@
-"""Paint on celluloid, as drawn films have it: even, light colours with little shade, between dark lines."""
+"""Paint on celluloid, as drawn films have it: even, light colours, shade in one tone, dark lines between."""
 
 from functools import cache
 
@@ -27,10 +27,11 @@ from stylizer.stages.medium.paint import (
 
 LINE = (3.8, 16.0, 0.7)
 INK = 0.25, 6.0  # what a line leaves of the colour, and levels that it adds
-SHADE, LIT = 0.86, 1.02  # shares of the surroundings' light that shade, and what is lit, are drawn towards
-BORDER, HARD = 0.9, 25.0  # share at which shade begins, and how suddenly
-EVEN = 0.45  # how far it is drawn there
-BLUR_PX = 3.0
+SHADE, LIT = 0.84, 1.04  # shares of the surroundings' light that shade, and what is lit, are drawn towards
+BORDER, HARD = 0.915, 50.0  # share at which shade begins, and how suddenly
+EVEN = 0.85  # how far it is drawn there
+DARKER, LIGHTER = 0.6, 1.25  # shares beyond which it is not
+BLUR_PX = 3.5
 VIVID, GAMMA = 1.18, 0.84
 
 
@@ -51,7 +52,8 @@ def cel(drawn: PixelsU8, paper: Paper) -> tuple[Paint, Grey]:
 
 @cache
 def _gain() -> Table:
-    """Of the share of the surroundings' light; what is much darker is another colour, and stays."""
+    """Of the share of the surroundings' light; what is much darker or lighter is another colour, and stays."""
     share = np.maximum(np.arange(256) / ONE, 0.3)
     wanted = SHADE + (LIT - SHADE) / (1 + np.exp(-HARD * (share - BORDER)))
-    return table(ONE * (1 + (wanted / share - 1) * EVEN * smooth((share - 0.6) / 0.15)))
+    same = smooth((share - DARKER) / 0.15) * smooth((LIGHTER - share) / 0.15)
+    return table(ONE * (1 + (wanted / share - 1) * EVEN * same))
