@@ -13,6 +13,7 @@ from rich.console import Console
 
 from stylizer.config import Settings
 from stylizer.machine import has_screen
+from web import memory
 from web.addresses import EVERYWHERE, check_port_free, reachable_host, url
 from web.api.server import make_server
 from web.studio import launch
@@ -28,6 +29,7 @@ def run(settings: Settings) -> None:
     open_to_all = for_the_network(settings)
     check_port_free(open_to_all.host, open_to_all.port, "STYLIZER_PORT")
     check_port_free(settings.host, settings.studio_port, "STYLIZER_STUDIO_PORT")
+    memory.use_few_arenas()
     launch.end_when_told()  # uvicorn raises the signal again once it is done
     studio, status = None, 0
     try:

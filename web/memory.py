@@ -1,4 +1,4 @@
-"""Keeps resident memory from growing: one arena for all threads, and freed memory handed back to the system.
+"""Keeps resident memory from growing, by one arena for all threads and by giving back what is free; and off disks.
 
 A worker's threads allocate pictures and tensors side by side, and every visitor's come and go between those of others.
 glibc keeps what is freed in between, scattered over an arena for almost each of thirty threads: nothing leaks, yet
@@ -6,6 +6,7 @@ resident memory grows by the hour. What was measured is told in benchmarks/READM
 """
 
 import ctypes
+import resource
 
 EVERY_S = 30.0
 ARENAS = 1
@@ -17,6 +18,11 @@ def use_few_arenas() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(M_ARENA_MAX, ARENAS)
+
+
+def keep_no_dumps() -> None:
+    """A core dump of this process, or of one that it starts, would hold the visitors' pictures."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def give_back() -> None:

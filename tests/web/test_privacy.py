@@ -133,6 +133,24 @@ def test_nothing_of_a_visitors_picture_is_written(
     assert not list(tmp_path.rglob("core*")), "no core dump"
 
 
+@pytest.mark.parametrize(
+    "start",
+    [
+        "from fastapi import FastAPI; from web.api.server import make_server; make_server(Settings.load(), FastAPI())",
+        "from web.studio import launch; launch.command = lambda _: [sys.executable, '-c', LIMIT]; "
+        "launch.start(Settings.load()).wait()",
+    ],
+    ids=["worker, demo, stage", "studio"],
+)
+def test_no_process_that_holds_visitors_pictures_leaves_a_core_dump(start: str) -> None:
+    limit = "import resource; print(resource.getrlimit(resource.RLIMIT_CORE))"
+    allowed = "import resource, sys; _, most = resource.getrlimit(4); resource.setrlimit(4, (most, most))"
+    code = f"{allowed}; LIMIT = {limit!r}; from stylizer.config import Settings; {start}; exec(LIMIT)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.splitlines()) == {"(0, 0)"}
+
+
 async def _visit(worker: Running, stages: Sequence[str]) -> None:
     async with httpx.AsyncClient(base_url=worker.base, timeout=20) as http:
         async with asyncio.timeout(100):

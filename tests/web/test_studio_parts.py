@@ -3,6 +3,8 @@
 import io
 import json
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +47,16 @@ def worker() -> Iterator[Worker]:
 
 def test_the_live_page_has_every_control_of_the_table() -> None:
     assert sorted(n for names in GROUPS.values() for n in names) == sorted(defaults("person"))
+
+
+@pytest.mark.parametrize("arguments, status", [(["--version"], 0), (["run", "nothing.py"], 2)])
+def test_the_studio_ends_with_its_status_whatever_libraries_are_doing(arguments: list[str], status: int) -> None:
+    code = (
+        f"import atexit, os, sys; atexit.register(os.abort); sys.argv[1:] = {arguments!r}; "
+        "from web.studio.process import run; run()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == status, done.stderr
 
 
 class BrokenOff(BaseException):

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import resource
 import signal
 import sys
 import threading
@@ -33,6 +32,7 @@ LAST_S = 4.6  # and after that the kernel ends it: no thread of ours runs while 
 
 def make_server(settings: Settings, app: FastAPI | None = None) -> "Server":
     """app: the worker's own unless given."""
+    memory.keep_no_dumps()
     app = app or create_app(settings)
     server = Server(config_of(settings, app))
     if hasattr(app.state, "service"):
@@ -102,7 +102,6 @@ def serve(settings: Settings, pipeline: ServedPipeline | None = None) -> NoRetur
     """
     check_port_free(settings.host, settings.port, "STYLIZER_PORT or --port")
     memory.use_few_arenas()
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold the visitors' pictures
     log.info("worker", address=url(settings.host, settings.port))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises the signal again once it is done
     server = make_server(settings, create_app(settings, pipeline))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stylizer.config import Settings
 from stylizer.weights.importing import MAX_WEIGHTS_BYTES
+from web import memory
 from web.addresses import check_port_free
 
 APP = Path(__file__).with_name("app.py")
@@ -41,7 +42,7 @@ def command(settings: Settings) -> list[str]:
     return [
         sys.executable,
         "-m",
-        "streamlit",
+        "web.studio.process",
         "run",
         str(APP),
         *(f"--{name}={value}" for name, value in options.items()),
@@ -55,6 +56,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def start(settings: Settings) -> "subprocess.Popen[bytes]":
+    memory.keep_no_dumps()
     return subprocess.Popen(command(settings), env=environment(settings), start_new_session=True)
 
 
