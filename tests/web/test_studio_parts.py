@@ -13,6 +13,7 @@ import av
 import numpy as np
 import pytest
 from streamlit import config
+from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 from streamlit.testing.v1 import AppTest
 
 from stylizer.config import Settings
@@ -332,6 +333,20 @@ def test_only_one_of_all_who_have_the_studio_open_measures() -> None:
         app.button(key="bench_run").click().run()
     assert not app.exception and "Somebody else is measuring" in app.warning[-1].value
     assert "bench_own" not in app.session_state
+
+
+def test_a_fresh_run_is_kept_though_the_page_is_touched_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measured(command: list[str], **_: object) -> "subprocess.CompletedProcess[str]":
+        Path(command[-1]).write_bytes((bench_page.RESULTS / "pipeline-cpu.json").read_bytes())
+        page = get_script_run_ctx()
+        assert page and page.script_requests
+        page.script_requests.request_rerun(RerunData())
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    app = AppTest.from_function(_bench, default_timeout=60).run()
+    monkeypatch.setattr(subprocess, "run", measured)
+    app.button(key="bench_run").click().run()
+    assert not app.exception and "fresh run" in app.selectbox(key="bench_result").options
 
 
 @pytest.mark.slow

@@ -95,7 +95,7 @@ def _upload() -> None:
     file = st.file_uploader(t("result_file"), type="json", key="bench_file")
     if file is not None and file.file_id != st.session_state.get("bench_file_id"):
         st.session_state["bench_file_id"] = file.file_id  # the file stays in its widget; it is taken once
-        _keep(Path(file.name).stem, file.getvalue())
+        _keep(_own(), Path(file.name).stem, file.getvalue())
 
 
 def _fresh_run() -> None:
@@ -107,7 +107,7 @@ def _fresh_run() -> None:
         return
     try:
         with st.spinner(t("measuring")), tempfile.TemporaryDirectory() as folder:
-            measured = _measure(int(frames), Path(folder) / "fresh.json")
+            measured = _measure(int(frames), Path(folder) / "fresh.json", _own())
     finally:
         _measuring().release()
     if measured:
@@ -120,7 +120,14 @@ def _measuring() -> threading.Lock:
     return threading.Lock()
 
 
-def _measure(frames: int, target: Path) -> bool:
+def _own() -> dict[str, Result]:
+    """This visitor's results. Asked for before a measurement: if the page is touched meanwhile, Streamlit ends the
+    script at its next word with the session."""
+    own: dict[str, Result] = st.session_state.setdefault("bench_own", {})
+    return own
+
+
+def _measure(frames: int, target: Path, own: dict[str, Result]) -> bool:
     """False when there is nothing to show but what went wrong."""
     command = [sys.executable, "-m", "stylizer", "bench", "pipeline", "--frames", str(frames), "--json", str(target)]
     try:
@@ -131,14 +138,14 @@ def _measure(frames: int, target: Path) -> bool:
     if run.returncode:
         st.error(t("run_failed", error=run.stderr.strip()[-400:]))
         return False
-    _keep(FRESH, target.read_bytes())
+    _keep(own, FRESH, target.read_bytes())
     return True
 
 
-def _keep(name: str, data: bytes) -> None:
+def _keep(own: dict[str, Result], name: str, data: bytes) -> None:
     """Reads and shows it. Runs before the choice of results is drawn, or that could not be set any more."""
     try:
-        st.session_state.setdefault("bench_own", {})[name] = parse_result(data, name)
+        own[name] = parse_result(data, name)
         st.session_state["bench_result"] = name
     except BadInput as error:
         st.error(said(error))
