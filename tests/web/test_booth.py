@@ -234,6 +234,31 @@ def test_the_page_fits_phone_tablet_and_booth_screens(worker: Running, camera: B
         assert half == [], "what stands on the picture does not hang over the dock"
 
 
+UNREACHED = """() => [...document.querySelectorAll('button')].filter((button) => {
+  if (!button.checkVisibility()) return false;
+  button.scrollIntoView({ block: 'nearest' });
+  const { left, right, top, bottom } = button.getBoundingClientRect();
+  const there = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+  return left < 0 || right > innerWidth || there?.closest('button') !== button;
+}).map((button) => button.id || button.value)"""
+
+
+@pytest.mark.parametrize("size", [(320, 256), (427, 267), (480, 320)])
+def test_every_button_can_be_pressed_on_a_page_that_is_enlarged_four_times(
+    worker: Running, camera: Browser, size: tuple[int, int]
+) -> None:
+    with visit(camera, size=size) as browser:
+        page = browser.new_page()
+        page.goto(worker.base)
+        page.wait_for_selector("#start:visible")
+        top = "() => { words.scrollTop = 0; return heading.getBoundingClientRect().top; }"
+        assert page.evaluate(top) > 0, "the first words can be scrolled to"
+        assert page.evaluate(UNREACHED) == []
+        page.click("#start")
+        page.wait_for_selector("body[data-state=live]")
+        assert page.evaluate(UNREACHED) == []
+
+
 A_CARD = """
 const told = WebGLRenderingContext.prototype.getParameter;
 WebGLRenderingContext.prototype.getParameter = function (name) {
