@@ -111,7 +111,7 @@ def _fitted(pixels: PixelsU8) -> PixelsU8:
 
 def _write(film: list[PixelsU8], path: Path) -> None:
     with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
-        stream = container.add_stream("libx264", rate=Fraction(RATE), options={"crf": "28", "preset": "slow"})
+        stream = container.add_stream("libx264", rate=Fraction(RATE), options={"crf": "31", "preset": "slow"})
         stream.width = stream.height = SIZE_PX
         stream.pix_fmt = "yuv420p"
         for packet in _packets(film, stream):

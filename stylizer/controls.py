@@ -113,7 +113,7 @@ _ROWS = (
         "ink",
         "float",
         0.4,
-        "how much is drawn over the style's colours: lines and flat tones that follow the person's own edges",
+        "how much is drawn over the style's figures: lines and flat tones that follow the person's own edges",
     ),
     Control(
         "eyes",

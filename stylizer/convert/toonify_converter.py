@@ -30,7 +30,6 @@ SETTLED_AFTER = 12  # calls with the same strength: half a second at 24 fps
 HEADS = (SIDE_PX, NEAR_PX)  # px
 RARER = 5  # after each failure 2**5 times as many calls until it is compiled again: 16 s, then 9 minutes, hours
 WIDTHS = (128, 192)  # px that are enough for who stands upright; the network's cost goes with the width
-HEAD_INK = 0.5  # of the control `ink`: a network for heads draws lines, too; with all of it an eye is hatched over
 GRID_PX = 16  # of the features: a picture moved by so much gives the same features, moved
 
 Key = tuple[int, int, int]  # strength in STEPS, height and width in px
@@ -44,12 +43,13 @@ class ToonifyConverter:
         net: ToonifyNet,
         engine: Engine,
         colours: float = 0.0,
-        inked: float = 1.0,
+        inked: bool = True,
         sides: Sequence[int] = (),
         compiled: CompiledNetworks | None = None,
         medium: Medium | None = None,
     ) -> None:
-        """colours: see own_colours; 0..1, less as far as another look is taken. inked: share of the control `ink`.
+        """colours: see own_colours; 0..1, less as far as another look is taken. inked: whether `ink` is for it:
+        a network for heads draws its lines itself.
 
         sides: px of the squares that the first frames will bring; by default those of what the network is for.
         compiled: shared with other styles.
@@ -63,7 +63,7 @@ class ToonifyConverter:
         self._looks = Looks(net)
         self._inked = inked
         self._sides = sides or ((SIZE,) if net.head else (SIZE, SIDE_PX))
-        self.closeup = ToonifyConverter(net.head, engine, colours, HEAD_INK, HEADS, compiled) if net.head else self
+        self.closeup = ToonifyConverter(net.head, engine, colours, False, HEADS, compiled) if net.head else self
 
     def warm_up(self) -> None:
         with ThreadPoolExecutor() as both:  # most of it is the conversion, in a process of its own
@@ -107,7 +107,7 @@ class ToonifyConverter:
     ) -> tuple[Tensor, Tensor]:
         amount = self._own_colours * (1 - self._looks.share(controls, look))
         coloured = own_colours(picture, foreground, matte, amount)
-        return ink(coloured, drawn, foreground, matte, self._inked * _ink_amount(controls))
+        return ink(coloured, drawn, foreground, matte, _ink_amount(controls) if self._inked else 0.0)
 
     def _network(self, strength: int, matte: Tensor) -> tuple[Compiled, slice]:
         """The network for mattes [N, 1, H, W], and the columns of the picture to put in: all, or as few as hold the
