@@ -19,8 +19,8 @@ MASTERS = ("blackout", "freeze")  # a hand's alone: no preset and no undo lights
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """controls: only what differs from the table's defaults; `values` has all but the masters, which stay as they are
-    where they are not named. sound: what follows the music.
+    """controls: only what differs from the table's defaults; `values` has all but the masters and `inject`, which stay
+    as they are where they are not named: whom a hand let in is not sent away. sound: what follows the music.
     """
 
     name: str
@@ -30,7 +30,9 @@ class Preset:
 
     @property
     def values(self) -> dict[str, Value]:
-        return without_masters(defaults("vj")) | dict(self.controls)
+        usual = without_masters(defaults("vj"))
+        del usual["inject"]
+        return usual | dict(self.controls)
 
     def to_toml(self) -> str:
         rows = [f"{name} = {toml_value(value)}" for name, value in sorted(self.controls.items())]

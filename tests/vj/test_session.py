@@ -102,6 +102,19 @@ def test_no_preset_and_no_undo_lifts_what_a_hand_holds(
     assert not playing.controls[master]
 
 
+def test_no_preset_sends_a_guest_away_unless_it_names_inject(bank: Bank) -> None:
+    """The button of a page's camera shone, and nobody was in the picture."""
+    playing = session(bank, inject="person")
+    playing.play(Preset("cut", "Cut", SMALL))
+    playing.play(Preset("way", "Way", SMALL | {"hue": 0.3}), beats=0.5)
+    for _ in range(8):
+        playing.step(0.1)
+    assert playing.controls["hue"] == 0.3 and playing.controls["inject"] == "person"
+    assert playing.undo() and playing.controls["inject"] == "person"
+    playing.play(Preset("alone", "Alone", SMALL | {"inject": "none"}))
+    assert playing.controls["inject"] == "none"
+
+
 def test_a_bad_change_leaves_everything_as_it_was(bank: Bank) -> None:
     playing = session(bank)
     before = playing.controls
