@@ -12,7 +12,7 @@ from stylizer.vj.presets import Preset
 from stylizer.vj.session import VjSession
 from stylizer.vj.show import Show
 from tests.vj.waiting import eventually
-from tests.web.stages import small_bank
+from tests.web.stages import small_bank, staged
 from web.vj.stage import Stage
 
 
@@ -69,3 +69,28 @@ def test_the_show_does_not_wait_while_the_next_presets_model_is_read(tmp_path: P
     show.gesture("quit")
     playing.join()
     assert went_on and session.state().morphing
+
+
+def test_blackout_does_not_wait_for_a_model_that_its_page_has_chosen(tmp_path: Path) -> None:
+    """Of 64 filters one takes seconds; what the page asked for meanwhile came after it. A preset still does."""
+    with staged(tmp_path) as show, show.socket() as page:
+        bank = show.session.bank
+        read, dark = bank.get, threading.Event()
+
+        def slow(name: str) -> Model:
+            if name == "two":
+                dark.wait(10)
+            return read(name)
+
+        page.send(type="set", changes={"model_a": "one", "model_b": "one"})
+        page.until_controls(model_b="one")
+        bank.get = slow  # type: ignore[method-assign]
+        page.send(type="set", changes={"model_b": "two"})
+        page.send(type="set", changes={"blackout": True})
+        page.send(type="preset", name="wild")
+        went_dark = eventually(lambda: show.session.controls["blackout"] is True, 5)
+        before = show.session.controls
+        dark.set()
+        assert went_dark and before["model_b"] == "one" and before["noise_2"] != 0.8
+        assert eventually(lambda: show.session.controls["noise_2"] == 0.8, 10)
+        assert show.session.controls["model_b"] == "one", "the preset's, which came last"

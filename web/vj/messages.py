@@ -16,6 +16,7 @@ stage -> page   welcome (table, keys), shelf (models, presets), controls, wiring
 import hmac
 
 from stylizer.errors import BadInput
+from stylizer.vj.bank import SLOTS
 from web.errors import WrongToken
 from web.messages import changes_in
 from web.vj.stage import Stage
@@ -32,6 +33,12 @@ def check_hello(data: dict[str, object], key: str) -> None:
 def check_key(given: str, key: str) -> None:
     if not hmac.compare_digest(given.encode(errors="replace"), key.encode()):  # JSON may hold half a character
         raise WrongToken("the key is not this show's; open the address that the terminal printed")
+
+
+def chooses_model(data: dict[str, object]) -> bool:
+    """Whether it may take seconds until this is carried out."""
+    changes = data.get("changes")
+    return data.get("type") == "set" and isinstance(changes, dict) and not changes.keys().isdisjoint(SLOTS)
 
 
 def carry_out(stage: Stage, audience: Audience, data: dict[str, object]) -> None:

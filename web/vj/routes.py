@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+from collections.abc import Iterator
 from itertools import count
 from typing import Annotated
 
@@ -19,8 +20,9 @@ from web.errors import TooManyRequests, WrongToken
 from web.messages import parsed, refusal
 from web.rtc.threads import slowly
 from web.vj.hub import MAX_PAGES, Outbox
-from web.vj.messages import carry_out, check_hello, check_key
+from web.vj.messages import carry_out, check_hello, check_key, chooses_model
 from web.vj.service import StageService
+from web.vj.stage import Json
 
 MAX_PICT_BYTES = 64 << 20  # the published 64-filter network is 54 MB
 HELLO_S = 5.0
@@ -99,16 +101,37 @@ async def _send(socket: WebSocket, box: Outbox) -> None:
 
 
 async def _receive(socket: WebSocket, service: StageService, box: Outbox) -> None:
-    """In order; what cannot be done is answered in words."""
+    """In order, except that only a preset waits for a model that a message before it chose."""
     limit, page = RateLimit(MESSAGES_BURST, MESSAGES_PER_S), str(next(_page_numbers))
+    choosing: asyncio.Task[None] | None = None
     while True:
         text = await socket.receive_text()
-        try:
+        with _refusing(service, box):
             _within(limit, page)
-            await slowly(carry_out, service.stage, service.audience, parsed(text))
-        except StylizerError as error:
-            box.put("error", refusal(error))
-            box.put("controls", json.dumps(service.stage.controls()))  # the page shows what it wanted
+            message = parsed(text)
+            if chooses_model(message):
+                choosing = asyncio.create_task(_choose(choosing, service, box, message))
+                continue
+            if choosing and message.get("type") == "preset":
+                await asyncio.wait((choosing,))
+            await slowly(carry_out, service.stage, service.audience, message)
+
+
+async def _choose(before: asyncio.Task[None] | None, service: StageService, box: Outbox, message: Json) -> None:
+    if before:
+        await asyncio.wait((before,))
+    with _refusing(service, box):
+        await slowly(carry_out, service.stage, service.audience, message)
+
+
+@contextlib.contextmanager
+def _refusing(service: StageService, box: Outbox) -> Iterator[None]:
+    """What cannot be done is answered in words."""
+    try:
+        yield
+    except StylizerError as error:
+        box.put("error", refusal(error))
+        box.put("controls", json.dumps(service.stage.controls()))  # the page shows what it wanted
 
 
 def _within(limit: RateLimit, page: str) -> None:
