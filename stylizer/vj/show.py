@@ -269,7 +269,6 @@ class Show:
     def _record(self, pixels: PixelsU8, now: float) -> None:
         recorder = self._recorder
         if recorder is not None and recorder.fault:
-            self._complain(recorder.fault)
             self._stop_recording()
         elif recorder is not None:
             recorder.offer(pixels, now)
@@ -279,8 +278,16 @@ class Show:
         recorder, self._recorder = self._recorder, None
         if recorder:
             self._closing = [thread for thread in self._closing if thread.is_alive()]
-            self._closing.append(threading.Thread(target=_close, args=(recorder,), name="recorder-end"))
+            self._closing.append(threading.Thread(target=self._close, args=(recorder,), name="recorder-end"))
             self._closing[-1].start()
+
+    def _close(self, recorder: Recorder) -> None:
+        recorder.close()
+        if recorder.fault:
+            self._complain(recorder.fault)
+        if not recorder.frames:
+            recorder.path.unlink(missing_ok=True)
+        log.info("recorded", frames=recorder.frames, dropped=recorder.dropped, fault=recorder.fault or "none")
 
 
 def _made(path: Path) -> bool:
@@ -290,10 +297,3 @@ def _made(path: Path) -> bool:
     except FileExistsError:
         return False
     return True
-
-
-def _close(recorder: Recorder) -> None:
-    recorder.close()
-    if not recorder.frames:
-        recorder.path.unlink(missing_ok=True)
-    log.info("recorded", frames=recorder.frames, dropped=recorder.dropped, fault=recorder.fault or "none")

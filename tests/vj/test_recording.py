@@ -1,5 +1,6 @@
 """Recordings of a show: their time, their end, and what happens when a disk or an encoder gives up."""
 
+import errno
 import subprocess
 import sys
 import threading
@@ -149,6 +150,22 @@ def test_a_recording_that_breaks_off_says_so(bank: Bank, tmp_path: Path) -> None
     show, _ = played(bank, ["r", "", broken, "", "q"], recordings=tmp_path, tell=told.append)
     show.run()
     assert "recording stopped: the disk is full" in told and not show.recording
+
+
+def test_a_recording_that_cannot_be_closed_says_so(bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its last pictures are lost, and the page said where it lies."""
+    close = FilmFile.close
+
+    def full(film: FilmFile) -> None:
+        close(film)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(FilmFile, "close", full)
+    told: list[str] = []
+    show, _ = played(bank, ["r", "", "", "r", "", "q"], recordings=tmp_path, tell=told.append)
+    show.run()
+    assert show.trouble is not None and show.trouble.count == 1
+    assert any("recording stopped" in line and "No space left" in line for line in told)
 
 
 def test_an_encoder_that_gives_up_breaks_off_the_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
