@@ -238,7 +238,7 @@ def test_heads_are_drawn_by_their_own_network(tmp_path: Path) -> None:
     picture, alpha = torch.rand(1, 3, 128, 128), torch.ones(1, 1, 128, 128)
     want, _ = draw(head.style, *head.encode(picture, alpha))
     other, _ = draw(body.style, *body.encode(picture, alpha))
-    got, _ = whole.closeup(picture, alpha, [visitor()], NOBODY)
+    got, _ = whole.closeup(picture, alpha, [visitor(ink=1.0)], NOBODY)  # which is for figures
     assert (got - want).abs().mean() < 0.005 < 0.05 < (got - other).abs().mean(), "bf16 rounds, no more"
     figure = torch.rand(1, 3, 256, 256), torch.ones(1, 1, 256, 256)
     for drawn, wanted in zip(whole(*figure, [visitor()], NOBODY), plain(*figure, [visitor()], NOBODY), strict=True):

@@ -17,7 +17,7 @@ from stylizer.live import Worker
 from tests.web.doubles import ColourPipeline, wait_for
 from tests.web.test_service import Troubled
 from web.api.service import MAX_RESTARTS
-from web.studio import resources
+from web.studio import compare_page, resources
 from web.studio.bridge import Bridge
 from web.studio.live_page import Stage, Visit
 
@@ -101,6 +101,22 @@ def test_a_comparison_that_finds_no_room_for_its_film_is_told_in_words(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file"))
     app.button[0].click().run()
     assert not app.exception and "Not a directory" in app.error[0].value
+
+
+def test_two_media_of_one_style_are_compared(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, object]] = []
+
+    def draw(worker: Worker, film: Path, ways: list[dict[str, object]], *rest: object) -> bytes:
+        asked.extend(ways)
+        return b"film"
+
+    monkeypatch.setattr(resources, "worker", lambda: worker)
+    monkeypatch.setattr(compare_page, "side_by_side", draw)
+    app = AppTest.from_function(_compare, default_timeout=60).run()
+    app.selectbox(key="compare.medium.1").set_value("manga")
+    app.button[0].click().run()
+    assert not app.exception and [way["medium"] for way in asked] == ["own", "manga"]
+    assert "medium: manga" in app.caption[1].value
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

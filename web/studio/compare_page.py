@@ -13,6 +13,7 @@ from stylizer.styles import CLIP
 from web.studio import resources
 from web.studio.comparison import side_by_side
 from web.studio.strings import said, t
+from web.studio.widgets import choice
 
 MAX_SECONDS = 10.0
 SUFFIXES = ["mp4", "mov", "mkv"]
@@ -49,17 +50,17 @@ def _way(column: DeltaGenerator, title: str, index: int) -> dict[str, object]:
             key=f"compare.style.{index}",
         )
         strength = st.slider(t("control_style_strength"), 0.0, 1.0, first, step=0.05, key=f"compare.strength.{index}")
-        ink = st.slider(
-            t("control_ink"), 0.0, 1.0, float(CONTROLS["ink"].default), step=0.05, key=f"compare.ink.{index}"
+        medium = st.selectbox(
+            t("control_medium"), CONTROLS["medium"].choices, format_func=choice, key=f"compare.medium.{index}"
         )
         seed = st.number_input(t("control_seed"), 0, 2**31 - 1, 0, key=f"compare.seed.{index}")
-    return {"style": name, "style_strength": strength, "ink": ink, "seed": int(seed)}
+    return {"style": name, "style_strength": strength, "medium": medium, "seed": int(seed)}
 
 
 def _words(way: dict[str, object]) -> str:
-    strength, ink = f"{way['style_strength']:.2f}", f"{way['ink']:.2f}"
+    strength, medium = f"{way['style_strength']:.2f}", choice(str(way["medium"]))
     style = resources.titles()[str(way["style"])]
-    return t("way_seed" if way["seed"] else "way", style=style, strength=strength, ink=ink, seed=way["seed"])
+    return t("way_seed" if way["seed"] else "way", style=style, strength=strength, medium=medium, seed=way["seed"])
 
 
 def _draw(upload: UploadedFile | None, ways: list[dict[str, object]], seconds: float) -> None:

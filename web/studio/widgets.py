@@ -39,12 +39,13 @@ def _draw(control: Control, styles: Sequence[str], titles: Mapping[str, str]) ->
         case "colour":
             st.color_picker(label, key=name, help=tip)
         case "choice":
-            st.segmented_control(label, control.choices, format_func=_choice, required=True, key=name, help=tip)
+            st.segmented_control(label, control.choices, format_func=choice, required=True, key=name, help=tip)
         case "name":
             st.selectbox(label, list(styles), format_func=lambda style: titles.get(style, style), key=name, help=tip)
 
 
-def _choice(name: str) -> str:
+def choice(name: str) -> str:
+    """What people call one of a control's choices."""
     return t(f"choice_{name}")
 
 
