@@ -51,7 +51,8 @@ STOP_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """gpu_mib: of the whole card, 0 where there is no NVIDIA card. frames_out: finished pictures so far."""
+    """gpu_mib: of the whole card, 0 where there is no NVIDIA card. frames_out: finished pictures so far. own_mib: what of
+    rss_mib is no file's (libraries and weights, which the system takes back and reads anew); 0 where it is not told."""
 
     at_s: float
     rss_mib: float
@@ -60,6 +61,7 @@ class Sample:
     gpu_mib: float
     visitors: int
     frames_out: int
+    own_mib: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,14 @@ async def sample(http: httpx.AsyncClient, process: psutil.Process, began_s: floa
         await asyncio.to_thread(gpu_mib),
         int(metrics["stylizer_visitors"]),
         int(metrics["stylizer_frames_out_total"]),
+        own_mib(process.pid),
     )
+
+
+def own_mib(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status")
+    told = dict(line.split(":", 1) for line in status.read_text().splitlines()) if status.is_file() else {}
+    return round(int(told.get("RssAnon", "0 kB").split()[0]) / 1024, 2)
 
 
 def numbers(text: str) -> dict[str, float]:
@@ -316,7 +325,8 @@ def plot(result: Report, path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    rows = [("rss_mib", "resident memory, MiB"), ("descriptors", "descriptors"), ("threads", "threads")]
+    rows = [("rss_mib", "resident memory, MiB"), ("own_mib", "without files, MiB")]
+    rows += [("descriptors", "descriptors"), ("threads", "threads")]
     rows += [("gpu_mib", "card's memory, MiB"), ("visitors", "visitors")]
     figure, axes = pyplot.subplots(len(rows), figsize=(9, 10), sharex=True, layout="constrained")
     minutes = [s.at_s / 60 for s in result.samples]

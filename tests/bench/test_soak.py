@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from benchmarks import soak
@@ -74,6 +75,14 @@ def test_the_cards_memory_is_read_from_nvidia_smi(tmp_path: Path, monkeypatch: p
     (tmp_path / "nvidia-smi").write_text("#!/bin/sh\necho 1200\necho 34\n")
     (tmp_path / "nvidia-smi").chmod(0o755)
     assert soak.gpu_mib() == 1234
+
+
+def test_own_memory_is_what_no_file_backs() -> None:
+    before = soak.own_mib(os.getpid())
+    kept = np.ones(64 * 2**20, np.uint8)
+    assert 60 < soak.own_mib(os.getpid()) - before < 70 and kept.size
+    assert 0 < before < psutil.Process().memory_info().rss / 2**20
+    assert soak.own_mib(2**30) == 0.0
 
 
 def test_the_committed_hour_is_whole_and_without_faults() -> None:
