@@ -51,8 +51,9 @@ STOP_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """gpu_mib: of the whole card, 0 where there is no NVIDIA card. frames_out: finished pictures so far. own_mib: what of
-    rss_mib is no file's (libraries and weights, which the system takes back and reads anew); 0 where it is not told."""
+    """gpu_mib: of the whole card, 0 where there is no NVIDIA card. frames_out: finished pictures so far. own_mib: what
+    of rss_mib is no file's (libraries and weights, which the system takes back and reads anew); 0 where it is not told.
+    """
 
     at_s: float
     rss_mib: float
