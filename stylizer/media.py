@@ -19,7 +19,7 @@ from stylizer.errors import BadInput, Unavailable, Unreadable
 from stylizer.files import made_whole, write_whole
 from stylizer.frame import Frame, PixelsU8, inside
 from stylizer.hdr import ToPlain, is_hdr
-from stylizer.picture import SUFFIXES, encode_picture, read_picture
+from stylizer.picture import FORMATS, NOT_READ, SUFFIXES, encode_picture, read_picture
 from stylizer.soundtrack import BROKEN, Soundtrack, url_of
 
 DEFAULT_RATE = Fraction(25)
@@ -48,6 +48,8 @@ class Reader:
             self._picture = read_picture(path)
             self.rate, self.frames_expected, self.has_sound, self.starts_s = DEFAULT_RATE, 1, False, Fraction(0)
             return
+        if path.suffix.lower() in NOT_READ:
+            raise Unreadable(f"{path}: a picture of a kind that is not read; save it as {' or '.join(FORMATS)}")
         try:
             self._container = av.open(url_of(path))
         except (OSError, ValueError, av.error.FFmpegError) as error:

@@ -20,6 +20,8 @@ SUFFIXES = {
     ".tiff": "TIFF",
 }
 
+NOT_READ = (".heic", ".heif", ".avif")  # pictures, too; FFmpeg takes them for films, of one tile
+
 MAX_SIDE_PX = {"WEBP": 16383, "JPEG": 65500}
 
 ORIENTATION = 0x112  # EXIF's tag

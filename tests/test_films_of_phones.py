@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 from av.video.reformatter import Colorspace
+from PIL import Image
 
 from stylizer.errors import Unreadable
 from stylizer.frame import Frame
@@ -115,4 +116,12 @@ def test_the_cover_of_a_song_is_no_film(tmp_path: Path) -> None:
         out.mux(sound.encode(block))
         out.mux(sound.encode(None))
     with pytest.raises(Unreadable, match=r"song\.m4a: holds no video"):
+        Reader(path)
+
+
+def test_a_kind_of_picture_that_is_not_read_is_taken_for_no_film(tmp_path: Path) -> None:
+    """FFmpeg reads it: as a film of one frame, or of one of a phone's tiles."""
+    path = tmp_path / "IMG_1.AVIF"
+    Image.fromarray(corners()).save(path)
+    with pytest.raises(Unreadable, match=r"IMG_1\.AVIF: a picture of a kind that is not read; save it as JPEG or PNG"):
         Reader(path)

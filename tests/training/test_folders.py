@@ -148,8 +148,10 @@ def test_a_folder_of_drawings_becomes_a_data_set_and_what_is_broken_is_named(tmp
         Image.fromarray(_drawing(ground=(255, 255 - i, 255))).save(source / f"{i}.png")
     (source / "3.png").write_bytes(b"no picture")
     Image.fromarray(np.zeros((9, 9, 4), np.uint8)).save(source / "4.png")
+    (source / "5.HEIC").write_bytes(b"as a phone writes it")
     assert make_pictures(source, tmp_path / "set", "drawing", said.append) == 3
-    assert sum("left out" in line for line in said) == 2
+    assert sum("left out" in line for line in said) == 3
+    assert any("5.HEIC: a picture of a kind that is not read" in line for line in said)
     assert any("4.png" in line and "transparent" in line for line in said)
     assert json.loads((tmp_path / "set" / "store.json").read_text())["count"] == 3
     assert Pictures.open(tmp_path / "set", "drawing").pixels.shape == (3, 256, 256, 4)

@@ -22,7 +22,7 @@ from stylizer.errors import BadInput, Unreadable
 from stylizer.files import made_whole, write_whole
 from stylizer.frame import Frame, PixelsU8, u8_from_unit
 from stylizer.media import FILM_SUFFIXES, Reader
-from stylizer.picture import SUFFIXES, read_picture, read_rgba
+from stylizer.picture import NOT_READ, SUFFIXES, read_picture, read_rgba
 from stylizer.pipeline import Pipeline
 from stylizer.stages.crop import MARGIN, cut_u8, square
 from stylizer.training.data.pictures import SIDES
@@ -77,7 +77,7 @@ def _files(source: Path) -> list[Path]:
     if not source.is_dir():
         raise BadInput(f"{source}: there is no such folder")
     known = {*SUFFIXES, *FILM_SUFFIXES}
-    files = sorted(f for f in source.rglob("*") if f.suffix.lower() in known)
+    files = sorted(f for f in source.rglob("*") if f.suffix.lower() in {*known, *NOT_READ})  # the last are told of
     if not files:
         raise BadInput(f"{source}: holds no pictures or films; allowed are {', '.join(sorted(known))}")
     return files
