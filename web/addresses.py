@@ -46,7 +46,7 @@ def check_port_free(host: str, port: int, variable: str) -> None:
 def for_phones(settings: Settings, opened_as: str) -> str | None:
     """The worker's address for a phone in the same network, or None when it listens to its own machine alone.
 
-    opened_as: the base address under which the booth's page was opened; it holds unless it is this machine's own name.
+    opened_as: the origin of the booth's page as its browser tells it; it holds unless it is this machine's own name.
     """
     if settings.public_url:
         return settings.public_url.rstrip("/")

@@ -226,6 +226,20 @@ def test_a_booth_that_phones_cannot_reach_says_so() -> None:
     assert answer.status_code == 503 and "STYLIZER_HOST" in answer.json()["message"]
 
 
+def test_behind_a_proxy_phones_are_sent_where_the_page_was_opened() -> None:
+    """Unless it is told otherwise nginx gives the worker its own address as Host, and says nothing of https."""
+    booth = "https://booth.example:8443"
+    settings = Settings.load(visitors=1, host="0.0.0.0", origins=(booth,))
+    with running(create_app(settings, ColourPipeline())) as worker, worker.client(Origin=booth) as http:
+        stream = http.post("/v1/streams", json={}).json()
+        http.headers["Authorization"] = f"Bearer {stream['token']}"
+        (session,) = worker.app.state.service.ready.streams.sessions
+        with Walker(session, speed=20):
+            taken = http.post(f"/v1/streams/{stream['id']}/keepsake")
+    assert taken.status_code == 201, taken.text
+    assert taken.json()["url"].startswith(f"{booth}/k/")
+
+
 def test_only_the_streams_owner_may_ask(served: Running, visitor: httpx.Client) -> None:
     assert visitor.post("keepsake", headers={"Authorization": "Bearer wrong"}).status_code == 401
 

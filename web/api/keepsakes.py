@@ -27,7 +27,7 @@ async def take_home(request: Request, visitor: VisitorDep, service: ServiceDep) 
 
     503 when nobody was drawn meanwhile, when one is being recorded already, when phones cannot reach this worker.
     """
-    base = for_phones(service.settings, str(request.base_url))
+    base = for_phones(service.settings, request.headers["origin"])  # without one the doors let nobody in
     if base is None:
         raise Unavailable("phones cannot reach this booth: it listens to its own machine alone (STYLIZER_HOST=0.0.0.0)")
     if visitor.id in service.recording or len(service.recording) >= RECORDERS:
