@@ -28,6 +28,15 @@ def test_one_address_that_floods_is_slowed_and_recovers() -> None:
     limit.take("a")
 
 
+def test_a_flood_from_one_ipv6_network_is_that_of_one_address() -> None:
+    limit = RateLimit(burst=3, per_second=1, clock=lambda: 0.0)
+    for number in range(3):
+        limit.take(f"2001:db8:1:2::{number}")
+    with pytest.raises(TooManyRequests):
+        limit.take("2001:db8:1:2::9")
+    limit.take("2001:db8:1:3::9")
+
+
 def test_a_flood_from_many_addresses_costs_each_request_the_same_and_is_forgotten() -> None:
     now = [0.0]
     limit = RateLimit(burst=3, per_second=1, clock=lambda: now[0])
