@@ -60,7 +60,7 @@ def prepared(source: Path, out: Path, side: str, say: Say, world: World) -> Pict
 
     Raises BadInput when that was made of another folder.
     """
-    if (source / "store.json").is_file():
+    if (source / "store.json").is_file() or (source / "plan.json").is_file():  # finished, or begun and refused
         return Pictures.open(source, side)
     own = out / "pictures"
     if world.first and not (own / "store.json").is_file():

@@ -159,6 +159,13 @@ def test_a_folder_of_drawings_becomes_a_data_set_and_what_is_broken_is_named(tmp
         Pictures.open(tmp_path / "set", "photo")
 
 
+def test_a_data_set_that_was_only_begun_is_not_taken_for_a_folder_without_pictures(tmp_path: Path) -> None:
+    (tmp_path / "pairs").mkdir()
+    (tmp_path / "pairs" / "plan.json").write_text("{}")  # as Ctrl-C leaves it
+    with pytest.raises(BadInput, match="pairs: no finished data set with photos; make it with `stylizer train data`"):
+        prepared(tmp_path / "pairs", tmp_path / "run", "photo", print, World())
+
+
 @pytest.mark.parametrize("fault", ["no folder", "empty", "side", "one"])
 def test_what_cannot_become_a_data_set_is_refused(fault: str, tmp_path: Path) -> None:
     words = {"no folder": "no such folder", "empty": "holds no pictures", "side": "photo, drawing", "one": "1 usable"}
