@@ -191,7 +191,7 @@ async def sample(http: httpx.AsyncClient, process: psutil.Process, began_s: floa
 
 def own_mib(pid: int) -> float:
     status = Path(f"/proc/{pid}/status")
-    told = dict(line.split(":", 1) for line in status.read_text().splitlines()) if status.is_file() else {}
+    told = dict(line.split(":", 1) for line in status.read_text("ascii").splitlines()) if status.is_file() else {}
     return round(int(told.get("RssAnon", "0 kB").split()[0]) / 1024, 2)
 
 
