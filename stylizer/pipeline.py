@@ -181,14 +181,15 @@ class Pipeline:
         else:
             people = None
         with timed([job], "track"):
-            state.tracker.update(people, now)
+            state.tracker.update(people, now, job.frame.size[0])
         face_every_s = self._face_every_s * (PUT_OFF if job.looked else 1)
         if state.tracker.target is not None and _due(state.faced_at_s, now, face_every_s):
             state.faced_at_s = now
             with timed([job], "face"):
                 state.tracker.see_head(self._parts.find_head(job.pixels, state.tracker.target))
         with timed([job], "crop"):
-            job.box = state.square.update(state.tracker.body, state.tracker.head, job.frame.size)
+            filled = job.controls["framing"] == "figure"
+            job.box = state.square.update(state.tracker.body, state.tracker.head, job.frame.size, filled=filled)
             if job.box is not None:
                 job.crop = self._cut(job.pixels, job.box)
                 job.near = self._closeup(job)
@@ -237,7 +238,7 @@ class Pipeline:
             job.foreground, job.matte = foreground[i : i + 1], alpha[i : i + 1]
             job.on_card = (there[i : i + 1], alpha_there[i : i + 1]) if there.is_cuda else None
             if job.box is not None:
-                job.state.tracker.see_extent(extent(job.matte, job.box), looked=job.looked)
+                job.state.tracker.see_extent(extent(job.matte, job.box), job.box, looked=job.looked)
                 self._keep_apart(job, views[i])
 
     def _keep_apart(self, job: Job, view: View) -> None:

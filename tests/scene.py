@@ -81,7 +81,7 @@ class Scene:
             return Box(*[math.nan] * 4)  # no square can be cut around that
         height, width = pixels.shape[:2]
         if red in LARGE_HEADS:
-            return Box(0.3 * width, 0.1 * height, 0.7 * width, 0.7 * height)
+            return Box(0.3 * width, 0.1 * height, 0.7 * width, 0.5 * height)
         return Box(0.4 * width, 0.1 * height, 0.6 * width, 0.3 * height) if red in SMALL_HEADS else None
 
     def get(self, name: str) -> Converter:

@@ -20,28 +20,47 @@ MARGIN = 0.08  # air beside and below the person, as a share of their height; ab
 HEADROOM = 0.5  # air above the head, in heads: room for tall hair and a hat
 ARM_AIR = 0.02  # air above whatever else of the person is highest, a raised arm say, as a share of their height
 LEAST_SIDE_PX = 16.0
+BEYOND = 2.0  # times as far as somebody stands from an edge of the frame, the square may go beyond it there
 
 # The square rests while the person's middle, top and size move less than this (share of its side); beyond, it follows
 # exactly. Without slack it repeats every swing of an arm: see the wobble test.
 SLACK_X, SLACK_TOP, SLACK_SIZE = 0.04, 0.03, 0.05
 
 
-def square_around(body: Box, head: Box | None, frame_size: tuple[int, int]) -> Box:
+def square_around(body: Box, head: Box | None, frame_size: tuple[int, int], *, filled: bool = False) -> Box:
     """The square that holds a person with some air; its upper edge follows the head, where one is known.
 
     It leaves the head only for an arm raised higher than the air above. The air above and below ends with the frame,
-    beyond which nothing is drawn: a bust is cut off by the picture's own edges. frame_size: (width, height) px.
+    beyond which nothing is drawn, and beside them where they come near to its sides: whom the frame cuts off is cut off
+    by the picture's own edges. filled: whom it cuts off above fills the square, without all of their arms; else their
+    head would end flat in the middle. frame_size: (width, height) px.
     """
+    width, height = frame_size
     air = MARGIN * body.height
     top = body.y0 - air if head is None else min(head.y0 - HEADROOM * head.height, body.y0 - ARM_AIR * body.height)
-    top, bottom = max(top, 0.0), min(body.y1 + air, frame_size[1])
+    top, bottom = max(top, 0.0), min(body.y1 + air, height)
     side = max(bottom - top, body.width + 2 * air, LEAST_SIDE_PX)
-    return in_frame(square(body.centre[0], top, side), frame_size[1])
+    middle = body.centre[0]
+    if filled:
+        highest = body.y0 if head is None else min(body.y0, head.y0)
+        side = min(side, height + BEYOND * max(highest, 0.0))
+        if head is not None and side < body.width:
+            slack = max(side / 2 - head.width, 0.0)
+            middle = min(max(middle, head.centre[0] - slack), head.centre[0] + slack)
+    return _moved_into(_room(body, frame_size, side), square(middle, top, side))
 
 
-def in_frame(box: Box, height: float) -> Box:
-    """A square moved up or down into a frame of this height: what it is higher is air above."""
-    return square(box.centre[0], min(max(box.y0, 0.0), height - box.height), box.width)
+def _room(body: Box, frame_size: tuple[int, int], side: float) -> Box:
+    """Where a square of that side may lie: in the frame, beside it as far as they stand from its sides, and above and
+    beside it where it is larger than the frame."""
+    width, height = frame_size
+    left, right = (BEYOND * max(gap, 0.0) + max(side - width, 0.0) for gap in (body.x0, width - body.x1))
+    return Box(-left, min(height - side, 0.0), width + right, height)
+
+
+def _moved_into(room: Box, box: Box) -> Box:
+    x0, y0 = min(max(box.x0, room.x0), room.x1 - box.width), min(max(box.y0, room.y0), room.y1 - box.height)
+    return box.moved(x0 - box.x0, y0 - box.y0)
 
 
 def square(middle: float, top: float, side: float) -> Box:
@@ -75,15 +94,18 @@ class CropTracker:
     def reset(self) -> None:
         self.box = None
 
-    def update(self, body: Box | None, head: Box | None, frame_size: tuple[int, int]) -> Box | None:
-        """The square for this frame; None, and forgotten, when there is nobody. It rests within the frame only."""
+    def update(
+        self, body: Box | None, head: Box | None, frame_size: tuple[int, int], *, filled: bool = False
+    ) -> Box | None:
+        """The square for this frame, see `square_around`; None, and forgotten, when there is nobody. It does not rest
+        where it leaves the frame farther than it should."""
         if body is None:
             self.box = None
             return None
-        wanted, height = square_around(body, head, frame_size), frame_size[1]
+        wanted = square_around(body, head, frame_size, filled=filled)
         now = follow(self.box, wanted)
-        side = min(now.width, max(wanted.width, height))
-        self.box = in_frame(square(now.centre[0], now.y0, side), height)
+        side = min(now.width, max(wanted.width, frame_size[1]))
+        self.box = _moved_into(_room(body, frame_size, side), square(now.centre[0], now.y0, side))
         return self.box
 
 

@@ -1,6 +1,7 @@
 """Follows one person from frame to frame and keeps their box steady."""
 
 from collections.abc import Sequence
+from math import inf
 
 from stylizer.stages.box import Box
 from stylizer.stages.bystanders import Crossing
@@ -14,7 +15,10 @@ RELEASE_S = 1.0
 CALM, REST = 0.04, 3  # who has moved less than this share of their height is looked for this many times less often
 LOOK_SHARE = 0.1  # of the time may be spent on looking
 MAX_CARRIED = 0.25  # of the body's height; a matte that moves further since the last look has taken in something else
+CUT = 0.01  # of the crop's side: an extent that comes so near to its edge goes on beyond
 COVERED_S = 3.0  # whoever is hidden by somebody else is waited for this long
+
+Sides = list[float | None]
 
 
 def smooth(prev: Box | None, new: Box, *, alpha: float) -> Box:
@@ -52,6 +56,12 @@ def look_every(least_s: float, cost_s: float, moved: float | None) -> float:
     return min(max(least_s * (REST if calm else 1), cost_s / LOOK_SHARE), max(least_s, RELEASE_S))
 
 
+def _uncut(extent: Box, crop: Box) -> Sides:
+    """An extent without the sides on which the crop ends it."""
+    slack = CUT * crop.width
+    return [None if abs(side - end) < slack else side for side, end in zip(extent, crop, strict=True)]
+
+
 class SubjectTracker:
     """Memory of one visitor: whom we follow, and where. Time comes with the frames; the clock is never read.
 
@@ -64,6 +74,7 @@ class SubjectTracker:
     def __init__(self, alpha: float = ALPHA, release_s: float = RELEASE_S) -> None:
         self._alpha = alpha
         self._release_s = release_s
+        self._width = inf
         self.generation = 0
         self.reset()
 
@@ -74,7 +85,7 @@ class SubjectTracker:
         self.target: Box | None = None
         self.moved: float | None = None
         self._head_target: Box | None = None
-        self._anchor: tuple[Box, Box] | None = None
+        self._anchor: tuple[Box, Sides] | None = None
         self._crossing: Crossing | None = None
         self._seen_s = 0.0
         self._time_s = 0.0
@@ -84,13 +95,15 @@ class SubjectTracker:
         """Where everybody else in view is, in pixels of the frame."""
         return [] if self._crossing is None else self._crossing.others(self._time_s)
 
-    def update(self, detections: Sequence[Detection] | None, time_s: float) -> Box | None:
-        """One frame at `time_s`; `detections` None when nobody looked. Returns the smoothed body.
+    def update(self, detections: Sequence[Detection] | None, time_s: float, width: float = inf) -> Box | None:
+        """One frame at `time_s`; `detections` None when nobody looked; width: the frame's, px. Returns the smoothed
+        body.
 
         The largest person is taken at entry, later whoever goes on as they did (see `Crossing`). Unseen, the box is
         held for 1 s of looks in vain, behind somebody else for 3 s, and then released. A time before the last frame's
         (a film starts again) begins anew.
         """
+        self._width = width
         if time_s < self._time_s:
             self.reset()
         if detections is not None:
@@ -105,22 +118,24 @@ class SubjectTracker:
             self._head_target = head
             self.head = self.head or head
 
-    def see_extent(self, extent: Box | None, *, looked: bool) -> None:
-        """What the matte shows of the person: the box around it, in pixels of the frame.
+    def see_extent(self, extent: Box | None, crop: Box, *, looked: bool) -> None:
+        """What the matte shows of the person: the box around it, and that of the crop, in pixels of the frame.
 
         looked: the body was looked for in this very frame. Later frames move each side of that body as far as the same
         side of the extent has moved since: the detector's box and the matte's differ by hair and shadow, their motion
-        does not. While somebody else is that near, the body stays where it was last seen: the matte may hold both.
+        does not. Where the crop cuts the person off it moves nothing, or it would follow itself. While somebody else is
+        that near, the body stays where it was last seen: the matte may hold both.
         """
         if self._crossing is not None and self._crossing.touched:
             self._anchor = self.moved = None
         elif extent is None or self.target is None:
             self.moved = None
         elif looked or self._anchor is None:
-            self._anchor, self.moved = (self.target, extent), 0.0
+            self._anchor, self.moved = (self.target, _uncut(extent, crop)), 0.0
         else:
             body, first = self._anchor
-            shifts = [now - then for now, then in zip(extent, first, strict=True)]
+            sides = zip(_uncut(extent, crop), first, strict=True)
+            shifts = [0.0 if now is None or then is None else now - then for now, then in sides]
             self.moved = max(map(abs, shifts)) / body.height
             if self.moved <= MAX_CARRIED:
                 self._move_target(Box(*(side + shift for side, shift in zip(body, shifts, strict=True))))
@@ -142,11 +157,14 @@ class SubjectTracker:
             self._seen_s = time_s
 
     def _move_target(self, new: Box) -> None:
-        """An unseen head goes along with the middle of the body's upper edge."""
+        """An unseen head goes up and down with the body's upper edge, and aside as far as both sides do: one alone is
+        an arm, unless the other is where the frame ends."""
         assert self.target is not None
         if self._head_target is not None:
-            shift = new.centre[0] - self.target.centre[0], new.y0 - self.target.y0
-            self._head_target = self._head_target.moved(*shift)
+            sides = (self.target.x0, new.x0), (self.target.x1, new.x1)
+            shifts = [b - a for a, b in sides if 0 < min(a, b) and max(a, b) < self._width] or [0.0]
+            aside = min(shifts, key=abs) if min(shifts) * max(shifts) > 0 else 0.0
+            self._head_target = self._head_target.moved(aside, new.y0 - self.target.y0)
         self.target = new
 
     def _step(self, interval_s: float) -> None:

@@ -66,7 +66,8 @@ def test_a_matte_that_takes_in_the_walker_does_not_carry_the_picture_away(speed_
             for frame in range(frames):
                 walker = person(x + speed_px_s * LOOK_S * frame / frames).box
                 touching = walker.x0 < subject.x1 and walker.x1 > subject.x0
-                tracker.see_extent(around(subject, walker) if touching else subject, looked=frame == 0)
+                seen_there = around(subject, walker) if touching else subject
+                tracker.see_extent(seen_there, Box(0, 0, 1280, 1280), looked=frame == 0)
                 assert tracker.target is not None
                 assert abs(tracker.target.centre[0] - subject.centre[0]) < WIDTH_PX / 3
         assert tracker.target is not None and abs(tracker.target.x0 - STANDS_X) < UNSEEN_PX

@@ -39,8 +39,8 @@ def test_the_square_holds_body_and_head(x: float, y: float, width: float, height
     square = square_around(body, head, FRAME)
     assert square.width == pytest.approx(square.height)
     for inner in (body, head or body):
-        assert square.x0 <= inner.x0 + 1e-6 and inner.x1 <= square.x1 + 1e-6
         seen = inner.within(*FRAME)
+        assert square.x0 <= seen.x0 + 1e-6 and seen.x1 <= square.x1 + 1e-6
         assert square.y0 <= seen.y0 + 1e-6 and seen.y1 <= square.y1 + 1e-6
 
 
@@ -64,6 +64,30 @@ def test_a_head_that_the_frame_cuts_off_ends_at_the_picture_s_upper_edge() -> No
     """Else it is cut off flat in the middle, below a third of nothing: beyond the frame nothing is drawn, and a room is
     its edge drawn out to streaks."""
     assert square_around(Box(500, 0, 800, 720), Box(560, -60, 740, 220), FRAME) == (290, 0, 1010, 720)
+
+
+def test_a_head_that_the_frame_cuts_off_fills_the_square_also_where_shoulders_are_wider() -> None:
+    body, head = Box(150, 0, 1000, 720), Box(440, -40, 740, 330)
+    assert square_around(body, head, FRAME, filled=True) == (215, 0, 935, 720)
+    assert square_around(body, None, FRAME, filled=True).height == 720
+    assert square_around(body, head, FRAME).width > body.width, "in the room all of them is drawn"
+    lower = square_around(Box(150, 30, 1000, 720), head.moved(0, 70), FRAME, filled=True)
+    assert lower.height == 720 + 2 * 30, "and not at once"
+    aside = square_around(Box(0, 0, 1000, 720), head.moved(300, 0), FRAME, filled=True)
+    assert aside.x1 == 890 + 300, "a head keeps its own width of air"
+
+
+def test_whom_the_frame_cuts_off_at_a_side_ends_at_the_picture_s_edge() -> None:
+    assert square_around(Box(0, 100, 200, 700), None, FRAME).x0 == 0
+    assert square_around(Box(1080, 100, 1280, 700), None, FRAME).x1 == 1280
+    near = square_around(Box(40, 100, 240, 700), None, FRAME)
+    assert near.x0 == -80, "the farther from the edge, the more in the middle"
+    tall = square_around(Box(0, 20, 60, 700), None, (400, 720))
+    assert (tall.x0, tall.x1) == (-320, 400), "of a narrow frame all is shown"
+    tracker = CropTracker()
+    tracker.update(Box(20, 100, 220, 700), None, FRAME)
+    gone = tracker.update(Box(0, 100, 200, 700), None, FRAME)
+    assert gone is not None and gone.x0 == 0, "nor does the square rest beyond"
 
 
 def test_the_square_does_not_rest_beyond_the_frame() -> None:

@@ -131,18 +131,45 @@ def test_overlap_of_known_boxes() -> None:
     assert iou(Box(0, 0, 0, 0), Box(0, 0, 0, 0)) == 0
 
 
+CROP = Box(0, 0, 640, 640)
+
+
+def test_a_side_on_which_the_crop_ends_moves_nothing() -> None:
+    """Else the square would follow itself: it moves, so does its edge, and with that the body."""
+    tracker = SubjectTracker(alpha=1.0)
+    tracker.update([Detection(Box(0, 50, 700, 480), 0.9)], 0.0)
+    tracker.see_extent(Box(80, 58, 560, 480), Box(80, 0, 560, 480), looked=True)
+    tracker.see_extent(Box(90, 68, 570, 480), Box(90, 0, 570, 480), looked=False)
+    assert tracker.target == Box(0, 60, 700, 480)
+    tracker.see_extent(Box(130, 58, 570, 480), Box(90, 0, 570, 480), looked=False)
+    assert tracker.target == Box(0, 50, 700, 480), "where it was beyond the crop nobody knows how far it has come"
+
+
+def test_a_head_stays_where_it_is_while_an_arm_is_stretched_out() -> None:
+    tracker = SubjectTracker(alpha=1.0)
+    tracker.update([Detection(Box(100, 50, 300, 480), 0.9)], 0.0, 640)
+    tracker.see_head(Box(160, 60, 240, 160))
+    tracker.update([Detection(Box(98, 50, 460, 480), 0.9)], 0.2, 640)
+    assert tracker.head == Box(160, 60, 240, 160)
+    tracker.update([Detection(Box(0, 50, 200, 480), 0.9)], 0.4, 640)
+    assert tracker.head is not None
+    before = tracker.head.x0
+    tracker.update([Detection(Box(0, 50, 180, 480), 0.9)], 0.6, 640)
+    assert tracker.head.x0 == pytest.approx(before - 20), "the side where the frame ends tells nothing"
+
+
 def test_between_two_looks_the_body_goes_along_with_the_matte() -> None:
     tracker = SubjectTracker(alpha=1.0)
     seen = Box(100, 50, 200, 350)
     tracker.update([Detection(seen, 0.9)], 0.0)
-    tracker.see_extent(Box(104, 58, 196, 351), looked=True)
+    tracker.see_extent(Box(104, 58, 196, 351), CROP, looked=True)
     assert tracker.moved == 0
-    tracker.see_extent(Box(114, 58, 206, 351), looked=False)
+    tracker.see_extent(Box(114, 58, 206, 351), CROP, looked=False)
     assert tracker.target == Box(110, 50, 210, 350) and tracker.moved == pytest.approx(10 / 300)
     assert tracker.update(None, 1.0) == Box(110, 50, 210, 350)
-    tracker.see_extent(Box(104, 58, 500, 351), looked=False)  # the matte took in something that is not the person
+    tracker.see_extent(Box(104, 58, 500, 351), CROP, looked=False)  # the matte took in something that is not the person
     assert tracker.target == Box(110, 50, 210, 350) and tracker.moved is not None and tracker.moved > CALM
-    tracker.see_extent(None, looked=False)
+    tracker.see_extent(None, CROP, looked=False)
     assert tracker.moved is None
 
 
