@@ -20,7 +20,8 @@ MARGIN = 0.08  # air beside and below the person, as a share of their height; ab
 HEADROOM = 0.5  # air above the head, in heads: room for tall hair and a hat
 ARM_AIR = 0.02  # air above whatever else of the person is highest, a raised arm say, as a share of their height
 LEAST_SIDE_PX = 16.0
-BEYOND = 2.0  # times as far as somebody stands from an edge of the frame, the square may go beyond it there
+BEYOND = 2.0  # times as far as somebody stands from a side of the frame, the square may go beyond it
+HIGHER = 4.0  # times as far as somebody is below the frame's upper edge, the square may be higher than the frame
 
 # The square rests while the person's middle, top and size move less than this (share of its side); beyond, it follows
 # exactly. Without slack it repeats every swing of an arm: see the wobble test.
@@ -43,7 +44,7 @@ def square_around(body: Box, head: Box | None, frame_size: tuple[int, int], *, f
     middle = body.centre[0]
     if filled:
         highest = body.y0 if head is None else min(body.y0, head.y0)
-        side = min(side, height + BEYOND * max(highest, 0.0))
+        side = min(side, height + HIGHER * max(highest, 0.0))
         if head is not None and side < body.width:
             slack = max(side / 2 - head.width, 0.0)
             middle = min(max(middle, head.centre[0] - slack), head.centre[0] + slack)

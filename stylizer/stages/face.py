@@ -18,9 +18,9 @@ MIN_FACE_PX = 28  # a smaller one costs more levels of MTCNN's pyramid
 THRESHOLDS = [0.7, 0.7, 0.8]  # of its three networks; the first at 0.7 spares the second most of its work
 MIN_SCORE = 0.9
 
-# A person's box holds anything from the whole body (head = 1/8 of the height) to a bust (head = half). The region is
+# A person's box holds anything from the whole body (head = 1/8 of the height) to a face that fills it. The region is
 # as high as the box is wide, within these shares of its height.
-REGION_SHARES = (0.3, 0.75)
+REGION_SHARES = (0.3, 1.0)
 
 # MTCNN's box runs from the eyebrows' upper edge to the chin and from ear to ear, as shares of its own width and height:
 HAIR, CHIN, EARS = 0.5, 0.08, 0.12

@@ -158,13 +158,14 @@ class SubjectTracker:
 
     def _move_target(self, new: Box) -> None:
         """An unseen head goes up and down with the body's upper edge, and aside as far as both sides do: one alone is
-        an arm, unless the other is where the frame ends."""
+        an arm. Of whom the frame cuts off, it goes with the middle."""
         assert self.target is not None
         if self._head_target is not None:
-            sides = (self.target.x0, new.x0), (self.target.x1, new.x1)
-            shifts = [b - a for a, b in sides if 0 < min(a, b) and max(a, b) < self._width] or [0.0]
-            aside = min(shifts, key=abs) if min(shifts) * max(shifts) > 0 else 0.0
-            self._head_target = self._head_target.moved(aside, new.y0 - self.target.y0)
+            old, left, right = self.target, new.x0 - self.target.x0, new.x1 - self.target.x1
+            aside = (left + right) / 2
+            if 0 < min(old.x0, new.x0) and max(old.x1, new.x1) < self._width:
+                aside = min(left, right, key=abs) if left * right > 0 else 0.0
+            self._head_target = self._head_target.moved(aside, new.y0 - old.y0)
         self.target = new
 
     def _step(self, interval_s: float) -> None:

@@ -155,7 +155,7 @@ def test_a_head_stays_where_it_is_while_an_arm_is_stretched_out() -> None:
     assert tracker.head is not None
     before = tracker.head.x0
     tracker.update([Detection(Box(0, 50, 180, 480), 0.9)], 0.6, 640)
-    assert tracker.head.x0 == pytest.approx(before - 20), "the side where the frame ends tells nothing"
+    assert tracker.head.x0 == pytest.approx(before - 10), "the side where the frame ends tells nothing"
 
 
 def test_between_two_looks_the_body_goes_along_with_the_matte() -> None:
