@@ -98,6 +98,16 @@ def test_the_relay_reaches_the_worker_and_the_studio_and_nothing_else() -> None:
     assert allowed == {address for name, address in inner.items() if name != "coturn"}
 
 
+@each_service
+def test_only_the_relays_port_is_open_to_the_network(name: str) -> None:
+    """What is not asked for otherwise by BIND reaches worker and studio through this machine's reverse proxy."""
+    ports = SERVICES[name]["ports"]
+    if name == "coturn":
+        assert {port.split("/")[0] for port in ports} == {"3478:3478"}
+    else:
+        assert len(ports) == 1 and ports[0].startswith("${BIND:-127.0.0.1}:")
+
+
 @pytest.mark.parametrize("name", ["worker", "worker-gpu"])
 def test_who_asks_is_believed_from_this_machine_alone(name: str) -> None:
     """Its reverse proxy reaches the container from the network's gateway; visitors would else share one address."""
