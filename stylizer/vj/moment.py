@@ -16,7 +16,7 @@ class Moment:
     """controls: of the VJ page, all of them. models: of slots A and B.
 
     helping: amplitude of the collapse guard's noise. noise_s: time of the noises, which `noise_speed`
-    stretches; time_s: of the show.
+    stretches; time_s: of the show, without what was frozen.
     """
 
     controls: Mapping[str, Value]

@@ -81,7 +81,8 @@ class VjSession:
 
     def reset(self) -> None:
         """Black, and the show's clock at zero; controls stay."""
-        self.frames, self.time_s, self._noise_time_s, self._at_s = 0, 0.0, 0.0, 0.0
+        self.frames, self.time_s, self._at_s = 0, 0.0, 0.0
+        self._moving_s = self._noise_time_s = 0.0  # without what was frozen
         self.loop.black()
         self.guard.reset()
         self.strobe.reset()
@@ -184,7 +185,9 @@ class VjSession:
         self._at_s = self.time_s if at_s is None else at_s
         c, models = self._now(dt_s)
         self.time_s += dt_s
-        self._noise_time_s += 0.0 if c["freeze"] else dt_s * float(c["noise_speed"])
+        moving_s = 0.0 if c["freeze"] else dt_s
+        self._moving_s += moving_s
+        self._noise_time_s += moving_s * float(c["noise_speed"])
         with torch.inference_mode():
             moment = self._moment(c, models)
             if not c["freeze"]:
@@ -253,7 +256,7 @@ class VjSession:
             guest=self._visitor(str(c["inject"])),
             helping=self.guard.noise if c["collapse_guard"] else 0.0,
             noise_s=self._noise_time_s,
-            time_s=self.time_s,
+            time_s=self._moving_s,
         )
 
     def _visitor(self, what: str) -> Guest | None:

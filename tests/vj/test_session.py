@@ -68,7 +68,7 @@ def test_a_control_is_seen_in_the_very_next_picture(bank: Bank, change: dict[str
 
 
 def test_freeze_holds_the_picture_and_blackout_only_hides_it(bank: Bank) -> None:
-    playing = session(bank, strobe_guard=False)
+    playing = session(bank, strobe_guard=False, false_colour=0.5)  # whose colours wander
     playing.step(DT)
     before = playing.step(DT)
     playing.apply({"freeze": True})
