@@ -3,6 +3,7 @@
 from html import escape
 from pathlib import Path
 
+from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
@@ -25,8 +26,11 @@ def document(path: Path, **values: str) -> HTMLResponse:
 class PageFiles(StaticFiles):
     """What the pages load. The HTML files themselves are served by routes: each has one address."""
 
-    def __init__(self) -> None:
-        super().__init__(directory=PAGES)
+    @classmethod
+    def mount(cls, app: FastAPI) -> None:
+        """Folder by folder: at "/" it would answer for every path that a route takes by another method only."""
+        for folder in (path for path in PAGES.iterdir() if path.is_dir()):
+            app.mount(f"/{folder.name}", cls(directory=folder))
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         if path.endswith(".html"):

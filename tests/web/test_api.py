@@ -371,3 +371,10 @@ def test_head_answers_as_get_does_without_the_body(http: httpx.Client, path: str
 def test_a_json_body_of_megabytes_is_not_read(http: httpx.Client) -> None:
     answer = http.post("/v1/streams", content=json.dumps({"controls": {"x": "y" * 400_000}}))
     assert _is_problem(answer, 413, "too_large")
+
+
+def test_a_path_that_is_asked_by_another_method_names_its_own(http: httpx.Client) -> None:
+    """The pages' files answered for it: not found, or allowed is GET."""
+    for answer in (http.get("/v1/stylize"), http.options("/v1/stylize")):
+        assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert http.get("/v1/nothing").status_code == http.get("/v1/styles/").status_code == 404

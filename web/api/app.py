@@ -43,6 +43,7 @@ def create_app(settings: Settings, pipeline: ServedPipeline | None = None, limit
         lifespan=lambda _: service.running(),
         docs_url=DOCS_PATH,
         redoc_url=None,
+        redirect_slashes=False,
     )
     app.state.service = service
     shut_doors(app, settings, service.connections, limit)
@@ -50,7 +51,7 @@ def create_app(settings: Settings, pipeline: ServedPipeline | None = None, limit
     app.include_router(streams.router)
     app.include_router(stills.router)
     app.include_router(keepsakes.router)
-    app.mount("/", PageFiles(), name="pages")
+    PageFiles.mount(app)
     return app
 
 

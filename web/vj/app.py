@@ -20,14 +20,20 @@ def create_stage_app(settings: Settings, stage: Stage, limit: RateLimit | None =
     service = StageService(settings, stage)
     compat.mend_aiortc()
 
-    app = FastAPI(title="stylizer stage", lifespan=lambda _: service.running(), docs_url=DOCS_PATH, redoc_url=None)
+    app = FastAPI(
+        title="stylizer stage",
+        lifespan=lambda _: service.running(),
+        docs_url=DOCS_PATH,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
     app.state.service = service
     shut_doors(app, settings, service.connections, limit, uploads=(routes.SLOTS_PATH,))
     _add_pages(app)
     app.include_router(routes.outputs)  # before the visitors' routes: a place here needs no queue
     app.include_router(streams.router)
     app.include_router(routes.router)
-    app.mount("/", PageFiles(), name="pages")
+    PageFiles.mount(app)
     return app
 
 
