@@ -164,6 +164,24 @@ def test_an_ask_that_was_given_up_while_its_style_loaded_takes_no_place() -> Non
         assert http.post("/v1/streams", json={}).status_code == 201
 
 
+def test_an_ask_that_was_given_up_while_its_style_loaded_keeps_its_turn() -> None:
+    """Somebody behind it in the queue asks before it does again."""
+    pipeline = LoadingPipeline()
+    with running(create_app(Settings.load(visitors=1), pipeline)) as worker, worker.client() as http:
+        ready = worker.app.state.service.ready
+        pipeline.loaded.set()
+        host = ready.worker.join()
+        first, second = (http.post("/v1/streams", json={"ticket": ""}).json() for _ in range(2))
+        host.leave()
+        pipeline.loaded.clear()
+        with pytest.raises(httpx.TimeoutException):
+            http.post("/v1/streams", json={"ticket": first["ticket"]}, timeout=0.5)
+        pipeline.loaded.set()
+        wait_for(lambda: ready.streams.opened == 1 and ready.worker.visitors == 0, 5)
+        assert http.post("/v1/streams", json={"ticket": second["ticket"]}).status_code == 503
+        assert http.post("/v1/streams", json={"ticket": first["ticket"]}).status_code == 201
+
+
 class LoadingPipeline(ColourPipeline):
     """Whose styles are loaded when the test says so."""
 

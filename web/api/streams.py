@@ -57,9 +57,10 @@ async def open_stream(
     except StylizerError:
         service.turns.leave(ticket)
         raise
-    service.turns.leave(ticket)
-    if await request.is_disconnected():  # a style loaded for longer than the page waits: it has asked anew since
+    if await request.is_disconnected():  # a style loaded for longer than the page waits: it asks anew, in its turn
         await ready.streams.drop(stream, "nobody waited for the place")
+    else:
+        service.turns.leave(ticket)
     ice = ice_servers(service.settings, stream)
     return OpenedStream(id=stream.id, token=stream.token, ice_servers=ice, controls=dict(stream.session.controls))
 
