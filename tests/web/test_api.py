@@ -169,6 +169,10 @@ def test_without_the_streams_own_token_nothing_is_told(
             assert _is_problem(answer, 401, "wrong_token")
 
 
+def test_a_streams_token_cannot_be_guessed(stream: dict[str, str]) -> None:
+    assert len(stream["token"]) * 6 >= 256, "a character of base64 holds six bits"
+
+
 def test_a_stream_that_is_not_there_is_404(http: httpx.Client, stream: dict[str, str]) -> None:
     assert _is_problem(http.get("/v1/streams/nobody/stats"), 404, "not_found")
 

@@ -1,5 +1,6 @@
 """The door has room for everybody: one address takes its share at most, and who asks nothing makes room."""
 
+import asyncio
 import contextlib
 import socket
 import time
@@ -19,6 +20,7 @@ from web.addresses import household
 from web.api.app import create_app
 from web.api.connections import Connections
 from web.api.doors import RateLimit
+from web.errors import TooManyRequests
 
 pytestmark = pytest.mark.timeout(60)
 WAIT_S = 20.0
@@ -210,3 +212,21 @@ def test_who_does_not_read_is_hung_up_on_and_who_reads_slowly_is_not(
 )
 def test_an_ipv6_network_counts_as_one_address(address: str, counts_as: str) -> None:
     assert household(address) == counts_as
+
+
+class _Busy:
+    quiet_since_s = None
+
+    def hang_up(self) -> None:
+        raise AssertionError("requests under way are not cut")
+
+
+def test_all_addresses_of_an_ipv6_network_share_its_connections_and_requests() -> None:
+    door = Connections(per_address=1, in_all=16)
+    door.enter(asyncio.BaseTransport(), _Busy(), "2001:db8:1:2::1")
+    door.enter(asyncio.BaseTransport(), _Busy(), "2001:db8:1:3::1")
+    with pytest.raises(TooManyRequests):
+        door.enter(asyncio.BaseTransport(), _Busy(), "2001:db8:1:2::9")
+    with door.asking("2001:db8:1:2::1"), door.asking("2001:db8:1:3::1"):
+        with pytest.raises(TooManyRequests), door.asking("2001:db8:1:2::9"):
+            pass

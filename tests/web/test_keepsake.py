@@ -199,6 +199,7 @@ def test_a_phone_fetches_what_was_asked_for(served: Running, visitor: httpx.Clie
     assert taken.json()["qr"].startswith("data:image/svg+xml")
     assert taken.json()["seconds_left"] == 600
     path = taken.json()["url"].removeprefix("http://192.0.2.7:8000")
+    assert len(path.removeprefix("/k/")) * 6 >= 128, "bits, of a name that nobody can guess"
     with httpx.Client(base_url=served.base) as phone:
         page, clip, still = (phone.get(path + tail) for tail in ("", "/clip.mp4", "/still.jpg"))
         part = phone.get(f"{path}/clip.mp4", headers={"Range": "bytes=0-99"})
