@@ -9,7 +9,7 @@ from typing import Any
 def parse_toml(content: bytes) -> dict[str, Any]:
     """Raises ValueError saying what is wrong with it, whatever that is."""
     try:
-        return tomllib.loads(content.decode())
+        return tomllib.loads(content.decode("utf-8-sig"))  # Windows' editors begin with a mark
     except RecursionError:
         raise ValueError("it is nested too deep") from None
 

@@ -8,7 +8,7 @@ from stylizer.controls import CONTROLS, Value, defaults
 from stylizer.errors import BadInput, NotFound
 from stylizer.vj.bank import Bank
 from stylizer.vj.inputs.modulation import Modulator
-from stylizer.vj.presets import Preset, between, find_preset, presets, read_preset, without_masters
+from stylizer.vj.presets import Preset, between, find_preset, parse_preset, presets, read_preset, without_masters
 
 
 def test_every_kind_of_value_comes_back(tmp_path: Path) -> None:
@@ -22,6 +22,11 @@ def test_every_kind_of_value_comes_back(tmp_path: Path) -> None:
     preset = Preset("mine", 'My "own" \\ show', controls)
     (tmp_path / "mine.toml").write_text(preset.to_toml(), encoding="utf-8")
     assert read_preset(tmp_path / "mine.toml") == preset
+
+
+def test_a_preset_that_was_saved_by_an_editor_of_windows_is_read() -> None:
+    preset = parse_preset('\ufefftitle = "Mine"\r\n[controls]\r\nhue = 0.25\r\n'.encode(), "mine", "mine.toml")
+    assert (preset.title, preset.controls) == ("Mine", {"hue": 0.25})
 
 
 @pytest.mark.parametrize("name", presets())
