@@ -9,6 +9,7 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 
 COPIED = ("aac", "mp3", "ac3", "eac3", "opus", "flac", "alac")
+LEAD_IN_S = 0.1  # of sound before the beginning, which decoders need to begin; more was cut off, by a phone say
 NOT_IN_MOV = ("opus", "flac")
 BROKEN = (
     av.error.FFmpegError,
@@ -88,7 +89,8 @@ class Soundtrack:
             if packet.dts is not None:  # the last one of a demuxer is an empty signal
                 packet.dts -= (ticks := round(self._starts_s / packet.time_base))
                 packet.pts = None if packet.pts is None else packet.pts - ticks
-                yield packet
+                if packet.dts * packet.time_base > -LEAD_IN_S:
+                    yield packet
 
     def _transcoded(self, to: AudioStream) -> Iterator[av.Packet]:
         for packet in self._demuxed():

@@ -125,3 +125,18 @@ def test_a_kind_of_picture_that_is_not_read_is_taken_for_no_film(tmp_path: Path)
     Image.fromarray(corners()).save(path)
     with pytest.raises(Unreadable, match=r"IMG_1\.AVIF: a picture of a kind that is not read; save it as JPEG or PNG"):
         Reader(path)
+
+
+def test_what_was_cut_off_is_neither_seen_nor_heard(tmp_path: Path) -> None:
+    """A phone that shortens a film keeps the packets and notes where to begin."""
+    with av.open(str(film(tmp_path / "in.mp4", frames=48))) as whole, av.open(str(tmp_path / "cut.mp4"), "w") as cut:
+        streams = {stream.index: cut.add_stream_from_template(stream) for stream in whole.streams}
+        for packet in whole.demux():
+            if packet.dts is not None:
+                packet.dts, packet.pts = (ticks - round(1 / packet.time_base) for ticks in (packet.dts, packet.pts))
+                packet.stream = streams[packet.stream.index]
+                cut.mux(packet)
+    for name in ("out.mp4", "out.mkv"):
+        with av.open(str(copied(tmp_path / "cut.mp4", tmp_path / name))) as out:
+            times = [frame.time for frame in out.decode(video=0)]
+        assert len(times) == 24 and times[0] < 0.15, "a second of the sound that was cut off came first"
