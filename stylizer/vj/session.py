@@ -14,7 +14,7 @@ from torch import Tensor
 from stylizer.controls import Value, checked, control, defaults
 from stylizer.errors import BadInput
 from stylizer.frame import PixelsU8, u8_from_unit
-from stylizer.vj.bank import Bank, Model
+from stylizer.vj.bank import SLOTS, Bank, Model
 from stylizer.vj.guard import CollapseGuard
 from stylizer.vj.inject import Guest, Matte, guest
 from stylizer.vj.inputs.clock import Tempo
@@ -139,9 +139,12 @@ class VjSession:
         self.modulators.rows = by_hand + sound
 
     def undo(self) -> bool:
-        """Back to before the last gesture, the masters aside; False when there is none left."""
+        """Back to before the last gesture whose models are still there, the masters aside; False when there is none."""
+        known = set(self.bank.names)
         with self._lock:
-            before = self._history.back()
+            while (before := self._history.back()) is not None:
+                if known.issuperset(before.controls[slot] for slot in SLOTS):
+                    break
         if before is None:
             return False
         models = self._prepared(before.controls)

@@ -139,6 +139,19 @@ def test_undo_goes_back_gesture_by_gesture(bank: Bank) -> None:
     assert not playing.undo()
 
 
+def test_undo_passes_over_a_model_that_was_dropped_in_and_had_to_go(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looked for a file of that name, and failed once for each of them."""
+    monkeypatch.setattr(presets, "ONE_GESTURE_S", 0.0)
+    playing = session(bank)
+    for name in ("gone.pict", "two"):
+        bank.add(Model(name, 2, bank.get("two").weights))
+        playing.apply({"model_a": name})
+    bank.remove("gone.pict")
+    assert playing.undo() and playing.controls["model_a"] == "one"
+
+
 def test_two_knobs_turned_at_once_are_two_gestures_however_many_messages_they_send(bank: Bank) -> None:
     playing = session(bank)
     playing.apply({"rate": 0.5})
