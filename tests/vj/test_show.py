@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from stylizer.cli import main
-from stylizer.errors import BadInput
+from stylizer.errors import BadInput, ModelRejected
 from stylizer.frame import PixelsU8
 from stylizer.media import Reader
 from stylizer.vj.bank import Bank
@@ -286,17 +286,17 @@ def test_what_nobody_foresaw_in_a_gesture_is_told_and_the_show_goes_on(
     assert not stage.keys and show.trouble is not None and "out of memory" in show.trouble.text
 
 
-def test_a_gesture_that_fails_is_told_and_the_show_goes_on(bank: Bank, tmp_path: Path) -> None:
+def test_a_gesture_that_fails_is_told_and_the_show_goes_on(
+    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[str] = []
 
-    def choose() -> None:
-        show.session.apply({"model_a": "wide"})
-        show.session.apply({"model_b": "wide"})
-        show.session.apply({"model_a": "one", "model_b": "one", "hue": 0.1})  # another gesture
-        bank.remove("wide")
+    def torn() -> bool:
+        raise ModelRejected("wide.pict: is torn")
 
+    monkeypatch.setattr(VjSession, "undo", lambda session: torn())
     nowhere = tmp_path / "unplugged"
-    keys: list[str | Hand] = ["r", "m", choose, "u", "", "q"]
+    keys: list[str | Hand] = ["r", "m", "u", "", "q"]
     show, stage = played(bank, keys, recordings=nowhere, map_path=nowhere / "mine.toml", tell=told.append)
     show.run()
     assert not stage.keys
