@@ -6,6 +6,7 @@ from fractions import Fraction
 import av
 
 from stylizer.frame import VIDEO_CLOCK, Frame, inside
+from stylizer.media import encodable, say_colours
 
 
 class MemoryFilm:
@@ -19,6 +20,7 @@ class MemoryFilm:
         self._video.pix_fmt = "yuv420p"
         self._video.time_base = self._video.codec_context.time_base = VIDEO_CLOCK
         self._video.options = {"preset": "veryfast", "crf": "20"}
+        say_colours(self._video)
         self._video.codec_context.thread_count = 1  # the networks need the other cores
         self._first: Frame | None = None
         self._last_pts = -1
@@ -36,7 +38,7 @@ class MemoryFilm:
             self._first = frame
             self._video.height, self._video.width = (side // 2 * 2 for side in frame.pixels.shape[:2])
         pixels = inside(frame.pixels, self._video.width, self._video.height)
-        picture = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+        picture = encodable(pixels)
         self.seconds = frame.time_s - self._first.time_s
         self._last_pts = max(self._last_pts + 1, round(Fraction(self.seconds) / VIDEO_CLOCK))
         picture.pts, picture.time_base = self._last_pts, VIDEO_CLOCK

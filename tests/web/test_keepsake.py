@@ -5,6 +5,7 @@ import io
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import av
 import httpx
@@ -16,6 +17,7 @@ from stylizer.config import Settings
 from stylizer.errors import NotFound, Unavailable
 from stylizer.frame import VIDEO_CLOCK, Frame, PixelsU8
 from stylizer.live import LiveSession, Worker
+from stylizer.media import Reader
 from tests.web.doubles import ColourPipeline, Running, running, wait_for
 from web.api.app import create_app
 from web.api.keepsakes import part_of
@@ -66,6 +68,17 @@ def test_six_seconds_and_a_still_are_recorded(worker: Worker) -> None:
     assert times[0] == 0 and 6 <= times[-1] < 7.5 and times == sorted(times)
     still = Image.open(io.BytesIO(keepsake.still))
     assert still.format == "JPEG" and still.size == (321, 240)
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (512, 512)])
+def test_a_clip_keeps_its_colours_in_any_player(size: tuple[int, int], tmp_path: Path) -> None:
+    """Of one that does not say whose colours it has players guess by its size."""
+    green = np.full((*size[::-1], 3), (32, 192, 64), np.uint8)
+    with MemoryFilm() as clip:
+        clip.add(Frame(green, 0))
+    (tmp_path / "clip.mp4").write_bytes(clip.content)
+    with Reader(tmp_path / "clip.mp4") as film:
+        assert next(iter(film)).pixels[9, 9] == pytest.approx((32, 192, 64), abs=5)
 
 
 def test_nobody_is_squashed_in_a_clip_when_the_phone_is_turned() -> None:
