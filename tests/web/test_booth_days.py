@@ -136,3 +136,20 @@ def test_a_kiosk_finds_a_worker_that_was_upgraded_meanwhile(
     with running(create_app(Settings.load(visitors=1), ColourPipeline()), port=port) as after:
         page.wait_for_selector(LIVE)
         wait_for(lambda: after.visitors() == 1, 5)
+
+
+def test_nobody_can_leave_a_kiosk_with_the_clip_instead_of_its_camera(worker: Running, page: Page) -> None:
+    """It has no *Stop*, and would never ask for the camera again."""
+    page.add_init_script(
+        "const { mediaDevices } = navigator, real = mediaDevices.getUserMedia;"
+        "window.plugIn = () => { mediaDevices.getUserMedia = real; };"
+        "mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotFoundError'); };"
+    )
+    page.goto(f"{worker.base}/?auto=camera")
+    page.wait_for_selector("body[data-state=absent]")
+    if page.is_visible("#clip"):
+        page.click("#clip")
+        page.wait_for_timeout(3000)
+    page.evaluate("() => { plugIn(); navigator.mediaDevices.dispatchEvent(new Event('devicechange')); }")
+    page.wait_for_selector(LIVE)
+    assert worker.controls()["mirror"] is True, "a camera is mirrored, the clip is not"

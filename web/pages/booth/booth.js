@@ -18,7 +18,6 @@ import { action, file, widget } from "./widgets.js";
 const SHEETS = { style: ["style", "style_strength"], background: ["background", "background_colour", "own"], more: ["medium", "framing", "mirror", "hands"] };
 const TONES = { live: "good", connecting: "wait", loading: "wait", asking: "wait", reconnecting: "wait", full: "wait", idle: "idle" };
 const REMEDIES = ["denied", "absent", "busy", "insecure", "unknown", "unplugged", "noclip", "refused", "idle"];
-const OFFER_CAMERA = ["idle", "noclip"]; // what played last is not asked for again there
 const READY_MS = 1500;
 const AGAIN_MS = 5000; // a kiosk tries again by itself
 const SILENT_MS = 10_000; // and asks for a camera that sends nothing anew
@@ -46,6 +45,9 @@ function show(name, detail = "", code = "") {
   paint();
 }
 
+/** What played last is not asked for again; a kiosk has one source, which its address names. */
+const offersCamera = () => !kiosk && ["idle", "noclip"].includes(state.name);
+
 function paint() {
   const { name, detail, resting } = state;
   paintLanguage($("languages"));
@@ -64,8 +66,8 @@ function paint() {
   $("place").textContent = detail;
   $("spinner").hidden = resting || (TONES[name] ?? "") !== "wait" || !$("place").hidden;
   $("start").hidden = !remedy;
-  $("start").textContent = t(OFFER_CAMERA.includes(name) ? "start" : "again");
-  $("clip").hidden = !remedy;
+  $("start").textContent = t(offersCamera() ? "start" : "again");
+  $("clip").hidden = !remedy || kiosk;
   $("clip").textContent = t("play_clip");
   $("stop").hidden = !mirror || kiosk;
   $("stop").textContent = t("stop");
@@ -294,7 +296,7 @@ function openSheet(name) {
   paint();
 }
 
-$("start").onclick = () => begin(OFFER_CAMERA.includes(state.name) ? camera : lastSource);
+$("start").onclick = () => begin(offersCamera() ? camera : lastSource);
 $("clip").onclick = () => begin(clip);
 $("stop").onclick = () => { end(); pictures = {}; show("idle"); }; // who starts next may be somebody else
 $("dock").onclick = ({ target }) => {
