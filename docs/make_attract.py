@@ -19,6 +19,7 @@ import numpy as np
 from stylizer.config import Settings
 from stylizer.controls import Value
 from stylizer.frame import Frame, PixelsU8
+from stylizer.media import encodable, say_colours
 from stylizer.pipeline import Pipeline
 from stylizer.training.data.humans.moves import FRAMES as DANCE
 from stylizer.training.data.humans.moves import RATE
@@ -114,6 +115,7 @@ def _write(film: list[PixelsU8], path: Path) -> None:
         stream = container.add_stream("libx264", rate=Fraction(RATE), options={"crf": "31", "preset": "slow"})
         stream.width = stream.height = SIZE_PX
         stream.pix_fmt = "yuv420p"
+        say_colours(stream)
         for packet in _packets(film, stream):
             container.mux(packet)
     sys.stdout.write(f"{path.name}: {path.stat().st_size // 1024} kB\n")
@@ -121,7 +123,7 @@ def _write(film: list[PixelsU8], path: Path) -> None:
 
 def _packets(film: list[PixelsU8], stream: av.VideoStream) -> Iterator[av.Packet]:
     for pixels in film:
-        yield from stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24"))
+        yield from stream.encode(encodable(pixels))
     yield from stream.encode(None)
 
 

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from docs.make_attract import ATTRACT, EACH, FRAMES, PARTS, SIZE_PX, SWEEP
+from stylizer.media import NOT_SAID
 
 Picture = NDArray[np.float32]
 
@@ -27,6 +28,13 @@ def test_it_is_small_and_shows_three_dancers_in_every_style(film: list[Picture])
     drawn = [part for part in PARTS if part.controls]
     assert {part.controls["style"] for part in drawn if part.controls} == {"anime", "comic", "paper"}
     assert len({part.dancer for part in drawn}) == 3
+
+
+def test_browsers_need_not_guess_whose_colours_it_has() -> None:
+    """Chromium does, by the size, unless all three are said; it shows colours up to 18 of 255 beside their own."""
+    with av.open(str(ATTRACT)) as container:
+        said = container.streams.video[0].codec_context
+        assert NOT_SAID not in (said.colorspace, said.color_primaries, said.color_trc)
 
 
 def _change(one: Picture, other: Picture) -> float:
