@@ -28,8 +28,8 @@ LOG_EVERY = 100  # a stage that fails on each frame must not fill the disk
 class Job:
     """One frame of one visitor on its way; `box` and all that follows stay None when nobody is in view.
 
-    looked: the person was looked for in this very frame. on_card: foreground and matte where the matte's network left
-    them, if that was a card.
+    looked: the person was looked for in this very frame. gain: how many times brighter they are shown. on_card:
+    foreground and matte where the matte's network left them, if that was a card.
     """
 
     frame: Frame
@@ -40,6 +40,7 @@ class Job:
     box: Box | None = None
     near: Box | None = None
     looked: bool = False
+    gain: float = 1.0
     crop: Tensor | None = None
     on_card: tuple[Tensor, Tensor] | None = None
     foreground: Tensor | None = None

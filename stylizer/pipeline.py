@@ -22,6 +22,7 @@ from stylizer.stages.closeup import Closeup, closeup_box, cut_closeup, side_of
 from stylizer.stages.compose import Backdrop, canvas_scale, compose
 from stylizer.stages.crop import cut, cut_on
 from stylizer.stages.eyes import AS_DRAWN, LARGER, Eyes, needed
+from stylizer.stages.light import lit
 from stylizer.stages.matte import MatteState, View, extent
 from stylizer.stages.medium import chosen_medium
 from stylizer.stages.mesh import steadied
@@ -191,7 +192,8 @@ class Pipeline:
             filled = job.controls["framing"] == "figure"
             job.box = state.square.update(state.tracker.body, state.tracker.head, job.frame.size, filled=filled)
             if job.box is not None:
-                job.crop = self._cut(job.pixels, job.box)
+                job.gain = state.light.gain
+                job.crop = lit(self._cut(job.pixels, job.box), job.gain)
                 job.near = self._closeup(job)
         self._find_eyes(job)
 
@@ -236,6 +238,7 @@ class Pipeline:
         for i, (job, memory) in enumerate(zip(jobs, memories, strict=True)):
             job.state.matte = memory
             job.foreground, job.matte = foreground[i : i + 1], alpha[i : i + 1]
+            job.state.light = job.state.light.seen(job.foreground, job.matte, job.frame.time_s)
             job.on_card = (there[i : i + 1], alpha_there[i : i + 1]) if there.is_cuda else None
             if job.box is not None:
                 job.state.tracker.see_extent(extent(job.matte, job.box), job.box, looked=job.looked)
@@ -283,6 +286,7 @@ class Pipeline:
                 if job.matte is not None and job.box is not None and job.near is not None
             ]
             heads, mattes = (torch.cat(each) for each in zip(*cuts, strict=True))
+            heads = torch.cat([lit(heads[i : i + 1], job.gain) for i, job in enumerate(jobs)])
             looks = [job.reference.closeup_look(whole) if job.reference else None for job in jobs]
             pictures, alphas = convert(heads, mattes, [job.controls for job in jobs], looks)
             for i, job in enumerate(jobs):

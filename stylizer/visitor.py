@@ -7,6 +7,7 @@ from stylizer.controls import Value, defaults
 from stylizer.frame import PixelsU8
 from stylizer.reference import Reference
 from stylizer.stages.crop import CropTracker
+from stylizer.stages.light import Light
 from stylizer.stages.matte import MatteState
 from stylizer.stages.mesh import Points
 from stylizer.stages.outline import Outline
@@ -21,15 +22,17 @@ class VisitorState:
     controls: replaced as a whole, never changed in place, so that a step sees one set. subject: which of the
     tracker's subjects the memory of matte and face belongs to. view: width and height of the last frame in pixels, and
     whether it was mirrored. looked_at_s, faced_at_s: frame time of the last look for the person and for the face.
-    drawn, head: the last drawing of the figure, and of the head from nearer. look_s: what the last look took.
-    backdrop: the visitor's own background picture. reference: whose look they take on. last: the newest good output,
-    made at last_good_s. error: what went wrong in the last step, if anything. nobody: the last step found no one in
-    view. outline: where the person stands, as of outlined_at_s; empty with nobody in view.
+    light: how much brighter they are shown than they were seen. drawn, head: the last drawing of the figure, and of the
+    head from nearer. look_s: what the last look took. backdrop: the visitor's own background picture. reference: whose
+    look they take on. last: the newest good output, made at last_good_s. error: what went wrong in the last step, if
+    anything. nobody: the last step found no one in view. outline: where the person stands, as of outlined_at_s; empty
+    with nobody in view.
     """
 
     controls: Mapping[str, Value] = field(default_factory=defaults)
     tracker: SubjectTracker = field(default_factory=SubjectTracker)
     square: CropTracker = field(default_factory=CropTracker)
+    light: Light = Light()
     matte: MatteState | None = None
     face: Points | None = None
     drawn: Drawn | None = None
@@ -60,6 +63,7 @@ class VisitorState:
         """Whatever was followed is looked for anew: a memory that went bad must not spoil every frame to come."""
         self.tracker.reset()
         self.square.reset()
+        self.light = Light()
         self.matte = self.face = self.drawn = self.head = self.looked_at_s = self.faced_at_s = None
 
     def reset(self) -> None:

@@ -21,6 +21,7 @@ from stylizer.stages.mesh import FaceMesh, Points
 
 RAW_MARK = 7  # blue of every camera picture here; the drawings have DRAWN_MARK there
 DRAWN_MARK = 200
+GREEN = 200  # of them all: else they would be too dark to be drawn as they are
 SMALL_HEADS = (68, 180)  # visitors whose head is drawn a second time, from nearer
 LARGE_HEADS = (77,)  # visitors whose eyes are looked for
 
@@ -174,9 +175,9 @@ def pipeline(
 
 
 def camera(red: int, size: tuple[int, int] = (64, 48)) -> PixelsU8:
-    """A camera's picture, (width, height): one red for each visitor; RAW_MARK tells it from a drawing."""
+    """A camera's picture, (width, height): one red for each visitor, in good light; RAW_MARK tells it from drawings."""
     pixels = np.zeros((size[1], size[0], 3), np.uint8)
-    pixels[:] = red, 0, RAW_MARK
+    pixels[:] = red, GREEN, RAW_MARK
     return pixels
 
 

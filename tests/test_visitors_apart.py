@@ -14,7 +14,7 @@ from stylizer.pipeline import Pipeline
 from stylizer.reference import Reference
 from stylizer.stages.matte import MatteState, SubtractionMatte, View
 from stylizer.visitor import VisitorState
-from tests.scene import CONTROLS, DRAWN_MARK, Trouble, camera, pipeline
+from tests.scene import CONTROLS, DRAWN_MARK, GREEN, Trouble, camera, pipeline
 
 PLACES, TICK = 6, 1 / 20
 BLACK, MARK = {0}, {24 | 26 << 8 | 32 << 16, 0xFFFFFF}  # the plain background; the sign on a picture shown again
@@ -60,7 +60,8 @@ class Crowd:
     def see(self, red: int, state: VisitorState, pixels: PixelsU8) -> None:
         """Every pixel is the visitor's own drawing, the background, or the mark."""
         # The head's second drawing is mixed into the first by shares that are rounded.
-        own = {r | b << 16 for r in range(red - 2, red + 3) for b in range(DRAWN_MARK - 6, DRAWN_MARK + 2)}
+        mixed = (range(red - 2, red + 3), range(GREEN - 6, GREEN + 2), range(DRAWN_MARK - 6, DRAWN_MARK + 2))
+        own = {r | g << 8 | b << 16 for r, g, b in itertools.product(*mixed)}
         seen = colours_of(pixels)
         assert seen <= own | BLACK | MARK, f"visitor {red} was shown {[hex(c) for c in seen - own - BLACK - MARK]}"
         self.frames += 1
