@@ -155,6 +155,37 @@ def test_a_look_that_was_chosen_after_a_picture_is_not_replaced_by_it(
     assert session._state.reference is None
 
 
+def test_a_try_at_a_place_that_is_lost_is_given_up_at_once(worker: Running, page: Page) -> None:
+    """Not after the eight seconds that a connection may take: nobody answers there."""
+    opened: list[dict[str, str]] = []
+    offered: list[str] = []
+
+    def note(route: Route) -> None:
+        answer = route.fetch()
+        opened.append(answer.json())
+        route.fulfill(response=answer)
+
+    def without_a_path(route: Route) -> None:
+        offer = {"sdp": _without_candidates(json.loads(route.request.post_data or "")["sdp"])}
+        answer = route.fetch(post_data=offer).json()
+        route.fulfill(json={"sdp": _without_candidates(answer["sdp"])})
+        offered.append(answer["sdp"])
+
+    page.route(PLACES, note)
+    page.route("**/offer", without_a_path)
+    page.goto(f"{worker.base}/?auto=camera")
+    while not offered:
+        page.wait_for_timeout(50)
+    with worker.client(Authorization=f"Bearer {opened[0]['token']}") as http:
+        http.delete(f"/v1/streams/{opened[0]['id']}")
+    page.wait_for_timeout(4000)
+    assert len(opened) > 1
+
+
+def _without_candidates(sdp: str) -> str:
+    return "".join(line for line in sdp.splitlines(keepends=True) if "candidate" not in line)
+
+
 def test_a_request_that_is_lost_costs_nobody_their_place_in_the_queue(worker: Running, page: Page) -> None:
     """The page hears nothing for six seconds before it asks again."""
     host = worker.app.state.service.ready.worker
