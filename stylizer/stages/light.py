@@ -13,7 +13,7 @@ from stylizer.stages.track import rescaled_alpha
 LIT = 0.55  # of white: the brightest parts of a person, a face or a shirt, have at least that
 BRIGHTEST = 95  # percent of a person that are darker than those. In daylight it is 0.6 and more
 MOST = 4.0  # times as bright; beyond, noise is drawn
-FOLLOW = 0.1  # weight of a new picture at 16 frames a second: a lamp that is switched on shows within a second
+BRIGHTER, DARKER = 0.1, 0.5  # weight of a new picture at 16 frames a second; what is too bright has no face
 SURE = 0.9  # opacity of what is the person's alone
 STEP, LEAST = 4, 16  # every fourth pixel suffices; so many of them are somebody
 
@@ -36,7 +36,7 @@ class Light(NamedTuple):
         wanted = max(LIT / max(level, LIT / MOST), 1.0)
         if self.time_s is None or time_s < self.time_s:
             return Light(wanted, time_s)
-        share = rescaled_alpha(FOLLOW, time_s - self.time_s)
+        share = rescaled_alpha(BRIGHTER if wanted > self.gain else DARKER, time_s - self.time_s)
         return Light(self.gain + share * (wanted - self.gain), time_s)
 
 

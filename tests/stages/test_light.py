@@ -39,10 +39,18 @@ def test_the_light_is_measured_as_the_camera_saw_it_and_followed_slowly() -> Non
     light = Light().seen(person(0.22), MATTE, 0.0)
     assert light.seen(lit(person(0.22), light.gain), MATTE, 0.1).gain == pytest.approx(light.gain)
     brighter = light.seen(lit(person(0.7), light.gain), MATTE, 1 / 16)
-    assert 1 < light.gain - 0.2 < brighter.gain < light.gain
+    assert 1 < brighter.gain < light.gain - 0.2
     for frame in range(2, 40):
         brighter = brighter.seen(lit(person(0.7), brighter.gain), MATTE, frame / 16)
     assert brighter.gain == pytest.approx(1, abs=0.05)
+
+
+def test_a_lamp_that_is_switched_on_blinds_for_a_moment_only() -> None:
+    """Of what is white all over nobody knows how much too bright it is: it goes dark step by step."""
+    light = Light(MOST, 0.0)
+    for frame in range(1, 9):
+        light = light.seen(lit(person(0.9), light.gain), MATTE, frame / 16)
+    assert light.gain < 1.2
 
 
 def test_nobody_and_numbers_that_are_none_tell_nothing_of_the_light() -> None:
