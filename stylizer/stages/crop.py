@@ -21,6 +21,7 @@ HEADROOM = 0.5  # air above the head, in heads: room for tall hair and a hat
 ARM_AIR = 0.02  # air above whatever else of the person is highest, a raised arm say, as a share of their height
 LEAST_SIDE_PX = 16.0
 BEYOND = 2.0  # times as far as somebody stands from a side of the frame, the square may go beyond it
+AT_EDGE = 0.02  # of the frame's height: a box that ends so near to its upper edge may well be of a head that is cut off
 HIGHER = 4.0  # times as far as somebody is below the frame's upper edge, the square may be higher than the frame
 
 # The square rests while the person's middle, top and size move less than this (share of its side); beyond, it follows
@@ -44,7 +45,7 @@ def square_around(body: Box, head: Box | None, frame_size: tuple[int, int], *, f
     middle = body.centre[0]
     if filled:
         highest = body.y0 if head is None else min(body.y0, head.y0)
-        side = min(side, height + HIGHER * max(highest, 0.0))
+        side = min(side, height + HIGHER * max(highest - AT_EDGE * height, 0.0))
         if head is not None and side < body.width:
             slack = max(side / 2 - head.width, 0.0)
             middle = min(max(middle, head.centre[0] - slack), head.centre[0] + slack)
