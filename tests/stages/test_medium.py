@@ -114,6 +114,12 @@ def test_a_dark_stroke_becomes_ink_and_an_even_place_gets_none(medium: Medium) -
     assert np.ptp(even) <= 6 and even.min() > light(drawn)[0, 0]
 
 
+@pytest.mark.parametrize("medium", [Medium.CEL, Medium.HALFTONE])
+def test_black_cloth_stays_black_and_skin_gets_lighter(medium: Medium) -> None:
+    suit, skin = (light(done(plain(colour), medium))[60:100, 60:100] for colour in ((40, 37, 42), SKIN))
+    assert suit.max() <= 42 and skin.min() > light(plain())[0, 0] + 4
+
+
 def test_cel_paint_evens_shade_and_small_differences() -> None:
     drawn = plain()
     fold = np.concatenate([np.ones(74), np.linspace(1.0, 0.8, 12), np.full(74, 0.8)])

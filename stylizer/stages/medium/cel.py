@@ -14,8 +14,8 @@ from stylizer.stages.medium.paint import (
     Table,
     evened,
     evening,
-    gamma,
     light_of,
+    lighter,
     lines,
     mixed,
     share_of_surroundings,
@@ -32,7 +32,7 @@ BORDER, HARD = 0.915, 50.0  # share at which shade begins, and how suddenly
 EVEN = 0.85  # how far it is drawn there
 DARKER, LIGHTER = 0.6, 1.25  # shares beyond which it is not
 BLUR_PX = 3.5
-VIVID, GAMMA = 1.18, 0.84
+VIVID, GAMMA = 1.18, 0.82
 
 
 def cel(drawn: PixelsU8, paper: Paper) -> tuple[Paint, Grey]:
@@ -44,7 +44,7 @@ def cel(drawn: PixelsU8, paper: Paper) -> tuple[Paint, Grey]:
     def paint(colour: PixelsU8, rows: slice) -> PixelsU8:
         even = evened(colour, change[rows])
         toned = cv2.multiply(even, three(gain[rows]), scale=1 / ONE)
-        painted = cv2.LUT(cv2.transform(toned, vivid(VIVID)), gamma(GAMMA))
+        painted = cv2.LUT(cv2.transform(toned, vivid(VIVID)), lighter(GAMMA))
         return mixed(painted, cv2.convertScaleAbs(even, alpha=INK[0], beta=INK[1]), line[rows])
 
     return paint, opacity

@@ -12,8 +12,8 @@ from stylizer.stages.medium.paint import (
     Paint,
     Paper,
     Table,
-    gamma,
     light_of,
+    lighter,
     lines,
     mixed,
     share_of_surroundings,
@@ -34,7 +34,7 @@ DOT = (0.56, 0.5, 0.6)  # what a dot leaves of red, green, blue
 FLAT = 0.85, 1.25  # least and largest gain that brings a place to its surroundings' light
 BLACK = (30, 51)  # levels: darker is full of dots, lighter for this has none
 BLUR_PX = 1.5
-VIVID, GAMMA = 1.3, 0.84
+VIVID, GAMMA = 1.25, 0.84
 
 
 def halftone(drawn: PixelsU8, paper: Paper) -> tuple[Paint, Grey]:
@@ -50,7 +50,7 @@ def halftone(drawn: PixelsU8, paper: Paper) -> tuple[Paint, Grey]:
         flat = cv2.transform(cv2.multiply(colour, three(gain[rows]), scale=1 / ONE), vivid(VIVID))
         dots = cv2.addWeighted(area[rows], HARD * pitch, screen[rows], -HARD * pitch, 128)
         dots = cv2.max(cv2.copyTo(dots, area[rows]), cv2.LUT(light[rows], _black()))
-        printed = mixed(cv2.LUT(flat, gamma(GAMMA)), cv2.transform(flat, np.diag(DOT)), dots)
+        printed = mixed(cv2.LUT(flat, lighter(GAMMA)), cv2.transform(flat, np.diag(DOT)), dots)
         return mixed(printed, _ink(printed.shape), line[rows])
 
     return paint, opacity

@@ -23,6 +23,7 @@ LINES = 720  # of a picture, up to which the pen is one pixel
 ONE = 128  # byte that stands for 1 in gains and shares
 PAPER = 217  # grey that is seen around the person while lines are looked for
 FINE, WIDE = 1.0, 2.2  # pens: widths of the two blurs whose difference finds lines
+DARK, LIT = 0.2, 0.5  # light up to which a gamma curve is not for it, and from which on it is all
 INK_FROM, INK_TO = 140, 76  # light above which nothing is ink, and below which everything may be
 CELLS, CELLS_WIDE = 8, 4.0  # pens of a cell; a colour's own light is its mean over some four of them
 EVENED_PX, EVENED = 5, 25.0  # of the bilateral filter at half size: reach, and levels that count as one colour
@@ -130,8 +131,10 @@ def vivid(amount: float) -> NDArray[np.float64]:
 
 
 @cache
-def gamma(power: float) -> Table:
-    return table(255 * (np.arange(256) / 255) ** power)
+def lighter(power: float) -> Table:
+    """Light after a gamma curve, but for what is dark: black cloth stays black."""
+    light = np.arange(256) / 255
+    return table(255 * (light + (light**power - light) * smooth((light - DARK) / (LIT - DARK))))
 
 
 def table(values: NDArray[Any]) -> Table:
