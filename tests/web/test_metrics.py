@@ -34,7 +34,7 @@ def metrics(worker: Running) -> dict[str, Metric]:
     live = worker.app.state.service.ready.worker
     session = live.join(CONTROLS)
     for number in range(FRAMES):
-        session.offer(Frame(np.full((12, 16, 3), 90, np.uint8), number * 3000, captured_at=0.0))
+        session.offer(Frame(np.full((12, 16, 3), 200, np.uint8), number * 3000, captured_at=0.0))
         assert session.take(5) is not None
     wait_for(lambda: live.latency.counts().at_most[-1] == FRAMES, 5)
     with worker.client() as http:
@@ -62,7 +62,7 @@ def test_who_leaves_while_metrics_are_read_counts_once(worker: Running, monkeypa
     with worker.client() as http:
         stream = http.post("/v1/streams", json={"controls": CONTROLS}).json()
         (session,) = worker.app.state.service.ready.streams.sessions
-        session.offer(Frame(np.full((12, 16, 3), 90, np.uint8), 0))
+        session.offer(Frame(np.full((12, 16, 3), 200, np.uint8), 0))
         wait_for(lambda: session.stats().frames_out == 1, 5)
         read = LiveSession.stats
 
