@@ -139,6 +139,10 @@ class Running:
         """Of the only visitor."""
         return dict(self.session().controls)
 
+    def stands_at(self, name: str, value: Value) -> bool:
+        """Whether there is one visitor and this is what they chose: one place may just be lost, the next not taken."""
+        return [session.controls[name] for session in self.app.state.service.ready.streams.sessions] == [value]
+
 
 SERVE = (
     "from stylizer.config import Settings; from tests.web.doubles import ColourPipeline; "

@@ -96,7 +96,7 @@ def test_the_hands_free_way_goes_on_past_a_style_that_cannot_be_played(
     pipeline.styles = pipeline.on_disk = ("blue", "broken", "red")
     go_live(page, worker, "?auto=camera&hands=1")
     pipeline.styles = pipeline.on_disk = ColourPipeline.styles
-    wait_for(lambda: worker.controls()["style"] == "red", 15)
+    wait_for(lambda: worker.stands_at("style", "red"), 15)
     assert not page.is_visible("#taken"), "nobody stands before it who would press Done"
 
 
@@ -135,7 +135,7 @@ def test_a_picture_that_is_picked_while_the_line_is_lost_comes_when_it_is_back(
     page.wait_for_timeout(500)
     assert not page.is_visible("#taken"), "nothing is wrong with the picture"
     page.evaluate("() => { lost = []; }")
-    wait_for(lambda: worker.visitors() == 1 and worker.controls()["background"] == "picture", 15)
+    wait_for(lambda: worker.stands_at("background", "picture"), 15)
     wait_for(lambda: worker.app.state.service.ready.streams.sessions[0]._state.backdrop is not None, 5)
 
 
