@@ -34,7 +34,7 @@ def figure(rng: Rng) -> PixelsU8:
     blots = cv2.GaussianBlur(rng.unit_f32(SIDE, SIDE, 3), (0, 0), 4)
     disc = np.zeros((SIDE, SIDE), np.float32)
     cv2.circle(disc, (SIDE // 2, SIDE // 2), 55, 1.0, -1)
-    drawn = np.dstack([0.5 + 4 * (blots - 0.5), cv2.GaussianBlur(disc, (0, 0), 2)])
+    drawn = np.dstack([0.5 + 8 * (blots - 0.5), cv2.GaussianBlur(disc, (0, 0), 2)])
     return np.asarray(np.clip(255 * drawn, 0, 255), np.uint8)
 
 
